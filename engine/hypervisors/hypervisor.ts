@@ -1,0 +1,40 @@
+/**
+ * What a hypervisor is to the rest of Ferry: a native form for the state of a machine, a view of its memory, a log of
+ * dirty pages. It never sees the emulator, and may as well stand for a process outside of Ferry.
+ */
+import type { MachineState, SectionName } from '../vmstate/state.ts'
+import type { RecordType } from '../util/record.ts'
+
+export type HypervisorKind = 'xen' | 'kvm'
+
+/** One native record, as the hypervisor would save it. `instance` tells equal records apart (two PICs). */
+export interface NativeRecord {
+  /** Name of the record in `layouts`. */
+  readonly name: string
+  readonly instance: number
+  readonly bytes: Uint8Array<ArrayBuffer>
+}
+
+/** A field of the common format that a native form has no place for. */
+export interface NotRepresentable {
+  readonly section: SectionName
+  /** Path within the section; `*` stands for every index: `channels.*.startCount`. Empty: the whole section. */
+  readonly path: string
+  /** Why, in a sentence, for the user. */
+  readonly reason: string
+}
+
+export interface Hypervisor {
+  readonly kind: HypervisorKind
+  readonly title: string
+  /** Layouts of all native records, for dumps and comparison with the C headers. */
+  readonly layouts: readonly RecordType<never>[]
+  readonly notRepresentable: readonly NotRepresentable[]
+  /** State → native records. Pure. */
+  pack(state: MachineState): readonly NativeRecord[]
+  /**
+   * Native records → state. Pure. What the native form cannot hold has a default (zero).
+   * Throws FerryError `native.*` for records that the hypervisor itself would refuse.
+   */
+  unpack(records: readonly NativeRecord[]): MachineState
+}

@@ -1,0 +1,138 @@
+/**
+ * A machine: one emulated PC on its own thread, seen from the thread that owns the I/O. This is the whole contract;
+ * nobody above this folder knows which emulator is behind it.
+ *
+ * All calls are carried out in the order in which they were made, between two instructions of the guest.
+ */
+import type { BlockId, BlockInfo } from '../vmstate/blocks.ts'
+import type { MachineState } from '../vmstate/state.ts'
+import type { FerryError } from '../util/errors.ts'
+
+/** Memory and registers to start from, without a BIOS. Structurally the boot plan of `images/`. */
+export interface DirectBoot {
+  readonly segments: readonly { readonly address: number; readonly bytes: Uint8Array }[]
+  /** Physical address of a flat GDT: null, null, code at 0x10, data at 0x18. */
+  readonly gdtAddress: number
+  readonly registers: {
+    readonly eip: number
+    readonly esp: number
+    readonly eax: number
+    readonly ebx: number
+    readonly esi: number
+  }
+}
+
+export interface MachineConfig {
+  /** Multiple of 1 MiB, 8–1024 MiB. */
+  readonly ramBytes: number
+  /** Frame buffer, a power of two from 256 KiB. */
+  readonly vgaBytes: number
+  /** Locally administered address, `02:…`. */
+  readonly mac: string
+  /** The shared disk's bytes (multiple of 512), or null. All machines given the same buffer share the disk. */
+  readonly disk: SharedArrayBuffer | null
+  /** Local APIC and I/O APIC present and enabled. */
+  readonly apic: boolean
+}
+
+/** Pages of one block on their way. `data` holds the pages of `pages`, in order; `zeroPages` are all zero. */
+export interface PageBatch {
+  readonly block: BlockId
+  readonly pages: Uint32Array<ArrayBuffer>
+  readonly zeroPages: Uint32Array<ArrayBuffer>
+  readonly data: Uint8Array<ArrayBuffer>
+}
+
+/** Page numbers, ascending, of one block. */
+export interface PageSet {
+  readonly block: BlockId
+  readonly pages: Uint32Array<ArrayBuffer>
+}
+
+/** Times are milliseconds of `nowMs()`. */
+export interface StopReport {
+  /** When the vCPU stopped: no instruction runs after it. */
+  readonly pausedAtMs: number
+  /** Time taken, in ms, to stop, to collect the last pages, and to capture the state. */
+  readonly pauseMs: number
+  readonly lastPagesMs: number
+  readonly captureMs: number
+  /** Dirty pages that were more than `inlinePages` in total: to be read with `readPages`. Otherwise empty. */
+  readonly remaining: readonly PageSet[]
+  /** The dirty pages themselves, where they were few enough. */
+  readonly batches: readonly PageBatch[]
+  readonly state: MachineState
+}
+
+export interface LoadReport {
+  readonly pagesMs: number
+  readonly restoreMs: number
+}
+
+/** The screen as the guest shows it. `text`: rows of characters with attributes; `graphics`: RGBA pixels. */
+export type ScreenImage =
+  | { readonly kind: 'text'; readonly columns: number; readonly rows: number; readonly lines: readonly string[] }
+  | {
+      readonly kind: 'graphics'
+      readonly width: number
+      readonly height: number
+      readonly rgba: Uint8ClampedArray<ArrayBuffer>
+    }
+
+export interface MachineEvents {
+  /** Bytes that the guest wrote to its first serial port. */
+  serial(bytes: Uint8Array): void
+  /** An Ethernet frame that the guest sent. */
+  frame(frame: Uint8Array): void
+  /** The thread ended: on `close()` without an error, else with one. No further event follows. */
+  exit(error: FerryError | null): void
+}
+
+export interface Machine {
+  readonly config: MachineConfig
+  readonly blocks: readonly BlockInfo[]
+  /** Subscribes; returns the function that unsubscribes. */
+  on<E extends keyof MachineEvents>(event: E, listener: MachineEvents[E]): () => void
+
+  /** Loads memory and registers for a start without BIOS. The machine must not be running. */
+  boot(plan: DirectBoot): Promise<void>
+  /** Starts or continues the vCPU. Resolves with the time (`nowMs()`) just before its first instruction. */
+  resume(): Promise<{ runAtMs: number; resumeMs: number }>
+  /** Stops the vCPU between two instructions; idempotent. */
+  pause(): Promise<{ pausedAtMs: number }>
+
+  /** Input to the first serial port; never lost, also while paused. */
+  serialWrite(bytes: Uint8Array): void
+  /** An Ethernet frame for the guest's card. */
+  frameReceive(frame: Uint8Array): void
+  /** Presses and releases keys: PS/2 set-1 scan codes. */
+  keyWrite(scanCodes: Uint8Array): void
+  screen(): Promise<ScreenImage>
+
+  /** Reads pages as they are now. Zero pages are told apart, so that their bytes need not travel. */
+  readPages(set: PageSet): Promise<PageBatch>
+  /** Writes pages; the batch's buffers are transferred and unusable afterwards. Not awaited by the caller in bulk. */
+  writePages(batch: PageBatch): Promise<void>
+
+  /** Starts logging pages changed from now on, by the CPU or a device, in all blocks. */
+  dirtyLogStart(): Promise<void>
+  /** The pages changed since the start or the last call; clears them when `clear` is true (else a peek). */
+  dirtyLogFetch(clear: boolean): Promise<readonly PageSet[]>
+  dirtyLogStop(): Promise<void>
+
+  /** CPU and devices, without memory blocks. Allowed while running (taken between two instructions). */
+  capture(): Promise<MachineState>
+  /** Loads CPU and devices. `continue`: guest time includes the time since the capture; `freeze`: it does not. */
+  restore(state: MachineState, clock: 'continue' | 'freeze'): Promise<void>
+  /** Pause, last dirty pages and capture in one step. Without a dirty log all pages count as remaining. */
+  stop(options: { readonly inlinePages: number }): Promise<StopReport>
+  /** Last pages and state in one step. Buffers are transferred. */
+  load(batches: readonly PageBatch[], state: MachineState, clock: 'continue' | 'freeze'): Promise<LoadReport>
+
+  /** A 64-bit digest (FNV-1a) of every page of a block, 8 bytes each. The machine should be paused. */
+  digests(block: BlockId): Promise<BigUint64Array<ArrayBuffer>>
+  /** Instructions executed so far, modulo 2^32. */
+  instructions(): Promise<number>
+  /** Ends the thread. Safe at any time; pending calls are refused with `machine.closed`. */
+  close(): Promise<void>
+}
