@@ -18,7 +18,10 @@ export interface NativeRecord {
 /** A field of the common format that a native form has no place for. */
 export interface NotRepresentable {
   readonly section: SectionName
-  /** Path within the section; `*` stands for every index: `channels.*.startCount`. Empty: the whole section. */
+  /**
+   * Path within the section; `*` stands for every index: `channels.*.startCount`. A part of a byte string is named by
+   * its first and last index: `cmos[14..127]`. Empty: the whole section.
+   */
   readonly path: string
   /** Why, in a sentence, for the user. */
   readonly reason: string
@@ -28,12 +31,13 @@ export interface Hypervisor {
   readonly kind: HypervisorKind
   readonly title: string
   /** Layouts of all native records, for dumps and comparison with the C headers. */
-  readonly layouts: readonly RecordType<never>[]
+  readonly layouts: readonly RecordType<unknown>[]
   readonly notRepresentable: readonly NotRepresentable[]
   /** State → native records. Pure. */
   pack(state: MachineState): readonly NativeRecord[]
   /**
-   * Native records → state. Pure. What the native form cannot hold has a default (zero).
+   * Native records → state. Pure. What the native form cannot hold is zero, or the part of it that the form does tell.
+   * `capturedAtNs` is no state of the guest: 0n where the native form has no place for it (Xen).
    * Throws FerryError `native.*` for records that the hypervisor itself would refuse.
    */
   unpack(records: readonly NativeRecord[]): MachineState

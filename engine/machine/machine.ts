@@ -8,18 +8,24 @@ import type { BlockId, BlockInfo } from '../vmstate/blocks.ts'
 import type { MachineState } from '../vmstate/state.ts'
 import type { FerryError } from '../util/errors.ts'
 
-/** Memory and registers to start from, without a BIOS. Structurally the boot plan of `images/`. */
+/** Memory, ports and registers to start from, without a BIOS. The boot plans of `images/` have this shape. */
 export interface DirectBoot {
   readonly segments: readonly { readonly address: number; readonly bytes: Uint8Array }[]
-  /** Physical address of a flat GDT: null, null, code at 0x10, data at 0x18. */
-  readonly gdtAddress: number
+  /** A flat GDT that lies in one of the segments: null, null, code at 0x10, data at 0x18. */
+  readonly gdt: { readonly address: number; readonly limit: number }
   readonly registers: {
-    readonly eip: number
-    readonly esp: number
     readonly eax: number
     readonly ebx: number
+    readonly ecx: number
+    readonly edx: number
     readonly esi: number
+    readonly edi: number
+    readonly ebp: number
+    readonly esp: number
+    readonly eip: number
   }
+  /** 8-bit port writes that firmware would have made, in order; `read`: the port is read instead. */
+  readonly ports: readonly { readonly port: number; readonly value: number; readonly read?: true }[]
 }
 
 export interface MachineConfig {
@@ -101,8 +107,12 @@ export interface Machine {
   /** Stops the vCPU between two instructions; idempotent. */
   pause(): Promise<{ pausedAtMs: number }>
 
-  /** Input to the first serial port; never lost, also while paused. */
-  serialWrite(bytes: Uint8Array): void
+  /**
+   * Input to the first serial port. Resolves with how many bytes were taken, the first ones: those are in the UART, and
+   * so in any state captured from then on. The UART takes little; offer the rest again a little later. After `stop()`
+   * nothing is taken until `resume()`, so that no byte ends in a machine that will not run again.
+   */
+  serialWrite(bytes: Uint8Array): Promise<number>
   /** An Ethernet frame for the guest's card. */
   frameReceive(frame: Uint8Array): void
   /** Presses and releases keys: PS/2 set-1 scan codes. */
@@ -129,7 +139,7 @@ export interface Machine {
   /** Last pages and state in one step. Buffers are transferred. */
   load(batches: readonly PageBatch[], state: MachineState, clock: 'continue' | 'freeze'): Promise<LoadReport>
 
-  /** A 64-bit digest (FNV-1a) of every page of a block, 8 bytes each. The machine should be paused. */
+  /** A 64-bit digest of every page of a block (digest.ts). The machine should be paused. */
   digests(block: BlockId): Promise<BigUint64Array<ArrayBuffer>>
   /** Instructions executed so far, modulo 2^32. */
   instructions(): Promise<number>

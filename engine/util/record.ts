@@ -19,6 +19,17 @@ export interface FieldType<T> {
   read(view: DataView, offset: number, littleEndian: boolean): T
   /** A value of all-zero bytes. */
   zero(): T
+  /** Arrays: the type of an element, and how many there are. */
+  readonly element?: FieldType<unknown>
+  readonly count?: number
+  /** Bit-fields: name, lowest bit and width of each member. */
+  readonly bitLayout?: readonly BitLayout[]
+}
+
+export interface BitLayout {
+  readonly name: string
+  readonly shift: number
+  readonly width: number
 }
 
 function scalar(
@@ -123,6 +134,8 @@ export function array<T>(type: FieldType<T>, count: number): FieldType<T[]> {
     bytes: type.bytes * count,
     label: `${type.label}[${count}]`,
     padding: false,
+    element: type,
+    count,
     write(view, offset, value, le) {
       if (value.length !== count) throw new RangeError(`expected ${count} elements, got ${value.length}`)
       value.forEach((element, i) => type.write(view, offset + i * type.bytes, element, le))
@@ -131,6 +144,53 @@ export function array<T>(type: FieldType<T>, count: number): FieldType<T[]> {
       Array.from({ length: count }, (_, i) => type.read(view, offset + i * type.bytes, le)),
     zero: () => Array.from({ length: count }, () => type.zero()),
   }
+}
+
+/** One value in a place of `size` bytes; the rest of the place is padding. */
+export function within<T>(type: FieldType<T>, size: number): FieldType<T> {
+  if (type.bytes > size) throw new RangeError(`${type.label} does not fit in ${size} bytes`)
+  return { ...type, bytes: size, label: `${type.label} in ${size}` }
+}
+
+/**
+ * C bit-fields that share one unit of 1, 2 or 4 bytes, the first at bit 0 (as GCC lays them out on x86).
+ * @param size bytes of the unit
+ * @param widths width of each member in bits; their sum may be less than the unit, the rest is padding
+ */
+export function bits<const W extends Readonly<Record<string, number>>>(
+  size: 1 | 2 | 4,
+  widths: W,
+): FieldType<{ -readonly [K in keyof W]: number }> {
+  const unit = size === 1 ? u8 : size === 2 ? u16 : u32
+  const members: BitLayout[] = []
+  let shift = 0
+  for (const [name, width] of Object.entries(widths)) {
+    members.push({ name, shift, width })
+    shift += width
+  }
+  if (shift > size * 8) throw new RangeError(`${shift} bits do not fit in ${size} bytes`)
+  // The mapped type has exactly the keys of `widths`, which are the members' names.
+  type Value = { -readonly [K in keyof W]: number }
+  const make = (raw: number): Value =>
+    Object.fromEntries(members.map((m) => [m.name, (raw >>> m.shift) & mask(m.width)])) as Value
+  return {
+    bytes: size,
+    label: `${unit.label} bits`,
+    padding: false,
+    bitLayout: members,
+    write(view, offset, value, le) {
+      const source = value as Record<string, number>
+      let raw = 0
+      for (const m of members) raw |= ((source[m.name] ?? 0) & mask(m.width)) << m.shift
+      unit.write(view, offset, raw >>> 0, le)
+    },
+    read: (view, offset, le) => make(unit.read(view, offset, le)),
+    zero: () => make(0),
+  }
+}
+
+function mask(width: number): number {
+  return width >= 32 ? 0xffffffff : (1 << width) - 1
 }
 
 export type Fields = Readonly<Record<string, FieldType<never> | FieldType<unknown>>>
@@ -146,6 +206,8 @@ export interface FieldLayout {
   readonly bytes: number
   readonly type: string
   readonly padding: boolean
+  /** Members of a bit-field unit; `name` is then only the unit's. */
+  readonly bits?: readonly BitLayout[]
 }
 
 /** A named record. It is itself a field type, so records nest. */
@@ -153,6 +215,8 @@ export interface RecordType<T> extends FieldType<T> {
   readonly name: string
   readonly littleEndian: boolean
   readonly layout: readonly FieldLayout[]
+  /** Types of the fields that are no padding, in order: for code that walks a record by path. */
+  readonly fields: readonly { readonly name: string; readonly type: FieldType<unknown>; readonly offset: number }[]
   /** The value as a new buffer of exactly `bytes` bytes. */
   encode(value: T): Uint8Array<ArrayBuffer>
   /** Reads a value at the start of `data`; throws a RangeError when `data` is shorter than the record. */
@@ -176,13 +240,14 @@ export function record<const F extends Record<string, unknown>>(
 ): RecordType<RecordValue<F>> {
   const littleEndian = order === 'le'
   const layout: FieldLayout[] = []
-  const entries: { key: string; type: AnyField; offset: number }[] = []
+  const entries: { name: string; key: string; type: AnyField; offset: number }[] = []
   let size = 0
   for (const [key, value] of Object.entries(table)) {
     // The type parameter keeps each field's own type; here they are all handled through the common interface.
     const type = value as AnyField
-    layout.push({ name: key, offset: size, bytes: type.bytes, type: type.label, padding: type.padding })
-    if (!type.padding) entries.push({ key, type, offset: size })
+    const place = { name: key, offset: size, bytes: type.bytes, type: type.label, padding: type.padding }
+    layout.push(type.bitLayout === undefined ? place : { ...place, bits: type.bitLayout })
+    if (!type.padding) entries.push({ name: key, key, type, offset: size })
     size += type.bytes
   }
 
@@ -209,6 +274,7 @@ export function record<const F extends Record<string, unknown>>(
     label: name,
     padding: false,
     layout,
+    fields: entries,
     write,
     read,
     zero: () => Object.fromEntries(entries.map((e) => [e.key, e.type.zero()])) as RecordValue<F>,

@@ -1,0 +1,80 @@
+/** Starting a kernel without a BIOS: memory, a flat protected mode, and the PCI set-up that a BIOS would have made. */
+import type { Emulator } from './emulator.ts'
+import type { DirectBoot } from './machine.ts'
+import { CPU_OFFSET as at, SEGMENT_INDEX } from './v86/layout.ts'
+
+const CODE_SELECTOR = 0x10
+const DATA_SELECTOR = 0x18
+/** Present, ring 0, code or data, readable or writable (SDM 3A, 3.4.5). */
+const CODE_ACCESS = 0x9a
+const DATA_ACCESS = 0x92
+const CR0_PE = 1
+const EFLAGS_FIXED = 2
+
+/** The vCPU must not be running. */
+export function directBoot(emulator: Emulator, plan: DirectBoot): void {
+  const { cpu } = emulator
+  for (const { address, bytes } of plan.segments) cpu.write_blob(bytes, address)
+  const v = emulator.view(0, at.fpuRegisters)
+  const set = (offset: number, value: number) => v.setInt32(offset, value, true)
+  set(at.gdtrBase, plan.gdt.address)
+  set(at.gdtrSize, plan.gdt.limit)
+  set(at.idtrBase, 0)
+  set(at.idtrSize, 0)
+  set(at.cr0, CR0_PE)
+  set(at.protectedMode, 1)
+  set(at.flags, EFLAGS_FIXED)
+  set(at.flagsChanged, 0)
+  set(at.is32, 1)
+  set(at.stackSize32, 1)
+  v.setUint8(at.cpl, 0)
+  for (const [name, i] of Object.entries(SEGMENT_INDEX)) {
+    if (name === 'tr' || name === 'ldtr') continue
+    const code = name === 'cs'
+    v.setUint8(at.segmentIsNull + i, 0)
+    v.setUint32(at.segmentBase + 4 * i, 0, true)
+    v.setUint32(at.segmentLimit + 4 * i, 0xffffffff, true)
+    v.setUint8(at.segmentAccess + i, code ? CODE_ACCESS : DATA_ACCESS)
+    v.setUint16(at.sreg + 2 * i, code ? CODE_SELECTOR : DATA_SELECTOR, true)
+  }
+  const { eax, ecx, edx, ebx, esp, ebp, esi, edi, eip } = plan.registers
+  ;[eax, ecx, edx, ebx, esp, ebp, esi, edi].forEach((value, i) => set(at.reg32 + 4 * i, value))
+  set(at.instructionPointer, eip)
+  for (const { port, value, read } of plan.ports) {
+    if (read === true) cpu.io.port_read8(port)
+    else cpu.io.port_write8(port, value)
+  }
+  setUpPci(emulator)
+  cpu.update_state_flags()
+  cpu.full_clear_tlb()
+}
+
+const CONFIG_ADDRESS = 0xcf8
+const CONFIG_DATA = 0xcfc
+const ISA_BRIDGE = 1 << 3
+/** PIRQA–PIRQD route control registers of the PIIX3 (Intel 290550, 2.2.5), and what SeaBIOS puts there. */
+const PIRQ_ROUTE = 0x60
+const PIRQ_LINES = [10, 10, 11, 11]
+const INTERRUPT_LINE = 0x3c
+
+/** Routes the PCI interrupts to the PIC and tells each function its line, as a BIOS does. */
+function setUpPci(emulator: Emulator): void {
+  const { io, devices } = emulator.cpu
+  const select = (devfn: number, register: number) =>
+    io.port_write32(CONFIG_ADDRESS, (0x80000000 | (devfn << 8) | (register & 0xfc)) | 0)
+  PIRQ_LINES.forEach((line, i) => {
+    select(ISA_BRIDGE, PIRQ_ROUTE)
+    io.port_write8(CONFIG_DATA + i, line)
+  })
+  devices.pci.device_spaces.forEach((space, devfn) => {
+    if (space === undefined) return
+    select(devfn, INTERRUPT_LINE)
+    const pin = (io.port_read32(CONFIG_DATA) >>> 8) & 0xff
+    // The pin of slot n is swizzled by n − 1 (PIIX3 boards; v86 `PCI.raise_irq`).
+    if (pin !== 0) io.port_write8(CONFIG_DATA, PIRQ_LINES[((devfn >> 3) - 1 + pin - 1) & 3])
+  })
+  // Both PICs' edge/level registers: PCI lines are shared and level triggered.
+  const levels = PIRQ_LINES.reduce((mask, line) => mask | (1 << line), 0)
+  io.port_write8(0x4d0, levels & 0xff)
+  io.port_write8(0x4d1, levels >> 8)
+}

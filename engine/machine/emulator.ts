@@ -1,0 +1,180 @@
+/**
+ * v86, set up as the one PC that Ferry's hosts run, with a vCPU that stops and goes on between two instructions at
+ * once. Runs on the vCPU thread.
+ */
+import { V86 } from 'v86'
+import { FerryError } from '../util/errors.ts'
+import { nowMs } from '../util/clock.ts'
+import type { Doorbell } from './doorbell.ts'
+import { GLOBAL } from './dirty-log-patch.ts'
+import type { MachineConfig } from './machine.ts'
+import { diskBuffer } from './disk.ts'
+import { assertShape, type Cpu, type V86Emulator } from './v86/types.ts'
+
+/** Below this many milliseconds to the next timer, waiting costs more than looking again. */
+const SPIN_MS = 0.03
+
+/** Milliseconds that make guest clocks of all machines of this process count from the same, small number. */
+export type ClockBase = number
+
+export interface EmulatorOptions {
+  readonly config: MachineConfig
+  readonly module: WebAssembly.Module
+  readonly doorbell: Doorbell
+  readonly clockBase: ClockBase
+}
+
+export class Emulator {
+  readonly cpu: Cpu
+  readonly #emulator: V86Emulator
+  readonly #exports: WebAssembly.Exports
+  readonly #microtick: () => number
+  #ram: Uint8Array<ArrayBuffer> | undefined
+  #wasm: Uint8Array<ArrayBuffer> | undefined
+
+  private constructor(emulator: V86Emulator, exports: WebAssembly.Exports, microtick: () => number) {
+    const cpu: unknown = emulator.v86.cpu
+    assertShape(cpu)
+    this.cpu = cpu
+    this.#emulator = emulator
+    this.#exports = exports
+    this.#microtick = microtick
+  }
+
+  /** Builds the machine, powered on but without anything to run. */
+  static async create({ config, module, doorbell, clockBase }: EmulatorOptions): Promise<Emulator> {
+    // The PIT, the TSC and the RTC of every machine read one clock, so that times can be carried between threads.
+    const microtick = () => nowMs() - clockBase
+    let exports: WebAssembly.Exports | undefined
+    const emulator = new V86({
+      async wasm_fn(imports: WebAssembly.Imports) {
+        imports.env.microtick = microtick
+        exports = (await WebAssembly.instantiate(module, imports)).exports
+        return exports
+      },
+      memory_size: config.ramBytes,
+      vga_memory_size: config.vgaBytes,
+      net_device: { type: 'ne2k' },
+      preserve_mac_from_state_image: true,
+      disable_speaker: true,
+      autostart: false,
+      acpi: config.apic,
+      ...(config.disk === null ? {} : { hda: diskBuffer(config.disk) }),
+    } as never) as unknown as V86Emulator
+    await new Promise<void>((resolve) => emulator.add_listener('emulator-ready', () => resolve()))
+    if (exports === undefined) throw new FerryError('machine.v86-shape', 'v86 started without its WebAssembly module.')
+    const core = emulator.v86
+    ;(core.constructor as unknown as { microtick: () => number }).microtick = microtick
+    core.yield = (delayMs, tick) => {
+      if (delayMs > SPIN_MS) doorbell.wait(delayMs)
+      setImmediate(() => core.yield_callback(tick))
+    }
+    const machine = new Emulator(emulator, exports, microtick)
+    machine.#global(GLOBAL.ramBase).value = machine.cpu.mem8.byteOffset
+    machine.#setMac(config.mac)
+    machine.#unplug()
+    return machine
+  }
+
+  /** The clock that the guest's timers run on, in ms. */
+  now(): number {
+    return this.#microtick()
+  }
+
+  get running(): boolean {
+    return this.#emulator.v86.running
+  }
+
+  on(event: 'serial0-output-byte', listener: (byte: number) => void): void
+  on(event: 'net0-send', listener: (frame: Uint8Array) => void): void
+  on(event: string, listener: (value: never) => void): void {
+    this.#emulator.add_listener(event, listener)
+  }
+
+  send(event: 'serial0-input' | 'net0-receive' | 'keyboard-code', value: unknown): void {
+    this.#emulator.bus.send(event, value)
+  }
+
+  /**
+   * Stops the vCPU. Only the event loop calls this, so the emulator stands between two slices, thus between two
+   * instructions; v86's own `stop()` would take effect a slice later.
+   */
+  pause(): void {
+    const core = this.#emulator.v86
+    core.tick_counter++ // a tick that is already scheduled finds that it is stale
+    core.running = false
+    core.stopping = false
+    core.idle = false
+  }
+
+  resume(): void {
+    const core = this.#emulator.v86
+    core.idle = true
+    core.run()
+  }
+
+  /** Guest RAM. Valid until the wasm memory grows; do not keep it. */
+  get ram(): Uint8Array<ArrayBuffer> {
+    const buffer = this.cpu.wasm_memory.buffer
+    if (this.#ram?.buffer !== buffer) {
+      this.#ram = new Uint8Array(buffer, this.cpu.mem8.byteOffset, this.cpu.memory_size[0])
+    }
+    return this.#ram
+  }
+
+  /** The whole wasm memory. Valid until it grows; do not keep it. */
+  get wasm(): Uint8Array<ArrayBuffer> {
+    const buffer = this.cpu.wasm_memory.buffer
+    if (this.#wasm?.buffer !== buffer) this.#wasm = new Uint8Array(buffer)
+    return this.#wasm
+  }
+
+  /** A view for reading and writing structures in wasm memory. */
+  view(offset: number, length: number): DataView<ArrayBuffer> {
+    return new DataView(this.cpu.wasm_memory.buffer, offset, length)
+  }
+
+  /** Wasm memory that belongs to Ferry, zeroed. */
+  allocate(bytes: number): number {
+    const malloc = this.#exports.v86_malloc as ((bytes: number) => number) | undefined
+    if (malloc === undefined) throw new FerryError('machine.v86-shape', 'This build of v86 has no v86_malloc.')
+    const address = malloc(bytes) >>> 0
+    this.wasm.fill(0, address, address + bytes)
+    return address
+  }
+
+  /** EFLAGS with the lazily computed flags worked out. */
+  eflags(): number {
+    const getEflags = this.#exports.get_eflags as (() => number) | undefined
+    if (getEflags === undefined) throw new FerryError('machine.v86-shape', 'This build of v86 has no get_eflags.')
+    return getEflags() >>> 0
+  }
+
+  /** Address of the dirty map in wasm memory, 0 = log off. */
+  set dirtyLog(address: number) {
+    this.#global(GLOBAL.dirtyLog).value = address
+  }
+
+  #global(name: string): WebAssembly.Global {
+    return this.#exports[name] as WebAssembly.Global
+  }
+
+  #setMac(mac: string): void {
+    const bytes = Uint8Array.from(mac.split(':'), (part) => Number.parseInt(part, 16))
+    const { net } = this.cpu.devices
+    net.mac = bytes
+    // The card's PROM repeats each byte (DP83902A data sheet, 16-bit mode).
+    bytes.forEach((byte, i) => net.memory.fill(byte, i * 2, i * 2 + 2))
+  }
+
+  /** Takes out what v86 always builds in but no guest of ours needs: sound, floppy, VMware's backdoor, ACPI. */
+  #unplug(): void {
+    const { devices, io } = this.cpu
+    for (const device of [devices.sb16, devices.fdc, devices.vmware, devices.acpi]) {
+      if (device === undefined) continue
+      io.ports.forEach((entry, port) => {
+        if (entry.device === device) io.ports[port] = io.create_empty_entry()
+      })
+    }
+  }
+}

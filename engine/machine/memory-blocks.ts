@@ -1,0 +1,136 @@
+/** The memory of the machine that moves page by page: RAM and the large memories of devices. On the vCPU thread. */
+import { BLOCK, type BlockId, type BlockInfo, PAGE_SIZE } from '../vmstate/blocks.ts'
+import { FerryError } from '../util/errors.ts'
+import { pageDigests } from './digest.ts'
+import type { Emulator } from './emulator.ts'
+import { IDE_BUFFER_BYTES, readIdePage, writeIdePage } from './ide-buffer.ts'
+import type { MachineConfig, PageBatch, PageSet } from './machine.ts'
+
+const VGA_PLANES_BYTES = 256 * 1024
+const NIC_MEMORY_BYTES = 32 * 1024
+const ZEROS = Buffer.alloc(PAGE_SIZE)
+
+/** The blocks of a machine with this configuration. */
+export function blocksOf({ ramBytes, vgaBytes }: MachineConfig): BlockInfo[] {
+  return [
+    { id: BLOCK.ram, name: 'ram', bytes: ramBytes },
+    { id: BLOCK.vgaPlanes, name: 'vgaPlanes', bytes: VGA_PLANES_BYTES },
+    { id: BLOCK.vgaFramebuffer, name: 'vgaFramebuffer', bytes: vgaBytes },
+    { id: BLOCK.nicMemory, name: 'nicMemory', bytes: NIC_MEMORY_BYTES },
+    { id: BLOCK.ideBuffer, name: 'ideBuffer', bytes: IDE_BUFFER_BYTES },
+  ]
+}
+
+export class MemoryBlocks {
+  readonly infos: readonly BlockInfo[]
+  readonly #emulator: Emulator
+
+  constructor(emulator: Emulator, config: MachineConfig) {
+    this.#emulator = emulator
+    this.infos = blocksOf(config)
+  }
+
+  pages(block: BlockId): number {
+    return this.info(block).bytes / PAGE_SIZE
+  }
+
+  /** @throws FerryError `machine.block` for a block that the machine has not */
+  info(block: BlockId): BlockInfo {
+    const info = this.infos.find((candidate) => candidate.id === block)
+    if (info === undefined) throw new FerryError('machine.block', `The machine has no memory block ${block}.`, { block })
+    return info
+  }
+
+  /** The bytes of a block that lies in one piece; valid until the wasm memory grows. Null for the IDE buffers. */
+  bytes(block: BlockId): Uint8Array<ArrayBuffer> | null {
+    const { vga, net } = this.#emulator.cpu.devices
+    switch (block) {
+      case BLOCK.ram:
+        return this.#emulator.ram
+      case BLOCK.vgaPlanes:
+        return vga.vga_memory as Uint8Array<ArrayBuffer>
+      case BLOCK.vgaFramebuffer: {
+        // v86's own view is a proxy that is slow to work on.
+        const { byteOffset, byteLength } = vga.svga_memory
+        return this.#emulator.wasm.subarray(byteOffset, byteOffset + byteLength)
+      }
+      case BLOCK.nicMemory:
+        return net.memory as Uint8Array<ArrayBuffer>
+      case BLOCK.ideBuffer:
+        return null
+    }
+  }
+
+  /** Copies pages out, zero pages apart. */
+  read({ block, pages }: PageSet): PageBatch {
+    this.#check(block, pages)
+    const source = this.bytes(block)
+    const data = new Uint8Array(pages.length * PAGE_SIZE)
+    const full = new Uint32Array(pages.length)
+    const zero = new Uint32Array(pages.length)
+    let fulls = 0
+    let zeros = 0
+    for (const page of pages) {
+      const from = page * PAGE_SIZE
+      const place = data.subarray(fulls * PAGE_SIZE, (fulls + 1) * PAGE_SIZE)
+      let empty: boolean
+      if (source === null) {
+        empty = !readIdePage(this.#emulator.cpu.devices, page, place)
+      } else if (block === BLOCK.ram) {
+        empty = this.#emulator.cpu.is_memory_zeroed(from, PAGE_SIZE)
+      } else {
+        empty = ZEROS.compare(source, from, from + PAGE_SIZE) === 0
+      }
+      if (empty) zero[zeros++] = page
+      else {
+        if (source !== null) place.set(source.subarray(from, from + PAGE_SIZE))
+        full[fulls++] = page
+      }
+    }
+    return {
+      block,
+      pages: full.slice(0, fulls),
+      zeroPages: zero.slice(0, zeros),
+      data: fulls === pages.length ? data : data.slice(0, fulls * PAGE_SIZE),
+    }
+  }
+
+  /** @throws FerryError `machine.page-range` before anything is written, when a page lies outside of the block */
+  write({ block, pages, zeroPages, data }: PageBatch): void {
+    this.#check(block, pages)
+    this.#check(block, zeroPages)
+    const target = this.bytes(block)
+    const { devices } = this.#emulator.cpu
+    pages.forEach((page, i) => {
+      const content = data.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE)
+      if (target === null) writeIdePage(devices, page, content)
+      else target.set(content, page * PAGE_SIZE)
+    })
+    for (const page of zeroPages) {
+      if (target === null) writeIdePage(devices, page, ZEROS)
+      else target.fill(0, page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
+    }
+  }
+
+  digests(block: BlockId): BigUint64Array<ArrayBuffer> {
+    const bytes = this.bytes(block)
+    if (bytes !== null) return pageDigests(bytes)
+    const copy = new Uint8Array(this.info(block).bytes)
+    for (let page = 0; page < copy.length / PAGE_SIZE; page++) {
+      readIdePage(this.#emulator.cpu.devices, page, copy.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE))
+    }
+    return pageDigests(copy)
+  }
+
+  #check(block: BlockId, pages: Uint32Array): void {
+    const limit = this.pages(block)
+    for (const page of pages) {
+      if (page >= limit) {
+        throw new FerryError('machine.page-range', `Page ${page} is outside of memory block ${this.info(block).name}.`, {
+          page,
+          pages: limit,
+        })
+      }
+    }
+  }
+}

@@ -1,0 +1,56 @@
+/** What the I/O thread and a vCPU thread say to each other. Both ends are ours, in one process and one version. */
+import type { ErrorReport } from '../util/errors.ts'
+import type { BlockId } from '../vmstate/blocks.ts'
+import type { MachineState } from '../vmstate/state.ts'
+import type {
+  DirectBoot,
+  LoadReport,
+  MachineConfig,
+  PageBatch,
+  PageSet,
+  ScreenImage,
+  StopReport,
+} from './machine.ts'
+
+export type Clock = 'continue' | 'freeze'
+
+/** Calls by name: argument and result. */
+export interface Calls {
+  boot: [DirectBoot, void]
+  resume: [void, { runAtMs: number; resumeMs: number }]
+  pause: [void, { pausedAtMs: number }]
+  serialWrite: [Uint8Array, number]
+  screen: [void, ScreenImage]
+  readPages: [PageSet, PageBatch]
+  writePages: [PageBatch, void]
+  dirtyLogStart: [void, void]
+  dirtyLogFetch: [{ clear: boolean }, readonly PageSet[]]
+  dirtyLogStop: [void, void]
+  capture: [void, MachineState]
+  restore: [{ state: MachineState; clock: Clock }, void]
+  stop: [{ inlinePages: number }, StopReport]
+  load: [{ batches: readonly PageBatch[]; state: MachineState; clock: Clock }, LoadReport]
+  digests: [BlockId, BigUint64Array<ArrayBuffer>]
+  instructions: [void, number]
+}
+export type CallName = keyof Calls
+
+export type Request =
+  | { [N in CallName]: { kind: 'call'; id: number; name: N; argument: Calls[N][0] } }[CallName]
+  | { kind: 'frame'; frame: Uint8Array }
+  | { kind: 'keys'; scanCodes: Uint8Array }
+  | { kind: 'close' }
+
+export type Reply =
+  | { kind: 'ready' }
+  | { kind: 'result'; id: number; value: unknown }
+  | { kind: 'error'; id: number; error: ErrorReport }
+  | { kind: 'serial'; bytes: Uint8Array }
+  | { kind: 'frame'; frame: Uint8Array }
+
+export interface ThreadData {
+  readonly config: MachineConfig
+  readonly module: WebAssembly.Module
+  readonly doorbell: SharedArrayBuffer
+  readonly clockBase: number
+}

@@ -1,0 +1,52 @@
+/** The pinned v86 package: found, checked, its wasm patched and compiled once per process. */
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { FerryError } from '../../util/errors.ts'
+import { patchDirtyLog } from '../dirty-log-patch.ts'
+
+/** The build that layout.ts and types.ts describe. Another one needs both to be gone through again. */
+export const V86_VERSION = '0.5.462'
+export const V86_DIGESTS = {
+  'v86.wasm': 'aa0d0e149d6b60063b85de4871e78505637ce92821e14a9f9802c4008ba2336e',
+  'libv86.mjs': '581c169db27daad9d64679bd117f4a90c37c23c6ad9e660b7e89ee731eb2a446',
+} as const
+
+/**
+ * Reads a file of the package's build folder and checks its SHA-256.
+ * @throws FerryError `machine.v86-missing` or `machine.v86-version`
+ */
+export async function readVerified(name: keyof typeof V86_DIGESTS): Promise<Buffer> {
+  let bytes: Buffer
+  try {
+    // The package's main entry lies in its build folder.
+    bytes = await readFile(join(dirname(createRequire(import.meta.url).resolve('v86')), name))
+  } catch (cause) {
+    throw new FerryError('machine.v86-missing', 'The emulator v86 is not installed. Run `npm ci`.', { file: name }, cause)
+  }
+  verifyDigest(name, bytes)
+  return bytes
+}
+
+/** @throws FerryError `machine.v86-version` when the bytes are not those of the pinned build */
+export function verifyDigest(name: keyof typeof V86_DIGESTS, bytes: Uint8Array): void {
+  const found = createHash('sha256').update(bytes).digest('hex')
+  if (found === V86_DIGESTS[name]) return
+  throw new FerryError(
+    'machine.v86-version',
+    `The installed v86 is not version ${V86_VERSION}, the only one whose inside Ferry knows. Run \`npm ci\`.`,
+    { file: name, expected: V86_DIGESTS[name], found },
+  )
+}
+
+let compiled: Promise<WebAssembly.Module> | undefined
+
+/** The patched and compiled module. It can be sent to worker threads, which share the compiled code. */
+export function patchedModule(): Promise<WebAssembly.Module> {
+  compiled ??= (async () => {
+    await readVerified('libv86.mjs')
+    return WebAssembly.compile(patchDirtyLog(await readVerified('v86.wasm')))
+  })()
+  return compiled
+}

@@ -1,0 +1,174 @@
+/**
+ * A WebAssembly binary taken apart and put together again, as far as adding globals, exports and functions and
+ * replacing function bodies needs it. Sections that are not touched are copied byte for byte.
+ *
+ * Source: WebAssembly core specification 1.0, chapter 5 (binary format).
+ */
+import { encodeUnsigned } from './leb128.ts'
+import { malformed, WasmReader } from './reader.ts'
+
+const MAGIC = Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00)
+const SECTION = { custom: 0, import: 2, function: 3, global: 6, export: 7, code: 10 } as const
+const EXTERNAL = { function: 0, table: 1, memory: 2, global: 3 } as const
+/** Number of function names that is plausible; guards the map against a hostile name section. */
+const MAX_NAMES = 1_000_000
+
+interface Section {
+  readonly id: number
+  readonly body: Uint8Array
+}
+
+export class WasmModule {
+  readonly #sections: readonly Section[]
+  readonly #importedFunctions: number
+  readonly #importedGlobals: number
+  readonly #functionTypes: number[]
+  readonly #bodies: Uint8Array[]
+  readonly #definedGlobals: number
+  readonly #addedGlobals: number[] = []
+  #addedGlobalCount = 0
+  readonly #addedExports: number[] = []
+  #addedExportCount = 0
+
+  /** @throws FerryError `wasm.malformed` */
+  constructor(binary: Uint8Array) {
+    if (binary.length < 8 || MAGIC.some((byte, i) => binary[i] !== byte)) throw malformed('it has no wasm header')
+    const reader = new WasmReader(binary, 8)
+    const sections: Section[] = []
+    while (!reader.done) {
+      const id = reader.byte()
+      sections.push({ id, body: reader.take(reader.unsigned()) })
+    }
+    this.#sections = sections
+    const imports = countImports(this.#body(SECTION.import))
+    this.#importedFunctions = imports.functions
+    this.#importedGlobals = imports.globals
+    this.#functionTypes = readVector(this.#body(SECTION.function), (r) => r.unsigned())
+    this.#bodies = readVector(this.#body(SECTION.code), (r) => r.take(r.unsigned()))
+    this.#definedGlobals = new WasmReader(this.#body(SECTION.global)).unsigned()
+    if (this.#bodies.length !== this.#functionTypes.length) throw malformed('functions and bodies differ in number')
+  }
+
+  #body(id: number): Uint8Array {
+    return this.#sections.find((s) => s.id === id)?.body ?? Uint8Array.of(0)
+  }
+
+  /** Function names of the custom "name" section, name → function index. */
+  functionNames(): Map<string, number> {
+    const names = new Map<string, number>()
+    for (const section of this.#sections) {
+      if (section.id !== SECTION.custom) continue
+      const reader = new WasmReader(section.body)
+      if (reader.name() !== 'name') continue
+      while (!reader.done) {
+        const kind = reader.byte()
+        const part = new WasmReader(reader.take(reader.unsigned()))
+        if (kind !== 1) continue
+        const count = part.unsigned()
+        if (count > MAX_NAMES) throw malformed('it names too many functions')
+        for (let i = 0; i < count; i++) {
+          const index = part.unsigned()
+          names.set(part.name(), index)
+        }
+      }
+    }
+    return names
+  }
+
+  /** Adds a mutable i32 global with value 0, exported as `name`; returns its index. */
+  addGlobal(name: string): number {
+    const index = this.#importedGlobals + this.#definedGlobals + this.#addedGlobalCount++
+    this.#addedGlobals.push(0x7f, 0x01, 0x41, 0x00, 0x0b)
+    const label = new TextEncoder().encode(name)
+    this.#addedExports.push(...encodeUnsigned(label.length), ...label, EXTERNAL.global, ...encodeUnsigned(index))
+    this.#addedExportCount++
+    return index
+  }
+
+  /**
+   * Moves the body of a defined function to a new function at the end and gives the old index a new body, so that all
+   * callers, the table and the exports reach the wrapper.
+   * @param index function index of the original
+   * @param wrapper builds the new body (locals and code), given the index under which the original can be called
+   */
+  wrapFunction(index: number, wrapper: (original: number) => Uint8Array): void {
+    const slot = index - this.#importedFunctions
+    if (slot < 0 || slot >= this.#bodies.length) throw malformed(`function ${index} is not defined in it`)
+    const original = this.#importedFunctions + this.#bodies.length
+    this.#bodies.push(this.#bodies[slot])
+    this.#functionTypes.push(this.#functionTypes[slot])
+    this.#bodies[slot] = wrapper(original)
+  }
+
+  /** The binary with all changes. */
+  emit(): Uint8Array<ArrayBuffer> {
+    const parts: Uint8Array[] = [MAGIC]
+    for (const section of this.#sections) {
+      const body = this.#rewritten(section)
+      const size = body.reduce((sum, part) => sum + part.length, 0)
+      parts.push(Uint8Array.of(section.id, ...encodeUnsigned(size)), ...body)
+    }
+    const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+    let position = 0
+    for (const part of parts) {
+      out.set(part, position)
+      position += part.length
+    }
+    return out
+  }
+
+  #rewritten({ id, body }: Section): Uint8Array[] {
+    if (id === SECTION.function) {
+      return [Uint8Array.from([this.#functionTypes.length, ...this.#functionTypes].flatMap(encodeUnsigned))]
+    }
+    if (id === SECTION.code) {
+      const parts: Uint8Array[] = [Uint8Array.from(encodeUnsigned(this.#bodies.length))]
+      for (const code of this.#bodies) parts.push(Uint8Array.from(encodeUnsigned(code.length)), code)
+      return parts
+    }
+    if (id === SECTION.global) return extended(body, this.#addedGlobalCount, this.#addedGlobals)
+    if (id === SECTION.export) return extended(body, this.#addedExportCount, this.#addedExports)
+    return [body]
+  }
+}
+
+/** A vector section with `count` more elements, given as bytes. */
+function extended(body: Uint8Array, count: number, added: readonly number[]): Uint8Array[] {
+  const reader = new WasmReader(body)
+  const before = reader.unsigned()
+  return [Uint8Array.from(encodeUnsigned(before + count)), reader.rest(), Uint8Array.from(added)]
+}
+
+function readVector<T>(body: Uint8Array, element: (reader: WasmReader) => T): T[] {
+  const reader = new WasmReader(body)
+  return Array.from({ length: reader.unsigned() }, () => element(reader))
+}
+
+function countImports(body: Uint8Array): { functions: number; globals: number } {
+  const reader = new WasmReader(body)
+  let functions = 0
+  let globals = 0
+  const skipLimits = () => {
+    const bounded = reader.byte() & 1
+    reader.unsigned()
+    if (bounded) reader.unsigned()
+  }
+  for (let left = reader.unsigned(); left > 0; left--) {
+    reader.name()
+    reader.name()
+    const kind = reader.byte()
+    if (kind === EXTERNAL.function) {
+      functions++
+      reader.unsigned()
+    } else if (kind === EXTERNAL.table) {
+      reader.byte()
+      skipLimits()
+    } else if (kind === EXTERNAL.memory) {
+      skipLimits()
+    } else if (kind === EXTERNAL.global) {
+      globals++
+      reader.take(2)
+    } else throw malformed(`an import has the unknown kind ${kind}`)
+  }
+  return { functions, globals }
+}

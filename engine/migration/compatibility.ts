@@ -1,0 +1,164 @@
+/**
+ * The compatibility check of stage 0: may this guest move to that host? Pure, so that the lab can ask before a
+ * connection exists and the target asks again when it has one. Every point is listed, passed or not.
+ */
+import { FerryError } from '../util/errors.ts'
+import { negotiate } from './policy/pool.ts'
+import type { Body } from './protocol/schemas.ts'
+
+/** What the check looks at: MIG_REQ without what belongs to the single run. */
+export type MigrationRequest = Pick<Body<'MIG_REQ'>, 'source' | 'guest' | 'formatVersion' | 'algorithms'>
+
+/** What a host offers to guests that come. */
+export interface HostOffer {
+  readonly name: string
+  readonly kind: 'xen' | 'kvm'
+  /** Most memory of one guest, bytes. */
+  readonly guestRamLimitBytes: number
+  /** Machine memory that is free now, bytes. */
+  readonly freeMemoryBytes: number
+  readonly devices: readonly string[]
+  readonly cpuFeatures: readonly string[]
+  /** Versions of the common format that it reads. */
+  readonly formatVersions: readonly number[]
+  readonly algorithms: readonly string[]
+  /**
+   * Regular expressions, as in `xend-relocation-hosts-allow`: one must match the peer's address, or the name by which
+   * it calls itself (a convenience, not a proof). Empty: everyone may.
+   */
+  readonly hostsAllow: readonly string[]
+  /** Ids of guests that are here already. */
+  readonly guestIds: readonly string[]
+}
+
+export interface Point {
+  readonly id:
+    | 'peer-allowed'
+    | 'format-version'
+    | 'algorithm'
+    | 'guest-id'
+    | 'ram-limit'
+    | 'memory'
+    | 'devices'
+    | 'cpu-features'
+  readonly ok: boolean
+  readonly title: string
+  /** The facts, in a sentence. */
+  readonly detail: string
+}
+
+const mib = (bytes: number): string => `${(bytes / (1 << 20)).toFixed(0)} MiB`
+const missing = (wanted: readonly string[], had: readonly string[]): string[] => wanted.filter((w) => !had.includes(w))
+
+/** Whether the host takes connections from that peer. A pattern that is no regular expression matches only itself. */
+export function peerAllowed(patterns: readonly string[], names: readonly string[]): boolean {
+  if (patterns.length === 0) return true
+  return patterns.some((pattern) =>
+    names.some((name) => {
+      if (pattern === name) return true
+      try {
+        return new RegExp(pattern).test(name)
+      } catch {
+        return false
+      }
+    }),
+  )
+}
+
+/**
+ * All points of the check, in the order in which they are told.
+ * @param peerAddress address of the source, where a connection exists
+ */
+export function checkCompatibility(request: MigrationRequest, offer: HostOffer, peerAddress?: string): Point[] {
+  const { guest, source } = request
+  const names = peerAddress === undefined ? [source.name] : [source.name, peerAddress.replace(/^::ffff:/, '')]
+  const allowed = peerAllowed(offer.hostsAllow, names)
+  const format = offer.formatVersions.includes(request.formatVersion)
+  const algorithm = negotiate(request.algorithms, offer.algorithms)
+  const here = offer.guestIds.includes(guest.id)
+  const need = guest.blocks.reduce((sum, block) => sum + block.bytes, 0)
+  const devices = missing(guest.devices, offer.devices)
+  const features = missing(guest.cpuFeatures, offer.cpuFeatures)
+  return [
+    {
+      id: 'peer-allowed',
+      ok: allowed,
+      title: 'The target accepts guests from this host',
+      detail: allowed
+        ? `${offer.name} accepts ${source.name}.`
+        : `${offer.name} accepts only peers that match: ${offer.hostsAllow.join(' ')}.`,
+    },
+    {
+      id: 'format-version',
+      ok: format,
+      title: 'Both speak the same version of the common format',
+      detail: `The source writes version ${request.formatVersion}; ${offer.name} reads ${offer.formatVersions.join(', ')}.`,
+    },
+    {
+      id: 'algorithm',
+      ok: algorithm !== null,
+      title: 'The algorithm pools have an algorithm in common',
+      detail:
+        algorithm === null
+          ? `The source offers ${request.algorithms.join(', ')}; ${offer.name} has ${offer.algorithms.join(', ') || 'none'}.`
+          : `${algorithm} is in both pools.`,
+    },
+    {
+      id: 'guest-id',
+      ok: !here,
+      title: 'The guest is not on the target yet',
+      detail: here ? `${offer.name} has a guest with the id ${guest.id} already.` : `${guest.id} is new to ${offer.name}.`,
+    },
+    {
+      id: 'ram-limit',
+      ok: guest.ramBytes <= offer.guestRamLimitBytes,
+      title: "The guest's RAM is within the target's limit",
+      detail: `${mib(guest.ramBytes)} of RAM; ${offer.name} allows ${mib(offer.guestRamLimitBytes)} a guest.`,
+    },
+    {
+      id: 'memory',
+      ok: need <= offer.freeMemoryBytes,
+      title: 'The target has enough free memory',
+      detail: `${mib(need)} needed, device memory included; ${mib(offer.freeMemoryBytes)} free on ${offer.name}.`,
+    },
+    {
+      id: 'devices',
+      ok: devices.length === 0,
+      title: 'The target knows every device of the guest',
+      detail:
+        devices.length === 0
+          ? `${guest.devices.length} devices, all known.`
+          : `${offer.name} does not know ${devices.join(', ')}.`,
+    },
+    {
+      id: 'cpu-features',
+      ok: features.length === 0,
+      title: "The target's CPU has every feature that the guest may use",
+      detail:
+        features.length === 0
+          ? `${guest.cpuFeatures.length} features, all there.`
+          : `The vCPUs of ${offer.name} lack ${features.join(', ')}.`,
+    },
+  ]
+}
+
+const REFUSALS: Readonly<Record<Point['id'], string>> = {
+  'peer-allowed': 'peer-not-allowed',
+  'format-version': 'format-version',
+  algorithm: 'no-common-algorithm',
+  'guest-id': 'guest-exists',
+  'ram-limit': 'ram-limit',
+  memory: 'out-of-memory',
+  devices: 'unknown-device',
+  'cpu-features': 'cpu-features',
+}
+
+/** The refusal that follows from the points: the first that failed, as `refused.<reason>`; null when all passed. */
+export function refusalOf(points: readonly Point[]): FerryError | null {
+  const failed = points.find((point) => !point.ok)
+  if (failed === undefined) return null
+  return new FerryError(`refused.${REFUSALS[failed.id]}`, failed.detail, {
+    point: failed.id,
+    failed: points.filter((point) => !point.ok).map((point) => point.id).join(','),
+  })
+}

@@ -1,0 +1,63 @@
+/**
+ * The algorithm pool: each algorithm is a mechanism (what the two sides do) and a policy (when). Source and target
+ * intersect their pools; the source's order of preference decides.
+ */
+import type { Policy } from './policy.ts'
+import { PRE_COPY_DEFAULTS, preCopy } from './pre-copy.ts'
+import type { PreCopyOptions } from './pre-copy.ts'
+import { stopAndCopy } from './stop-and-copy.ts'
+
+/** When pages travel. */
+export interface Mechanism {
+  /** Before the switch-over, in rounds, with a dirty log. */
+  readonly rounds: boolean
+  /** While the guest stands still: everything that remains. False: it follows after the switch-over. */
+  readonly whileStopped: boolean
+  /** After the switch-over, on demand and in the background. */
+  readonly pull: boolean
+}
+
+export interface PolicyOptions {
+  readonly preCopy?: Partial<PreCopyOptions> | undefined
+}
+
+export interface Algorithm {
+  readonly name: string
+  readonly title: string
+  /** What it does, in a sentence for the user. */
+  readonly summary: string
+  readonly mechanism: Mechanism
+  readonly policy: (options: PolicyOptions) => Policy
+}
+
+export const POOL = {
+  'pre-copy': {
+    name: 'pre-copy',
+    title: 'Pre-copy',
+    summary: 'Pages are sent in rounds while the guest runs; it stops for the last few.',
+    mechanism: { rounds: true, whileStopped: true, pull: false },
+    policy: (options) => preCopy({ ...PRE_COPY_DEFAULTS, ...options.preCopy }),
+  },
+  'stop-and-copy': {
+    name: 'stop-and-copy',
+    title: 'Stop-and-copy',
+    summary: 'The guest stops, everything is sent, the guest goes on.',
+    mechanism: { rounds: false, whileStopped: true, pull: false },
+    policy: () => stopAndCopy(),
+  },
+} as const satisfies Readonly<Record<string, Algorithm>>
+
+export type AlgorithmName = keyof typeof POOL
+/** Names of all algorithms of this version, the default first. */
+export const ALGORITHM_NAMES = Object.keys(POOL) as readonly AlgorithmName[]
+
+/** The algorithm of that name, or undefined. */
+export function algorithmOf(name: string): Algorithm | undefined {
+  return Object.hasOwn(POOL, name) ? POOL[name as AlgorithmName] : undefined
+}
+
+/** The first of the offered algorithms that both sides have, or null. */
+export function negotiate(offered: readonly string[], supported: readonly string[]): AlgorithmName | null {
+  const common = offered.find((name) => supported.includes(name) && Object.hasOwn(POOL, name))
+  return common === undefined ? null : (common as AlgorithmName)
+}

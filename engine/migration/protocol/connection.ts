@@ -1,0 +1,330 @@
+/**
+ * A migration connection: messages over one TCP socket. Sending waits for room (back pressure of the socket and of
+ * the emulated link), receiving has deadlines, and every failure is typed and interrupts the whole session.
+ */
+import type { Socket } from 'node:net'
+import { nowMs } from '../../util/clock.ts'
+import { FerryError } from '../../util/errors.ts'
+import { deadlineError } from '../interrupt.ts'
+import type { Interrupt } from '../interrupt.ts'
+import { directionOf } from '../link.ts'
+import type { LinkSpec } from '../link.ts'
+import { Shaper } from '../shaper.ts'
+import type { MessageName, Stage } from './frame.ts'
+import { encodeMessage } from './messages.ts'
+import type { Message } from './messages.ts'
+import { FrameReader } from './reader.ts'
+import type { Received } from './reader.ts'
+import type { Recorder, WireDirection } from './recorder.ts'
+
+/** One message, as the inspector shows it. */
+export interface MessageEvent {
+  readonly direction: 'sent' | 'received'
+  readonly type: MessageName
+  readonly stage: Stage
+  /** Bytes of the frame, header included. */
+  readonly bytes: number
+  /** `nowMs()` when it was handed over for sending, or complete. */
+  readonly atMs: number
+}
+
+export interface ConnectionOptions {
+  readonly side: 'source' | 'target'
+  readonly link: LinkSpec
+  readonly idleMs: number
+  readonly keepaliveMs: number
+  /** Seed of the link's jitter. */
+  readonly seed?: number | undefined
+  readonly recorder?: Recorder | undefined
+  readonly onMessage?: ((event: MessageEvent) => void) | undefined
+}
+
+/** Received and not yet consumed, in bytes, before the socket is paused. */
+const QUEUE_LIMIT_BYTES = 8 << 20
+
+export class Connection {
+  readonly interrupt: Interrupt
+  readonly #socket: Socket
+  readonly #shaper: Shaper
+  readonly #options: ConnectionOptions
+  readonly #queue: Received[] = []
+  readonly #keepalive: NodeJS.Timeout
+  #queueBytes = 0
+  #waiting: (() => void) | null = null
+  #sequence = 0
+  #stage: Stage = 0
+  #bytesSent = 0
+  #bytesReceived = 0
+  #lastReceivedMs = nowMs()
+  #lastSentMs = nowMs()
+  #onLink: ((text: string) => void) | null = null
+  #peerEnded = false
+  #closed = false
+
+  /** Takes over a connected socket. */
+  constructor(socket: Socket, interrupt: Interrupt, options: ConnectionOptions) {
+    this.#socket = socket
+    this.interrupt = interrupt
+    this.#options = options
+    this.#shaper = new Shaper(socket, directionOf(options.link, options.side), options.seed)
+    socket.setNoDelay(true)
+    const reader = new FrameReader((received) => {
+      this.#take(received)
+    })
+    socket.on('data', (chunk: Buffer) => {
+      this.#lastReceivedMs = nowMs()
+      this.#bytesReceived += chunk.length
+      this.#record(options.side === 'source' ? 'target-to-source' : 'source-to-target', [chunk])
+      this.#guard(() => {
+        reader.push(chunk)
+      })
+    })
+    socket.on('end', () => {
+      this.#guard(() => {
+        reader.end()
+      })
+      this.#hungUp()
+    })
+    socket.on('error', (error) => {
+      this.#fail(new FerryError('connection.error', `The connection broke: ${error.message}.`, {}, error))
+    })
+    socket.on('close', () => {
+      this.#shaper.close()
+      clearInterval(this.#keepalive)
+      this.#hungUp()
+    })
+    this.#keepalive = setInterval(
+      () => {
+        if (nowMs() - this.#lastSentMs >= options.keepaliveMs && this.#shaper.queuedBytes === 0) {
+          this.post([{ type: 'KEEPALIVE', body: {} }])
+        }
+      },
+      Math.max(10, options.keepaliveMs / 2),
+    )
+    this.#keepalive.unref()
+  }
+
+  get remoteAddress(): string {
+    return this.#socket.remoteAddress ?? ''
+  }
+  /** Bytes handed over for sending so far. */
+  get bytesSent(): number {
+    return this.#bytesSent
+  }
+  get bytesReceived(): number {
+    return this.#bytesReceived
+  }
+  /** The stage that the next messages carry; it never goes back. */
+  get stage(): Stage {
+    return this.#stage
+  }
+  set stage(stage: Stage) {
+    if (stage > this.#stage) this.#stage = stage
+  }
+
+  setLink(link: LinkSpec): void {
+    this.#shaper.setDirection(directionOf(link, this.#options.side))
+  }
+
+  /** Sends at once, in one write, without waiting for room: for the few messages of the switch-over. */
+  post(messages: readonly Message[]): void {
+    if (this.#closed || this.#socket.destroyed) return
+    const chunks: Uint8Array[] = []
+    const atMs = nowMs()
+    for (const message of messages) {
+      const frame = encodeMessage(message, this.#stage, this.#sequence)
+      this.#sequence = (this.#sequence + 1) >>> 0
+      const bytes = frame.reduce((sum, chunk) => sum + chunk.length, 0)
+      this.#bytesSent += bytes
+      chunks.push(...frame)
+      this.#options.onMessage?.({ direction: 'sent', type: message.type, stage: this.#stage, bytes, atMs })
+    }
+    this.#lastSentMs = atMs
+    this.#record(this.#options.side === 'source' ? 'source-to-target' : 'target-to-source', chunks)
+    this.#shaper.write(chunks)
+  }
+
+  /**
+   * Sends and waits until there is room for more.
+   * @param ms how long that may take
+   * @throws FerryError the interruption's reason, `connection.closed`, `deadline.send`
+   */
+  async send(message: Message, ms: number): Promise<void> {
+    this.interrupt.check()
+    if (this.#socket.destroyed) throw this.#closedError()
+    this.post([message])
+    if (this.#shaper.full) await this.interrupt.within(this.#shaper.drained(), ms, 'send')
+    const recorder = this.#options.recorder
+    if (recorder !== undefined) await recorder.ready()
+  }
+
+  /**
+   * The next message, which must be one of `types`.
+   * @param ms deadline for the message; silence longer than `idleMs` ends the wait earlier
+   * @param what names the wait in `deadline.<what>`
+   * @throws FerryError the interruption's reason, `connection.closed`, `connection.idle`, `deadline.<what>`,
+   *   `protocol.unexpected`
+   */
+  async receive<N extends MessageName>(types: readonly N[], ms: number, what: string): Promise<Message<N>> {
+    this.interrupt.check()
+    // Not checked again below: an answer that came just before the peer hung up is an answer.
+    const received = this.#queue.shift() ?? (await this.#next(ms, what))
+    this.#queueBytes -= received.bytes
+    if (this.#queueBytes < QUEUE_LIMIT_BYTES / 2 && this.#socket.isPaused()) this.#socket.resume()
+    const { message } = received
+    if (!(types as readonly string[]).includes(message.type)) {
+      throw new FerryError('protocol.unexpected', `The peer sent ${message.type} in place of ${types.join(' or ')}.`, {
+        type: message.type,
+        expected: types.join(','),
+      })
+    }
+    return message as Message<N>
+  }
+
+  /** Sends what is queued and ends the connection; destroys it after `graceMs`. Never throws. */
+  async close(graceMs: number): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    clearInterval(this.#keepalive)
+    this.#socket.resume()
+    if (!this.#socket.destroyed) {
+      this.#shaper.end()
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, graceMs)
+        this.#socket.once('close', () => {
+          clearTimeout(timer)
+          resolve()
+        })
+      })
+    }
+    this.destroy()
+  }
+
+  /** Resolves when the peer has ended its side, or after `ms`. */
+  async peerEnd(ms: number): Promise<void> {
+    if (this.#peerEnded) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      const done = (): void => {
+        clearTimeout(timer)
+        resolve()
+      }
+      this.#socket.once('end', done)
+      this.#socket.once('close', done)
+    })
+  }
+
+  /** Cuts the connection. */
+  destroy(): void {
+    this.#closed = true
+    clearInterval(this.#keepalive)
+    this.#shaper.close()
+    this.#socket.destroy()
+  }
+
+  #take(received: Received): void {
+    const { message, stage, bytes } = received
+    this.#options.onMessage?.({ direction: 'received', type: message.type, stage, bytes, atMs: nowMs() })
+    if (message.type === 'KEEPALIVE') return
+    if (message.type === 'LINK' && this.#options.side === 'target') {
+      this.#onLink?.(message.body.link)
+      return
+    }
+    if (message.type === 'ABORT') {
+      const { code, message: text } = message.body
+      const peer = this.#options.side === 'source' ? 'target' : 'source'
+      this.#fail(new FerryError('peer.aborted', `The ${peer} gave up: ${text}`, { reason: code, peer }))
+      return
+    }
+    this.#queue.push(received)
+    this.#queueBytes += bytes
+    if (this.#queueBytes > QUEUE_LIMIT_BYTES) this.#socket.pause()
+    this.#wake()
+  }
+
+  /** What to do with LINK: on the target only. */
+  onLink(listener: (text: string) => void): void {
+    this.#onLink = listener
+  }
+
+  #next(ms: number, what: string): Promise<Received> {
+    return new Promise<Received>((resolve, reject) => {
+      const startMs = nowMs()
+      let timer: NodeJS.Timeout | null = null
+      const finish = (): void => {
+        if (timer !== null) clearTimeout(timer)
+        this.#waiting = null
+        off()
+      }
+      let off = (): void => undefined
+      const look = (): void => {
+        const received = this.#queue.shift()
+        if (received !== undefined) {
+          finish()
+          resolve(received)
+        } else if (this.#peerEnded || this.#socket.destroyed) {
+          finish()
+          reject(this.interrupt.error ?? this.#closedError())
+        } else {
+          if (timer !== null) clearTimeout(timer)
+          const now = nowMs()
+          const idleLeft = Math.max(this.#lastReceivedMs, startMs) + this.#options.idleMs - now
+          const left = startMs + ms - now
+          if (left <= 0 || idleLeft <= 0) {
+            finish()
+            reject(left <= 0 ? deadlineError(what, ms) : this.#idleError(what))
+            return
+          }
+          timer = setTimeout(look, Math.min(left, idleLeft) + 1)
+        }
+      }
+      off = this.interrupt.onFail((error) => {
+        if (timer !== null) clearTimeout(timer)
+        this.#waiting = null
+        reject(error)
+      })
+      if (this.interrupt.error !== null) return
+      this.#waiting = look
+      look()
+    })
+  }
+
+  #wake(): void {
+    this.#waiting?.()
+  }
+
+  /** The peer will send nothing more. What it sent before is still to be consumed; else the session ends here. */
+  #hungUp(): void {
+    this.#peerEnded = true
+    if (this.#queue.length === 0) this.#fail(this.#closedError())
+    this.#wake()
+  }
+
+  #guard(action: () => void): void {
+    try {
+      action()
+    } catch (thrown) {
+      this.#fail(FerryError.from(thrown))
+    }
+  }
+
+  #record(direction: WireDirection, chunks: readonly Uint8Array[]): void {
+    this.#options.recorder?.record(direction, chunks, nowMs())
+  }
+
+  #fail(error: FerryError): void {
+    if (this.#closed) return
+    this.interrupt.fail(error)
+  }
+
+  #closedError(): FerryError {
+    return new FerryError('connection.closed', 'The peer closed the connection.')
+  }
+
+  #idleError(what: string): FerryError {
+    return new FerryError('connection.idle', `Nothing came from the peer for ${this.#options.idleMs} ms.`, {
+      what,
+      deadline_ms: this.#options.idleMs,
+    })
+  }
+}

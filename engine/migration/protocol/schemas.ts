@@ -1,0 +1,103 @@
+/**
+ * The structured messages: their bodies travel as JSON in UTF-8 and are checked against these schemas. Unknown keys
+ * are dropped, so that a later minor version may add some.
+ */
+import * as v from 'valibot'
+import { FerryError } from '../../util/errors.ts'
+import { BLOCK } from '../../vmstate/blocks.ts'
+import { code, extras, guestSummary, hostIdentity, label, machineSettings } from './guest-config.ts'
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffff))
+const ms = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(1e9))
+const text = v.pipe(v.string(), v.maxLength(2000))
+const blockId = v.picklist(Object.values(BLOCK))
+
+const refusal = v.object({
+  /** Reason for programs, e.g. `no-common-algorithm`. */
+  code,
+  /** Reason for people, one or two sentences. */
+  message: text,
+})
+
+export const SCHEMAS = {
+  MIG_REQ: v.object({
+    session: label(64),
+    source: hostIdentity,
+    guest: guestSummary,
+    /** Version of the common format that the state will have. */
+    formatVersion: count,
+    /** Names in order of preference. */
+    algorithms: v.pipe(v.array(label(32)), v.minLength(1), v.maxLength(16)),
+    /** Blocks to compare before the target's first instruction. */
+    verify: v.picklist(['none', 'ram', 'all']),
+    /** Whether guest time includes the time of the migration. */
+    clock: v.picklist(['continue', 'freeze']),
+    /** The emulated link, so that the target shapes its own direction. */
+    link: v.pipe(v.string(), v.maxLength(64)),
+  }),
+  REQ_OK: v.object({
+    target: hostIdentity,
+    algorithm: label(32),
+    /** True where the target takes REHEARSAL and answers it. */
+    rehearsal: v.boolean(),
+  }),
+  REQ_FAIL: refusal,
+  MIG_CFG: v.object({ algorithm: label(32), machine: machineSettings, extras }),
+  CFG_OK: v.object({}),
+  CFG_FAIL: refusal,
+  MEM_BEG: v.object({ pagesTotal: count }),
+  ROUND_END: v.object({
+    round: count,
+    /** Pages of the round, zero pages included; the target compares. */
+    pages: count,
+  }),
+  ACK: v.object({ of: v.picklist(['round', 'rehearsal']), number: count }),
+  READY: v.object({ unpackMs: ms, restoreMs: ms }),
+  VERIFY_RESULT: v.object({
+    comparedPages: count,
+    wrongPages: count,
+    /** The first of them. */
+    examples: v.pipe(v.array(v.object({ block: blockId, page: count })), v.maxLength(16)),
+  }),
+  COMMIT: v.object({}),
+  RUNNING: v.object({
+    /** Time just before the first instruction, on the target's clock. */
+    runAtMs: v.pipe(v.number(), v.finite()),
+    /** From the order to run until the first instruction. */
+    resumeMs: ms,
+    /** From the first instruction until this message was written: for clocks that do not agree. */
+    sinceRunMs: ms,
+  }),
+  ABORT: v.object({ code, message: text }),
+  KEEPALIVE: v.object({}),
+  LINK: v.object({ link: v.pipe(v.string(), v.maxLength(64)) }),
+} as const
+
+export type StructuredName = keyof typeof SCHEMAS
+export type Body<N extends StructuredName> = v.InferOutput<(typeof SCHEMAS)[N]>
+
+const encoder = new TextEncoder()
+
+export function encodeBody<N extends StructuredName>(body: Body<N>): Uint8Array<ArrayBuffer> {
+  return encoder.encode(JSON.stringify(body))
+}
+
+/** @throws FerryError `protocol.invalid-message` with the path of the first wrong field */
+export function decodeBody<N extends StructuredName>(name: N, payload: Uint8Array): Body<N> {
+  let json: unknown
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload))
+  } catch (cause) {
+    throw new FerryError('protocol.invalid-message', `${name} is not JSON.`, { type: name }, cause)
+  }
+  const result = v.safeParse(SCHEMAS[name], json, { abortEarly: true })
+  if (!result.success) {
+    const issue = result.issues[0]
+    const path = v.getDotPath(issue) ?? ''
+    throw new FerryError('protocol.invalid-message', `${name}: ${path} ${issue.message}`.slice(0, 500), {
+      type: name,
+      path,
+    })
+  }
+  return result.output as Body<N>
+}
