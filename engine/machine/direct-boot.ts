@@ -61,7 +61,7 @@ const INTERRUPT_LINE = 0x3c
 function setUpPci(emulator: Emulator): void {
   const { io, devices } = emulator.cpu
   const select = (devfn: number, register: number) =>
-    io.port_write32(CONFIG_ADDRESS, (0x80000000 | (devfn << 8) | (register & 0xfc)) | 0)
+    io.port_write32(CONFIG_ADDRESS, 0x80000000 | (devfn << 8) | (register & 0xfc) | 0)
   PIRQ_LINES.forEach((line, i) => {
     select(ISA_BRIDGE, PIRQ_ROUTE)
     io.port_write8(CONFIG_DATA + i, line)

@@ -124,10 +124,7 @@ function wrapper(original: number, dirtyLogGlobal: number, ramBaseGlobal: number
       // The entry is (physical page + RAM base) xor virtual page, with flags in the low 12 bits.
       w.when(
         w.and(forWriting, sideEffects),
-        w.when(
-          w.get(RESULT),
-          mark(w.sub(w.and(w.xor(w.get(RESULT), address), w.constant(FRAME)), ramBase)),
-        ),
+        w.when(w.get(RESULT), mark(w.sub(w.and(w.xor(w.get(RESULT), address), w.constant(FRAME)), ramBase))),
       ),
       w.giveBack(w.get(RESULT)),
     ),

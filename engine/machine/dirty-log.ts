@@ -102,7 +102,8 @@ export class DirtyLog {
         const from = page * PAGE_SIZE
         if (current.compare(shadow, from, from + PAGE_SIZE, from, from + PAGE_SIZE) !== 0) found.push(page)
       }
-      if (clear) for (const page of found) shadow.set(now.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE), page * PAGE_SIZE)
+      if (clear)
+        for (const page of found) shadow.set(now.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE), page * PAGE_SIZE)
     }
     return Uint32Array.from(found)
   }
@@ -110,7 +111,10 @@ export class DirtyLog {
   #copy(id: BlockId): Uint8Array<ArrayBuffer> {
     const bytes = this.#blocks.bytes(id)
     if (bytes !== null) return bytes.slice()
-    const all = this.#blocks.read({ block: id, pages: Uint32Array.from({ length: this.#blocks.pages(id) }, (_, i) => i) })
+    const all = this.#blocks.read({
+      block: id,
+      pages: Uint32Array.from({ length: this.#blocks.pages(id) }, (_, i) => i),
+    })
     const copy = new Uint8Array(this.#blocks.info(id).bytes)
     all.pages.forEach((page, i) => copy.set(all.data.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE), page * PAGE_SIZE))
     return copy

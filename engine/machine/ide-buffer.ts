@@ -48,4 +48,5 @@ export function writeIdePage(devices: Devices, page: number, bytes: Uint8Array):
 }
 
 /** Whether all of the block reads as zeros. */
-export const ideBufferIdle = (devices: Devices): boolean => !drives(devices).some((drive) => drive !== undefined && transferring(drive))
+export const ideBufferIdle = (devices: Devices): boolean =>
+  !drives(devices).some((drive) => drive !== undefined && transferring(drive))

@@ -37,7 +37,8 @@ export class MemoryBlocks {
   /** @throws FerryError `machine.block` for a block that the machine has not */
   info(block: BlockId): BlockInfo {
     const info = this.infos.find((candidate) => candidate.id === block)
-    if (info === undefined) throw new FerryError('machine.block', `The machine has no memory block ${block}.`, { block })
+    if (info === undefined)
+      throw new FerryError('machine.block', `The machine has no memory block ${block}.`, { block })
     return info
   }
 
@@ -126,10 +127,14 @@ export class MemoryBlocks {
     const limit = this.pages(block)
     for (const page of pages) {
       if (page >= limit) {
-        throw new FerryError('machine.page-range', `Page ${page} is outside of memory block ${this.info(block).name}.`, {
-          page,
-          pages: limit,
-        })
+        throw new FerryError(
+          'machine.page-range',
+          `Page ${page} is outside of memory block ${this.info(block).name}.`,
+          {
+            page,
+            pages: limit,
+          },
+        )
       }
     }
   }

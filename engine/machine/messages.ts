@@ -2,15 +2,7 @@
 import type { ErrorReport } from '../util/errors.ts'
 import type { BlockId } from '../vmstate/blocks.ts'
 import type { MachineState } from '../vmstate/state.ts'
-import type {
-  DirectBoot,
-  LoadReport,
-  MachineConfig,
-  PageBatch,
-  PageSet,
-  ScreenImage,
-  StopReport,
-} from './machine.ts'
+import type { DirectBoot, LoadReport, MachineConfig, PageBatch, PageSet, ScreenImage, StopReport } from './machine.ts'
 
 export type Clock = 'continue' | 'freeze'
 

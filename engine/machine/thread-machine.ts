@@ -5,14 +5,7 @@ import { nowMs } from '../util/clock.ts'
 import type { BlockId, BlockInfo } from '../vmstate/blocks.ts'
 import type { MachineState } from '../vmstate/state.ts'
 import { Doorbell } from './doorbell.ts'
-import type {
-  DirectBoot,
-  Machine,
-  MachineConfig,
-  MachineEvents,
-  PageBatch,
-  PageSet,
-} from './machine.ts'
+import type { DirectBoot, Machine, MachineConfig, MachineEvents, PageBatch, PageSet } from './machine.ts'
 import { blocksOf } from './memory-blocks.ts'
 import type { CallName, Calls, Clock, Reply, Request, ThreadData } from './messages.ts'
 import { patchedModule } from './v86/package.ts'
@@ -127,7 +120,7 @@ class ThreadMachine implements Machine {
     const id = this.#nextId++
     return new Promise((resolve, reject) => {
       // The thread answers a call with the result type of that call.
-      this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject })
+      this.#pending.set(id, { resolve: resolve, reject })
       this.#post({ kind: 'call', id, name, argument } as Request, transfer)
     })
   }

@@ -140,8 +140,7 @@ export function array<T>(type: FieldType<T>, count: number): FieldType<T[]> {
       if (value.length !== count) throw new RangeError(`expected ${count} elements, got ${value.length}`)
       value.forEach((element, i) => type.write(view, offset + i * type.bytes, element, le))
     },
-    read: (view, offset, le) =>
-      Array.from({ length: count }, (_, i) => type.read(view, offset + i * type.bytes, le)),
+    read: (view, offset, le) => Array.from({ length: count }, (_, i) => type.read(view, offset + i * type.bytes, le)),
     zero: () => Array.from({ length: count }, () => type.zero()),
   }
 }

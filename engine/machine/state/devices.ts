@@ -311,9 +311,13 @@ export function restorePci(emulator: Emulator, state: Pci): void {
   for (const { devfn, config } of state.functions.slice(0, state.count)) {
     const space = pci.device_spaces[devfn]
     if (space === undefined) {
-      throw new FerryError('machine.pci-mismatch', `The guest has a PCI device at slot ${devfn >> 3} that this machine lacks.`, {
-        devfn,
-      })
+      throw new FerryError(
+        'machine.pci-mismatch',
+        `The guest has a PCI device at slot ${devfn >> 3} that this machine lacks.`,
+        {
+          devfn,
+        },
+      )
     }
     moveIoBars(pci, devfn, space, config)
     spaceBytes(space).set(config)

@@ -23,7 +23,12 @@ export async function readVerified(name: keyof typeof V86_DIGESTS): Promise<Buff
     // The package's main entry lies in its build folder.
     bytes = await readFile(join(dirname(createRequire(import.meta.url).resolve('v86')), name))
   } catch (cause) {
-    throw new FerryError('machine.v86-missing', 'The emulator v86 is not installed. Run `npm ci`.', { file: name }, cause)
+    throw new FerryError(
+      'machine.v86-missing',
+      'The emulator v86 is not installed. Run `npm ci`.',
+      { file: name },
+      cause,
+    )
   }
   verifyDigest(name, bytes)
   return bytes

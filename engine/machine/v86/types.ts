@@ -314,10 +314,11 @@ export interface Cpu {
   fw_value: unknown[]
   main_loop(): number
   write_blob(blob: Uint8Array, address: number): void
-  write8(address: number, value: number): void
-  write16(address: number, value: number): void
-  write32(address: number, value: number): void
-  jit_dirty_cache(start: number, end: number): void
+  /** Exports of the wasm module, hence without `this`. */
+  write8(this: void, address: number, value: number): void
+  write16(this: void, address: number, value: number): void
+  write32(this: void, address: number, value: number): void
+  jit_dirty_cache(this: void, start: number, end: number): void
   is_memory_zeroed(address: number, length: number): boolean
   full_clear_tlb(): void
   jit_clear_cache(): void

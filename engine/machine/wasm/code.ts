@@ -26,7 +26,13 @@ export const notNegative = (a: Code): Code => [...a, ...constant(0), 0x4e]
 /** Unsigned a ≥ b. */
 export const atLeast = (a: Code, b: Code): Code => [...a, ...b, 0x4f]
 export const call = (index: number, ...args: readonly Code[]): Code => [...args.flat(), 0x10, ...encodeUnsigned(index)]
-export const when = (condition: Code, ...then: readonly Code[]): Code => [...condition, 0x04, 0x40, ...then.flat(), 0x0b]
+export const when = (condition: Code, ...then: readonly Code[]): Code => [
+  ...condition,
+  0x04,
+  0x40,
+  ...then.flat(),
+  0x0b,
+]
 /** An i32 that depends on a condition. */
 export const choose = (condition: Code, yes: Code, no: Code): Code => [
   ...condition,

@@ -1,0 +1,53 @@
+/**
+ * The direction of imports (engine/README.md has the picture): front ends → lab → migration → hypervisors beside
+ * machine, network, storage → the common format. `npm run lint` checks it.
+ */
+const engine = (folder) => `^engine/${folder}/`
+/** What a folder may import from within the project, besides itself. */
+const may = {
+  util: [],
+  contract: ['util'],
+  vmstate: ['util'],
+  storage: ['util', 'contract'],
+  network: ['util', 'contract'],
+  machine: ['util', 'vmstate'],
+  hypervisors: ['util', 'vmstate'],
+  migration: ['util', 'contract', 'vmstate', 'machine', 'hypervisors'],
+  lab: ['util', 'contract', 'vmstate', 'machine', 'hypervisors', 'migration', 'network', 'storage'],
+  cli: ['util', 'contract', 'lab', 'hypervisors', 'migration'],
+}
+
+module.exports = {
+  forbidden: [
+    ...Object.entries(may).map(([folder, allowed]) => ({
+      name: `engine-${folder}-imports-downwards`,
+      severity: 'error',
+      comment: `engine/${folder} may import only ${allowed.join(', ') || 'nothing else of the engine'}`,
+      from: { path: engine(folder) },
+      to: {
+        path: '^(engine|electron|renderer|images|build|test)/',
+        pathNot: [folder, ...allowed].map(engine).concat(folder === 'lab' || folder === 'cli' ? ['^images/'] : []),
+      },
+    })),
+    {
+      name: 'only-the-machine-knows-v86',
+      severity: 'error',
+      from: { path: '^(engine|electron|renderer|images)/', pathNot: engine('machine') },
+      to: { path: 'node_modules/v86/' },
+    },
+    {
+      name: 'images-stand-alone',
+      severity: 'error',
+      from: { path: '^images/' },
+      to: { path: '^(engine|electron|renderer|test)/' },
+    },
+    { name: 'no-circles', severity: 'error', from: { path: '^(engine|images)/' }, to: { circular: true } },
+    { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default'] },
+  },
+}
