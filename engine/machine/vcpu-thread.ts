@@ -150,7 +150,8 @@ port.on('message', (request: Request) => {
       break
     }
     case 'frame':
-      emulator.send('net0-receive', request.frame)
+      // A card receives while its machine runs only: what came to a stopped one would change memory already sent.
+      if (emulator.running) emulator.send('net0-receive', request.frame)
       break
     case 'keys':
       for (const code of request.scanCodes) emulator.send('keyboard-code', code)

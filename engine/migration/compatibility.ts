@@ -33,14 +33,7 @@ export interface HostOffer {
 
 export interface Point {
   readonly id:
-    | 'peer-allowed'
-    | 'format-version'
-    | 'algorithm'
-    | 'guest-id'
-    | 'ram-limit'
-    | 'memory'
-    | 'devices'
-    | 'cpu-features'
+    'peer-allowed' | 'format-version' | 'algorithm' | 'guest-id' | 'ram-limit' | 'memory' | 'devices' | 'cpu-features'
   readonly ok: boolean
   readonly title: string
   /** The facts, in a sentence. */
@@ -107,7 +100,9 @@ export function checkCompatibility(request: MigrationRequest, offer: HostOffer, 
       id: 'guest-id',
       ok: !here,
       title: 'The guest is not on the target yet',
-      detail: here ? `${offer.name} has a guest with the id ${guest.id} already.` : `${guest.id} is new to ${offer.name}.`,
+      detail: here
+        ? `${offer.name} has a guest with the id ${guest.id} already.`
+        : `${guest.id} is new to ${offer.name}.`,
     },
     {
       id: 'ram-limit',
@@ -159,6 +154,9 @@ export function refusalOf(points: readonly Point[]): FerryError | null {
   if (failed === undefined) return null
   return new FerryError(`refused.${REFUSALS[failed.id]}`, failed.detail, {
     point: failed.id,
-    failed: points.filter((point) => !point.ok).map((point) => point.id).join(','),
+    failed: points
+      .filter((point) => !point.ok)
+      .map((point) => point.id)
+      .join(','),
   })
 }

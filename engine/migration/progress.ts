@@ -13,7 +13,7 @@ export type ProgressChange =
 
 export interface ProgressNow {
   readonly stage: Stage
-  /** Current round of pre-copy, from 0. */
+  /** Rounds of pre-copy that are finished: the number of the current one. */
   readonly round: number
   readonly pagesTotal: number
   /** Left of the current round. */

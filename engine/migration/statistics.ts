@@ -4,7 +4,10 @@
  */
 export const COUNTERS = {
   pages_total: { unit: 'pages', means: 'Pages of all memory blocks of the guest.' },
-  pages_sent: { unit: 'pages', means: 'All pages sent, of RAM and device memory, zero pages included, the last ones too.' },
+  pages_sent: {
+    unit: 'pages',
+    means: 'All pages sent, of RAM and device memory, zero pages included, the last ones too.',
+  },
   zero_pages: { unit: 'pages', means: 'Of these, pages of zeros, for which only their number travelled.' },
   pages_retransmitted: { unit: 'pages', means: 'Of these, pages that had been sent before in this run.' },
   pages_while_stopped: { unit: 'pages', means: 'Of these, pages sent after the vCPU had stopped.' },
@@ -13,11 +16,20 @@ export const COUNTERS = {
   bytes_received: { unit: 'B', means: 'All bytes that the source received from the target.' },
   state_bytes: { unit: 'B', means: 'Size of the CPU and device state in the common format.' },
   rounds: { unit: 'rounds', means: 'Rounds of pre-copy, the full first one included.' },
-  rehearsals: { unit: 'times', means: 'How often the state was converted and restored on the target before the pause.' },
+  rehearsals: {
+    unit: 'times',
+    means: 'How often the state was converted and restored on the target before the pause.',
+  },
   rehearsal_ms: { unit: 'ms', means: 'Duration of the last rehearsal: capture, conversion, link, restore and answer.' },
   rate_Bps: { unit: 'B/s', means: 'Bytes sent per second in the last round.' },
-  stop_wait_ms: { unit: 'ms', means: 'From the order to stop until the vCPU stood still; the guest still ran, so it is no downtime.' },
-  paused_at_ms: { unit: 'ms', means: 'When the vCPU of the source stopped, on the clock of the process; 0 if it did not.' },
+  stop_wait_ms: {
+    unit: 'ms',
+    means: 'From the order to stop until the vCPU stood still; the guest still ran, so it is no downtime.',
+  },
+  paused_at_ms: {
+    unit: 'ms',
+    means: 'When the vCPU of the source stopped, on the clock of the process; 0 if it did not.',
+  },
 } as const
 
 export type CounterName = keyof typeof COUNTERS

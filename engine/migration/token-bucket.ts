@@ -23,5 +23,4 @@ export class TokenBucket {
     this.#busyUntil = start + bytes / this.#bytesPerMs
     return Math.max(this.#busyUntil, nowMs)
   }
-
 }

@@ -75,8 +75,14 @@ export class WasmModule {
     return names
   }
 
-  /** Adds a mutable i32 global with value 0, exported as `name`; returns its index. */
+  /**
+   * Adds a mutable i32 global with value 0, exported as `name`; returns its index.
+   * @throws FerryError `wasm.malformed` for a module that has no globals or no exports yet
+   */
   addGlobal(name: string): number {
+    for (const id of [SECTION.global, SECTION.export]) {
+      if (!this.#sections.some((section) => section.id === id)) throw malformed(`it has no section ${id} to add to`)
+    }
     const index = this.#importedGlobals + this.#definedGlobals + this.#addedGlobalCount++
     this.#addedGlobals.push(0x7f, 0x01, 0x41, 0x00, 0x0b)
     const label = new TextEncoder().encode(name)
@@ -141,7 +147,10 @@ function extended(body: Uint8Array, count: number, added: readonly number[]): Ui
 
 function readVector<T>(body: Uint8Array, element: (reader: WasmReader) => T): T[] {
   const reader = new WasmReader(body)
-  return Array.from({ length: reader.unsigned() }, () => element(reader))
+  const count = reader.unsigned()
+  // Every element takes a byte at least: refuse a count before making room for it.
+  if (count > body.length) throw malformed('a vector is longer than its section')
+  return Array.from({ length: count }, () => element(reader))
 }
 
 function countImports(body: Uint8Array): { functions: number; globals: number } {

@@ -29,7 +29,7 @@ export class WasmReader {
     for (let shift = 0; shift < 35; shift += 7) {
       const byte = this.byte()
       value += (byte & 0x7f) * 2 ** shift
-      if ((byte & 0x80) === 0) return value
+      if ((byte & 0x80) === 0 && value <= 0xffffffff) return value
     }
     throw malformed('a number is longer than 32 bits')
   }
@@ -42,7 +42,12 @@ export class WasmReader {
   }
 
   name(): string {
-    return utf8.decode(this.take(this.unsigned()))
+    const bytes = this.take(this.unsigned())
+    try {
+      return utf8.decode(bytes)
+    } catch {
+      throw malformed('a name is not UTF-8')
+    }
   }
 
   rest(): Uint8Array {

@@ -90,12 +90,14 @@ export function preCopy(options: PreCopyOptions = PRE_COPY_DEFAULTS): Policy {
           `not more than the target of ${options.downtimeTarget_ms} ms.`,
       }
     }
-    return stuck(view, options) ?? {
-      action: 'continue',
-      code: 'above-threshold',
-      reason: `${remainingPages} pages remain, more than the threshold of ${options.thresholdPages}.`,
-      rate_bps,
-    }
+    return (
+      stuck(view, options) ?? {
+        action: 'continue',
+        code: 'above-threshold',
+        reason: `${remainingPages} pages remain, more than the threshold of ${options.thresholdPages}.`,
+        rate_bps,
+      }
+    )
   }
 }
 

@@ -26,7 +26,14 @@ const pagesHead = record('PAGES', 'le', {
 })
 const cpuHead = record('CPU_BEG', 'le', { stateBytes: u32, pagesSent: u32 })
 const rehearsalHead = record('REHEARSAL', 'le', { number: u32, reserved: pad(4) })
-const verifyHead = record('VERIFY', 'le', { block: u8, last: u8, reserved: pad(2), first: u32, count: u32, reserved2: pad(4) })
+const verifyHead = record('VERIFY', 'le', {
+  block: u8,
+  last: u8,
+  reserved: pad(2),
+  first: u32,
+  count: u32,
+  reserved2: pad(4),
+})
 
 export const PAGES_HEAD_BYTES = pagesHead.bytes
 export const MAX_PAGES_PAYLOAD = PAGES_HEAD_BYTES + MAX_PAGES_PER_FRAME * (PAGE_SIZE + 4)
@@ -158,7 +165,8 @@ export function decodeVerify(payload: Uint8Array<ArrayBuffer>): VerifyBody {
   const head = verifyHead.decode(payload)
   const block = blockId('VERIFY', head.block)
   if (head.last > 1) throw invalid('VERIFY', 'reserved flags are set')
-  if (head.count < 1 || head.count > MAX_DIGESTS_PER_FRAME) throw invalid('VERIFY', `${head.count} digests in one frame`)
+  if (head.count < 1 || head.count > MAX_DIGESTS_PER_FRAME)
+    throw invalid('VERIFY', `${head.count} digests in one frame`)
   if (payload.length !== verifyHead.bytes + head.count * 8) throw invalid('VERIFY', 'length and count disagree')
   const digests = new BigUint64Array(payload.slice(verifyHead.bytes).buffer)
   return { block, last: head.last === 1, first: head.first, digests }

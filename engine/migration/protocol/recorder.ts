@@ -87,7 +87,12 @@ export class FileRecorder implements Recorder {
       this.#error ??= error instanceof Error ? error : new Error(String(error))
     })
     if (this.#error !== null) {
-      throw new FerryError('recording.write', `The recording could not be written: ${this.#error.message}`, {}, this.#error)
+      throw new FerryError(
+        'recording.write',
+        `The recording could not be written: ${this.#error.message}`,
+        {},
+        this.#error,
+      )
     }
   }
 }

@@ -1,0 +1,163 @@
+/**
+ * The serial console of a guest, over all the machines that it runs on in its life. Output is one stream; input is a
+ * queue from which the present machine takes what its UART can hold, so that a guest that moves loses no character.
+ */
+import { sleep } from '../util/clock.ts'
+import { FerryError } from '../util/errors.ts'
+import type { Machine } from '../machine/machine.ts'
+
+/** Output that is kept for whoever connects later, in bytes. */
+const KEPT_BYTES = 256 * 1024
+/** Input bytes offered at a time: well below what the UART takes. */
+const CHUNK_BYTES = 256
+const RETRY_MS = 4
+/** Typed ahead without the guest taking any: more is a program gone wild. */
+const MAX_QUEUED_BYTES = 1024 * 1024
+
+export class GuestConsole {
+  readonly #guest: string
+  readonly #listeners = new Set<(bytes: Uint8Array) => void>()
+  readonly #listening = new Set<() => void>()
+  #machine: Machine | null = null
+  #kept = ''
+  /** How much was dropped from the front of `#kept`. */
+  #dropped = 0
+  #queue: Uint8Array[] = []
+  #queuedBytes = 0
+  #pumping = false
+  #closed = false
+
+  constructor(guest: string) {
+    this.#guest = guest
+  }
+
+  /** Takes the output of a machine that runs the guest, or will. Returns the function that ends it. */
+  listen(machine: Machine): () => void {
+    const off = machine.on('serial', (bytes) => this.#output(bytes))
+    const end = () => {
+      this.#listening.delete(end)
+      off()
+    }
+    this.#listening.add(end)
+    return end
+  }
+
+  /** The guest runs on this machine from now on: input goes there. */
+  feed(machine: Machine): void {
+    this.#machine = machine
+    void this.#pump()
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const end of [...this.#listening]) end()
+    this.#machine = null
+    this.#queue = []
+    this.#queuedBytes = 0
+  }
+
+  /** @throws FerryError `console.full` */
+  write(data: Uint8Array | string): void {
+    const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data
+    if (this.#queuedBytes + bytes.length > MAX_QUEUED_BYTES) {
+      throw new FerryError('console.full', `The guest ${this.#guest} does not read its console; nothing was sent.`, {
+        guest: this.#guest,
+      })
+    }
+    this.#queue.push(bytes)
+    this.#queuedBytes += bytes.length
+    void this.#pump()
+  }
+
+  on(_event: 'output', listener: (bytes: Uint8Array) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Output so far, one character a byte; at most the last 256 KiB. */
+  get text(): string {
+    return this.#kept
+  }
+
+  /** Position after the last output, counted from the first byte ever written. */
+  get position(): number {
+    return this.#dropped + this.#kept.length
+  }
+
+  /**
+   * Waits until the output after `from` matches.
+   * @throws FerryError `console.timeout` with the end of what came instead
+   */
+  async expect(pattern: RegExp, { timeoutMs, from = this.position }: { timeoutMs: number; from?: number }) {
+    const find = () => pattern.exec(this.#kept.slice(Math.max(0, from - this.#dropped)))
+    return new Promise<RegExpExecArray>((resolve, reject) => {
+      const found = find()
+      if (found !== null) return resolve(found)
+      const end = () => {
+        clearTimeout(timer)
+        off()
+      }
+      const off = this.on('output', () => {
+        const match = find()
+        if (match === null) return
+        end()
+        resolve(match)
+      })
+      const timer = setTimeout(() => {
+        end()
+        const message = `The guest ${this.#guest} did not answer on its console within ${timeoutMs / 1000} s.`
+        reject(
+          new FerryError('console.timeout', message, {
+            guest: this.#guest,
+            expected: pattern.source,
+            last: this.#kept.slice(-200),
+          }),
+        )
+      }, timeoutMs)
+    })
+  }
+
+  /** Sends a line and waits for output that matches. @throws FerryError `console.timeout`, `console.full` */
+  async command(line: string, pattern: RegExp, timeoutMs = 30_000): Promise<RegExpExecArray> {
+    const from = this.position
+    this.write(`${line}\n`)
+    return this.expect(pattern, { timeoutMs, from })
+  }
+
+  #output(bytes: Uint8Array): void {
+    this.#kept += Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+    if (this.#kept.length > 2 * KEPT_BYTES) {
+      this.#dropped += this.#kept.length - KEPT_BYTES
+      this.#kept = this.#kept.slice(-KEPT_BYTES)
+    }
+    for (const listener of this.#listeners) listener(bytes)
+  }
+
+  /** One chunk at a time, so that order is kept whichever machine takes it. */
+  async #pump(): Promise<void> {
+    if (this.#pumping) return
+    this.#pumping = true
+    try {
+      while (this.#queue.length > 0 && !this.#closed) {
+        const first = this.#queue[0]
+        const taken = await this.#offer(first.subarray(0, CHUNK_BYTES))
+        this.#queuedBytes -= taken
+        if (taken === first.length) this.#queue.shift()
+        else this.#queue[0] = first.subarray(taken)
+        // The UART is full, the guest is paused, or it is on its way: the next machine will take it.
+        if (taken === 0) await sleep(RETRY_MS)
+      }
+    } finally {
+      this.#pumping = false
+    }
+  }
+
+  async #offer(bytes: Uint8Array): Promise<number> {
+    try {
+      return (await this.#machine?.serialWrite(bytes)) ?? 0
+    } catch {
+      // The machine was shut down before it took anything (calls are answered in order).
+      return 0
+    }
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * Measurements as CSV: RFC 4180 (comma, CRLF, quotes doubled), UTF-8 without a byte order mark, a header with units,
+ * dot decimals in full precision, ISO-8601 dates in UTC, `true` and `false`, nothing for null. A text that a spreadsheet
+ * would take for a formula gets an apostrophe in front (a peer's error message may be such a text).
+ */
+import { stringify } from 'csv-stringify/sync'
+import { STAGE_NAMES, downtimeParts, roundReport } from '../../contract/report.ts'
+import type { DowntimeParts, RoundReport, RunReport, StageReport } from '../../contract/report.ts'
+import { METRICS, summarize } from './summary.ts'
+import type { RunFigures, SummaryGroup } from './summary.ts'
+import type { BootstrapOptions, Description } from './statistics.ts'
+
+type Cell = string | number | boolean | null
+
+interface Column<T> {
+  readonly header: string
+  readonly cell: (item: T) => Cell
+}
+
+/** What an export of probes needs of a run. */
+export interface ProbedRun {
+  readonly run_id: string
+  readonly probes: readonly {
+    readonly seq: number
+    readonly sent_ms: number
+    readonly answered_ms: number | null
+    readonly rtt_ms: number | null
+  }[]
+}
+
+/** Figures of the report that stand in a column of their own name. */
+const own = <K extends keyof RunFigures>(name: RunFigures[K] extends Cell ? K : never): Column<RunReport> => ({
+  header: name,
+  // The parameter's type admits only names whose value is a cell.
+  cell: (run) => run[name] as Cell,
+})
+
+const RUN_COLUMNS: readonly Column<RunReport>[] = [
+  own('run_id'),
+  own('started_at'),
+  own('outcome'),
+  { header: 'error_code', cell: ({ error }) => error?.code ?? null },
+  { header: 'error_message', cell: ({ error }) => error?.message ?? null },
+  { header: 'error_data_json', cell: ({ error }) => (error === null ? null : JSON.stringify(error.data)) },
+  own('guest'),
+  own('ram_B'),
+  own('from'),
+  own('to'),
+  own('from_kind'),
+  own('to_kind'),
+  own('algorithm'),
+  own('workload'),
+  own('link'),
+  own('downtime_ms'),
+  own('outage_ms'),
+  own('total_ms'),
+  ...(Object.keys(downtimeParts.entries) as (keyof DowntimeParts)[]).map((part) => ({
+    header: `downtime_parts_${part}`,
+    cell: (run: RunReport) => run.downtime_parts?.[part] ?? null,
+  })),
+  { header: 'rounds', cell: ({ rounds }) => rounds.length },
+  ...STAGE_NAMES.flatMap((name, number) => [
+    stageColumn(name, number, 'started_ms', (stages) => Math.min(...stages.map((stage) => stage.started_ms))),
+    stageColumn(name, number, 'duration_ms', (stages) => stages.reduce((sum, stage) => sum + stage.duration_ms, 0)),
+  ]),
+  own('pages_sent'),
+  own('pages_retransmitted'),
+  own('bytes_sent_B'),
+  own('ram_equal'),
+  own('wrong_pages'),
+  own('verify_ms'),
+  own('guest_check'),
+]
+
+/** e.g. `stage_3_stop_and_copy_duration_ms`; empty where the stage was not reached. */
+function stageColumn(
+  name: string,
+  number: number,
+  figure: string,
+  of: (stages: readonly StageReport[]) => number,
+): Column<RunReport> {
+  return {
+    header: `stage_${number}_${name.replace(/\W+/g, '_')}_${figure}`,
+    cell: (run) => {
+      const stages = run.stages.filter((stage) => stage.number === number)
+      return stages.length === 0 ? null : of(stages)
+    },
+  }
+}
+
+const ROUND_COLUMNS: readonly Column<{ run: Pick<RunReport, 'run_id'>; round: RoundReport }>[] = [
+  { header: 'run_id', cell: ({ run }) => run.run_id },
+  ...(Object.keys(roundReport.entries) as (keyof RoundReport)[]).map((name) => ({
+    header: name === 'index' ? 'round' : name,
+    cell: ({ round }: { round: RoundReport }) => round[name],
+  })),
+]
+
+const PROBE_COLUMNS: readonly Column<{ run: ProbedRun; probe: ProbedRun['probes'][number] }>[] = [
+  { header: 'run_id', cell: ({ run }) => run.run_id },
+  { header: 'seq', cell: ({ probe }) => probe.seq },
+  { header: 'sent_ms', cell: ({ probe }) => probe.sent_ms },
+  { header: 'answered_ms', cell: ({ probe }) => probe.answered_ms },
+  { header: 'rtt_ms', cell: ({ probe }) => probe.rtt_ms },
+]
+
+/** e.g. `downtime_median_ms`: the figure's unit stays at the end. */
+const SUMMARY_COLUMNS: readonly Column<SummaryGroup>[] = [
+  { header: 'direction', cell: (group) => group.direction },
+  { header: 'algorithm', cell: (group) => group.algorithm },
+  { header: 'guest', cell: (group) => group.guest },
+  { header: 'ram_B', cell: (group) => group.ram_B },
+  { header: 'workload', cell: (group) => group.workload },
+  { header: 'link', cell: (group) => group.link },
+  { header: 'n', cell: (group) => group.n },
+  { header: 'completed', cell: (group) => group.completed },
+  { header: 'failed', cell: (group) => group.failed },
+  { header: 'cancelled', cell: (group) => group.cancelled },
+  ...METRICS.flatMap((metric) => {
+    const unit = metric.slice(metric.lastIndexOf('_'))
+    const name = metric.slice(0, -unit.length)
+    const column = (header: string, cell: (of: Description) => Cell): Column<SummaryGroup> => ({
+      header,
+      cell: (group) => cell(group.metrics[metric]),
+    })
+    return [
+      column(`${name}_n`, (of) => of.n),
+      column(`${name}_median${unit}`, (of) => of.median),
+      column(`${name}_q1${unit}`, (of) => of.q1),
+      column(`${name}_q3${unit}`, (of) => of.q3),
+      column(`${name}_ci95_low${unit}`, (of) => of.interval?.low ?? null),
+      column(`${name}_ci95_high${unit}`, (of) => of.interval?.high ?? null),
+    ]
+  }),
+]
+
+/** Raw: one row a run, nested parts in columns of their own. */
+export function runsCsv(reports: readonly RunReport[]): string {
+  return csv(RUN_COLUMNS, reports)
+}
+
+/** Raw: one row a round. */
+export function roundsCsv(reports: readonly Pick<RunReport, 'run_id' | 'rounds'>[]): string {
+  return csv(
+    ROUND_COLUMNS,
+    reports.flatMap((run) => run.rounds.map((round) => ({ run, round }))),
+  )
+}
+
+/** Raw: one row a request of the network client's probe; a lost one has no answer and no round trip. */
+export function probesCsv(runs: readonly ProbedRun[]): string {
+  return csv(
+    PROBE_COLUMNS,
+    runs.flatMap((run) => run.probes.map((probe) => ({ run, probe }))),
+  )
+}
+
+/** One row for each set of conditions (see `summarize`); the interval is the bootstrap's 95 %. */
+export function summaryCsv(reports: readonly RunFigures[], options: Omit<BootstrapOptions, 'confidence'> = {}): string {
+  return csv(SUMMARY_COLUMNS, summarize(reports, options))
+}
+
+function csv<T>(columns: readonly Column<T>[], items: readonly T[]): string {
+  const rows = items.map((item) => columns.map(({ cell }) => cell(item)))
+  return stringify([columns.map(({ header }) => header), ...rows], {
+    record_delimiter: 'windows',
+    // Not the default with a delimiter of one's own: a lone CR or LF in a text is quoted too.
+    quote_record_delimiter: true,
+    escape_formulas: true,
+    cast: { boolean: (value) => String(value) },
+  })
+}

@@ -1,0 +1,164 @@
+/**
+ * One host of the lab: a hypervisor kind, finite machine memory, guests, a bridge to the lab's network, and a server
+ * that takes guests in.
+ */
+import type { HostInput, HostView } from '../contract/lab.ts'
+import type { Hypervisor } from '../hypervisors/hypervisor.ts'
+import { kvm } from '../hypervisors/kvm/kvm.ts'
+import { MemorySlots } from '../hypervisors/kvm/memory-slots.ts'
+import { HostMemory } from '../hypervisors/memory.ts'
+import type { MemoryView } from '../hypervisors/memory-view.ts'
+import * as translator from '../hypervisors/translate.ts'
+import { P2m } from '../hypervisors/xen/p2m.ts'
+import { xen } from '../hypervisors/xen/xen.ts'
+import type { MachineConfig } from '../machine/machine.ts'
+import { CPU_FEATURES, devicesOf } from '../machine/profile.ts'
+import { createMachine } from '../machine/thread-machine.ts'
+import type { HostOffer } from '../migration/compatibility.ts'
+import { ALGORITHM_NAMES } from '../migration/policy/pool.ts'
+import { DEFAULT_PORT, MigrationServer } from '../migration/server.ts'
+import type { IncomingGuest, TargetSlot } from '../migration/target-options.ts'
+import { HostBridge } from '../network/bridge.ts'
+import type { Network } from '../network/switch.ts'
+import { PAGE_SIZE } from '../vmstate/blocks.ts'
+import { FORMAT_VERSION } from '../vmstate/container.ts'
+import type { Guest, Residence } from './guest.ts'
+import { HostedMachine } from './hosted-machine.ts'
+
+const MIB = 2 ** 20
+/** Ports that are tried upwards: libvirt has 64; two Xen-like hosts on one machine cannot both have 8002. */
+const PORTS_TRIED = 64
+const GUEST_RAM_LIMIT = 1024 * MIB
+
+const HYPERVISORS: Readonly<Record<HostInput['kind'], Hypervisor>> = { xen, kvm }
+
+/** What a host needs of the lab to take a guest in. */
+export interface Arrivals {
+  /** The guest of that id, wherever it is now. @throws FerryError `guest.unknown` */
+  guest(id: string): Guest
+  /** The guest runs on the host now: its console and network follow it. */
+  arrived(guest: Guest, residence: Residence): void
+}
+
+export class Host {
+  readonly name: string
+  readonly kind: HostInput['kind']
+  readonly hypervisor: Hypervisor
+  readonly memory: HostMemory
+  readonly bridge: HostBridge
+  readonly algorithms: readonly string[]
+  readonly guests = new Map<string, Guest>()
+  readonly #arrivals: Arrivals
+  readonly #hostsAllow: readonly string[]
+  #server: MigrationServer | null = null
+
+  private constructor(input: HostInput, network: Network, arrivals: Arrivals, seed: number) {
+    this.name = input.name
+    this.kind = input.kind
+    this.hypervisor = HYPERVISORS[input.kind]
+    this.memory = new HostMemory({ bytes: (input.memory_MB ?? 2048) * MIB, seed })
+    this.bridge = new HostBridge(input.name, network)
+    this.algorithms = input.algorithms ?? ALGORITHM_NAMES
+    this.#hostsAllow = input.hosts_allow ?? []
+    this.#arrivals = arrivals
+  }
+
+  /** @throws FerryError `server.port`, `server.listen`, `network.port-name` */
+  static async create(input: HostInput, network: Network, arrivals: Arrivals, seed: number): Promise<Host> {
+    const host = new Host(input, network, arrivals, seed)
+    try {
+      host.#server = await MigrationServer.listen({
+        port: input.port ?? DEFAULT_PORT[input.kind],
+        ports: input.port === undefined ? PORTS_TRIED : 1,
+        host: { offer: () => host.offer(), reserve: (incoming) => host.#reserve(incoming), translator },
+      })
+    } catch (error) {
+      host.bridge.close()
+      throw error
+    }
+    return host
+  }
+
+  get address(): string {
+    return this.#server?.address ?? '127.0.0.1'
+  }
+  get port(): number {
+    return this.#server?.port ?? 0
+  }
+
+  get view(): HostView {
+    return {
+      name: this.name,
+      kind: this.kind,
+      title: this.hypervisor.title,
+      address: this.address,
+      port: this.port,
+      memory_B: this.memory.totalPages * PAGE_SIZE,
+      memory_used_B: (this.memory.totalPages - this.memory.freePages) * PAGE_SIZE,
+      algorithms: [...this.algorithms],
+      hosts_allow: [...this.#hostsAllow],
+      guests: [...this.guests.keys()],
+    }
+  }
+
+  offer(): HostOffer {
+    return {
+      name: this.name,
+      kind: this.kind,
+      guestRamLimitBytes: GUEST_RAM_LIMIT,
+      freeMemoryBytes: this.memory.freePages * PAGE_SIZE,
+      devices: devicesOf({ apic: true, disk: new SharedArrayBuffer(0) }),
+      cpuFeatures: CPU_FEATURES,
+      formatVersions: [FORMAT_VERSION.major],
+      algorithms: this.algorithms,
+      hostsAllow: this.#hostsAllow,
+      guestIds: [...this.guests.keys()],
+    }
+  }
+
+  /** A machine in this host's memory. @throws FerryError `host.out-of-memory`, `machine.*` */
+  async createMachine(config: MachineConfig): Promise<HostedMachine> {
+    const view = this.#reserveMemory(config)
+    try {
+      return new HostedMachine(await createMachine(config), view)
+    } catch (error) {
+      view.release()
+      throw error
+    }
+  }
+
+  #reserveMemory({ ramBytes, vgaBytes }: MachineConfig): MemoryView {
+    return this.kind === 'xen'
+      ? new P2m(this.memory, ramBytes / PAGE_SIZE)
+      : new MemorySlots(this.memory, ramBytes / PAGE_SIZE, vgaBytes / PAGE_SIZE)
+  }
+
+  async #reserve(incoming: IncomingGuest): Promise<TargetSlot> {
+    const guest = this.#arrivals.guest(incoming.guest.id)
+    const { ramBytes, vgaBytes, mac, apic } = incoming.machine
+    const machine = await this.createMachine({ ramBytes, vgaBytes, mac, apic, disk: guest.disk?.buffer ?? null })
+    const residence: Residence = { host: this.name, kind: this.kind, machine }
+    // Its first words may come before anybody knows that it runs.
+    const unlisten = guest.console.listen(machine)
+    return {
+      machine,
+      hypervisor: this.hypervisor,
+      lease: guest.lease,
+      announce: () => this.#arrivals.arrived(guest, residence),
+      activated: () => {
+        this.guests.set(guest.identity.id, guest)
+      },
+      discard: async () => {
+        unlisten()
+        await machine.close()
+      },
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#server?.close()
+    for (const guest of this.guests.values()) await guest.residence.machine.close()
+    this.guests.clear()
+    this.bridge.close()
+  }
+}

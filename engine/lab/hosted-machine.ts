@@ -1,0 +1,109 @@
+/**
+ * A machine as its host's hypervisor sees its memory: what the machine logs as dirty goes through the hypervisor's own
+ * log (a bitmap over the PFN space, or one for each memory slot) and comes out of it for the migration.
+ */
+import type { MemoryView } from '../hypervisors/memory-view.ts'
+import type { DirectBoot, Machine, MachineEvents, PageBatch, PageSet, StopReport } from '../machine/machine.ts'
+import { BLOCK, type BlockId } from '../vmstate/blocks.ts'
+import type { MachineState } from '../vmstate/state.ts'
+
+type Clock = 'continue' | 'freeze'
+
+export class HostedMachine implements Machine {
+  readonly view: MemoryView
+  readonly #machine: Machine
+
+  constructor(machine: Machine, view: MemoryView) {
+    this.#machine = machine
+    this.view = view
+  }
+
+  async dirtyLogStart(): Promise<void> {
+    this.view.startLog()
+    await this.#machine.dirtyLogStart()
+  }
+
+  /** The machine's log is always emptied into the hypervisor's, which keeps it until it is cleared there. */
+  async dirtyLogFetch(clear: boolean): Promise<readonly PageSet[]> {
+    const sets = await this.#machine.dirtyLogFetch(clear)
+    this.#record(sets)
+    const others = sets.filter(({ block }) => block !== BLOCK.ram)
+    const pages = this.view.fetch(clear)
+    return pages.length === 0 ? others : [{ block: BLOCK.ram, pages }, ...others]
+  }
+
+  async dirtyLogStop(): Promise<void> {
+    await this.#machine.dirtyLogStop()
+    this.view.stopLog()
+  }
+
+  async stop(options: { readonly inlinePages: number }): Promise<StopReport> {
+    const report = await this.#machine.stop(options)
+    if (this.view.mode === 'shadow' || this.view.mode === 'logging') {
+      this.#record(report.remaining)
+      this.#record(report.batches)
+      this.#record(report.batches.map(({ block, zeroPages }) => ({ block, pages: zeroPages })))
+    }
+    return report
+  }
+
+  #record(sets: readonly PageSet[]): void {
+    for (const { block, pages } of sets) if (block === BLOCK.ram) this.view.record(pages)
+  }
+
+  get config() {
+    return this.#machine.config
+  }
+  get blocks() {
+    return this.#machine.blocks
+  }
+  on<E extends keyof MachineEvents>(event: E, listener: MachineEvents[E]) {
+    return this.#machine.on(event, listener)
+  }
+  boot(plan: DirectBoot) {
+    return this.#machine.boot(plan)
+  }
+  resume() {
+    return this.#machine.resume()
+  }
+  pause() {
+    return this.#machine.pause()
+  }
+  serialWrite(bytes: Uint8Array) {
+    return this.#machine.serialWrite(bytes)
+  }
+  frameReceive(frame: Uint8Array) {
+    this.#machine.frameReceive(frame)
+  }
+  keyWrite(scanCodes: Uint8Array) {
+    this.#machine.keyWrite(scanCodes)
+  }
+  screen() {
+    return this.#machine.screen()
+  }
+  readPages(set: PageSet) {
+    return this.#machine.readPages(set)
+  }
+  writePages(batch: PageBatch) {
+    return this.#machine.writePages(batch)
+  }
+  capture() {
+    return this.#machine.capture()
+  }
+  restore(state: MachineState, clock: Clock) {
+    return this.#machine.restore(state, clock)
+  }
+  load(batches: readonly PageBatch[], state: MachineState, clock: Clock) {
+    return this.#machine.load(batches, state, clock)
+  }
+  digests(block: BlockId) {
+    return this.#machine.digests(block)
+  }
+  instructions() {
+    return this.#machine.instructions()
+  }
+  async close() {
+    await this.#machine.close()
+    this.view.release()
+  }
+}

@@ -1,0 +1,302 @@
+/** Migrations as runs: probes before and after, the migration itself, the guest's check, the report, the store. */
+import { randomUUID } from 'node:crypto'
+import type { CompatibilityPoint, LabEvents, MigrateInput } from '../contract/lab.ts'
+import type { RunReport } from '../contract/report.ts'
+import { CPU_FEATURES, devicesOf } from '../machine/profile.ts'
+import { checkCompatibility } from '../migration/compatibility.ts'
+import { parseLink } from '../migration/link.ts'
+import { ALGORITHM_NAMES, type AlgorithmName } from '../migration/policy/pool.ts'
+import type { PreCopyOptions } from '../migration/policy/pre-copy.ts'
+import type { ProgressEvent } from '../migration/progress.ts'
+import type { MessageEvent } from '../migration/protocol/connection.ts'
+import { FileRecorder, type Recorder } from '../migration/protocol/recorder.ts'
+import { migrate } from '../migration/source.ts'
+import type { Migration, MigrationResult } from '../migration/source-options.ts'
+import * as translator from '../hypervisors/translate.ts'
+import { outage } from '../network/outage.ts'
+import type { Probe, ProbeSeries } from '../network/probe.ts'
+import { sleep, nowMs } from '../util/clock.ts'
+import { FerryError } from '../util/errors.ts'
+import { seededChoice } from '../util/random.ts'
+import { FORMAT_VERSION } from '../vmstate/container.ts'
+import type { Guest } from './guest.ts'
+import type { Host } from './host.ts'
+import type { Lab } from './lab.ts'
+import { collectProvenance, type Json } from './provenance.ts'
+import { probeRecords } from './store/records.ts'
+
+/** The client looks at the guest for so long before and after the migration, so that the outage has a normal around it. */
+const PROBE_LEAD_MS = 150
+const PROBE_TAIL_MS = 250
+const PING_DEADLINE_MS = 1000
+
+export interface Run {
+  readonly id: string
+  readonly finished: Promise<RunReport>
+  cancel(): boolean
+  setLink(link: string): void
+}
+
+export class Runs {
+  readonly #lab: Lab
+  readonly #active = new Map<string, Run>()
+
+  constructor(lab: Lab) {
+    this.#lab = lab
+  }
+
+  /** @throws FerryError `run.unknown` */
+  active(id: string): Run {
+    const run = this.#active.get(id)
+    if (run === undefined) throw new FerryError('run.unknown', `No migration ${id} is under way.`, { run_id: id })
+    return run
+  }
+
+  /** The report of a run, now or when it is done. @throws FerryError `run.unknown` */
+  async finished(id: string): Promise<RunReport> {
+    return this.#active.get(id)?.finished ?? this.stored(id)
+  }
+
+  /** A run in the store. @throws FerryError `run.unknown` */
+  stored(id: string): RunReport {
+    const run = this.#lab.store.get(id)
+    if (run === null) throw new FerryError('run.unknown', `There is no run ${id}.`, { run_id: id })
+    return run.report
+  }
+
+  /** The check of stage 0, without a connection. */
+  check(input: MigrateInput): CompatibilityPoint[] {
+    const guest = this.#lab.guest(input.guest)
+    const target = this.#lab.host(input.to)
+    const source = this.#lab.host(guest.residence.host)
+    return checkCompatibility(
+      {
+        source: { name: source.name, kind: source.kind },
+        guest: summary(guest),
+        formatVersion: FORMAT_VERSION.major,
+        algorithms: [...algorithmsOf(input)],
+      },
+      target.offer(),
+      source.address,
+    ).map(({ id, ok, title, detail }) => ({ id, ok, title, detail }))
+  }
+
+  /**
+   * Starts a migration; its outcome, failures too, is the report that `finished` resolves with.
+   * @throws FerryError `guest.*`, `host.*`, `link.*` for what can be seen beforehand
+   */
+  start(input: MigrateInput): Run {
+    const guest = this.#lab.guest(input.guest)
+    const target = this.#lab.host(input.to)
+    if (guest.state !== 'running') {
+      const message = `The guest ${guest.identity.name} is ${guest.state}; only a running guest can be moved.`
+      throw new FerryError('guest.not-running', message, { guest: guest.identity.id, state: guest.state })
+    }
+    if (guest.residence.host === target.name) {
+      throw new FerryError('guest.already-there', `The guest ${guest.identity.name} is on ${target.name} already.`)
+    }
+    const link = parseLink(input.link ?? 'unlimited')
+    const id = randomUUID()
+    this.#lab.setState(guest, 'migrating')
+    let migration: Migration | null = null
+    let cancelled = false
+    let lastLink = link
+    const finished = this.#carryOut(
+      id,
+      guest,
+      target,
+      input,
+      () => lastLink,
+      (started) => {
+        migration = started
+        if (cancelled) started.cancel()
+      },
+    ).finally(() => this.#active.delete(id))
+    const run: Run = {
+      id,
+      finished,
+      cancel() {
+        cancelled = true
+        return migration?.cancel() ?? true
+      },
+      setLink(text) {
+        lastLink = parseLink(text)
+        migration?.setLink(lastLink)
+      },
+    }
+    this.#active.set(id, run)
+    return run
+  }
+
+  async #carryOut(
+    id: string,
+    guest: Guest,
+    target: Host,
+    input: MigrateInput,
+    link: () => ReturnType<typeof parseLink>,
+    started: (migration: Migration) => void,
+  ): Promise<RunReport> {
+    const lab = this.#lab
+    const source = lab.host(guest.residence.host)
+    const messages: MessageEvent[] = []
+    const probe = await this.#startProbe(guest, input.probe_ms ?? 5)
+    const recorder = input.record === undefined ? undefined : new FileRecorder(input.record)
+    const startedAtMs = nowMs()
+    const sourceMachine = guest.residence.machine
+    const migration = migrate({
+      session: id,
+      host: { name: source.name, kind: source.kind },
+      target: { name: target.name, kind: target.kind, address: target.address, port: target.port },
+      guest: summary(guest),
+      settings: {
+        ramBytes: guest.ramBytes,
+        vgaBytes: sourceMachine.config.vgaBytes,
+        mac: guest.identity.mac,
+        apic: sourceMachine.config.apic,
+        disk: guest.disk?.name ?? null,
+      },
+      formatVersion: FORMAT_VERSION.major,
+      machine: sourceMachine,
+      hypervisor: source.hypervisor,
+      translator,
+      lease: guest.lease,
+      algorithms: algorithmsOf(input),
+      policy: { preCopy: preCopyOf(input) },
+      link: link(),
+      verify: input.verify_ram === true ? 'all' : 'none',
+      seed: input.seed,
+      recorder,
+      onProgress: (event) => lab.events.emit('migrations.progress', progressView(id, event)),
+      onMessage: (event) => messages.push(event),
+      release: () => sourceMachine.close(),
+    })
+    started(migration)
+    const result = await migration.finished
+    const endedAtMs = nowMs()
+    await closeRecorder(recorder, lab)
+    lab.setState(guest, stateAfter(result))
+    const series = await stopProbe(probe)
+    const seen = series === null ? null : outage(series, { fromMs: startedAtMs, toMs: endedAtMs + PROBE_TAIL_MS })
+    const wantsCheck = (input.check ?? true) && guest.image.entry !== undefined
+    const report: RunReport = {
+      ...result.report,
+      guest: guest.image.name,
+      workload: guest.workload,
+      outage_ms: seen?.outage_ms ?? null,
+      guest_check: wantsCheck && guest.state === 'running' ? await checkGuest(guest) : null,
+    }
+    lab.store.saveRun(report, {
+      messages: messages.map((message) => ({
+        direction: message.direction === 'sent' ? 'source-to-target' : 'target-to-source',
+        type: message.type,
+        stage: message.stage,
+        bytes_B: message.bytes,
+        at_ms: Math.max(0, message.atMs - startedAtMs),
+      })),
+      probes: series === null ? [] : probeRecords(series, startedAtMs),
+      provenance: collectProvenance({
+        settings: plain({ ...input, workload: guest.workload, image: guest.image.name, seed: input.seed ?? 1 }),
+        seed: input.seed ?? 1,
+        images: { ...guest.image.digests },
+      }),
+    })
+    lab.events.emit('runs.added', report)
+    return report
+  }
+
+  /** Null where the guest does not answer: it has no network, or not yet. */
+  async #startProbe(guest: Guest, intervalMs: number): Promise<Probe | null> {
+    if (intervalMs === 0) return null
+    const { client } = this.#lab
+    const { ip } = guest.identity
+    try {
+      await client.ping(ip, PING_DEADLINE_MS)
+      const probe = await client.probe({ ip, intervalMs, kind: 'icmp' })
+      await sleep(PROBE_LEAD_MS)
+      return probe
+    } catch {
+      return null
+    }
+  }
+}
+
+async function stopProbe(probe: Probe | null): Promise<ProbeSeries | null> {
+  if (probe === null) return null
+  await sleep(PROBE_TAIL_MS)
+  return probe.stop()
+}
+
+async function closeRecorder(recorder: Recorder | undefined, lab: Lab): Promise<void> {
+  try {
+    await recorder?.close()
+  } catch (thrown) {
+    // The migration is over and right; only its recording is not.
+    lab.note(FerryError.from(thrown).message)
+  }
+}
+
+async function checkGuest(guest: Guest): Promise<'ok' | 'failed'> {
+  try {
+    return (await guest.check()).ok ? 'ok' : 'failed'
+  } catch {
+    // A guest that does not answer any more has not passed.
+    return 'failed'
+  }
+}
+
+function summary(guest: Guest) {
+  const { config, blocks } = guest.residence.machine
+  return {
+    id: guest.identity.id,
+    name: guest.identity.name,
+    ramBytes: guest.ramBytes,
+    blocks: [...blocks],
+    devices: devicesOf(config),
+    cpuFeatures: [...CPU_FEATURES],
+  }
+}
+
+/** The wanted algorithms, or the whole pool; at random: one of them. */
+function algorithmsOf(input: MigrateInput): readonly AlgorithmName[] {
+  const known = (name: string): name is AlgorithmName => (ALGORITHM_NAMES as readonly string[]).includes(name)
+  const unknown = input.algorithms?.find((name) => !known(name))
+  if (unknown !== undefined) {
+    const message = `There is no algorithm ${unknown}. The pool has: ${ALGORITHM_NAMES.join(', ')}.`
+    throw new FerryError('algorithm.unknown', message, { algorithm: unknown })
+  }
+  const wanted = input.algorithms?.filter(known) ?? ALGORITHM_NAMES
+  return input.random_algorithm === true ? [seededChoice(wanted, input.seed ?? 1)] : wanted
+}
+
+function preCopyOf({ pre_copy: given = {} }: MigrateInput): Partial<PreCopyOptions> {
+  return {
+    ...(given.threshold_pages === undefined ? {} : { thresholdPages: given.threshold_pages }),
+    ...(given.max_rounds === undefined ? {} : { maxRounds: given.max_rounds }),
+    ...(given.max_factor === undefined ? {} : { maxSentFactor: given.max_factor }),
+  }
+}
+
+function stateAfter({ guestAt }: MigrationResult): 'running' | 'paused' | 'crashed' {
+  if (guestAt === 'lost') return 'crashed'
+  return guestAt === 'undecided' ? 'paused' : 'running'
+}
+
+function progressView(run_id: string, { now, changes }: ProgressEvent): LabEvents['migrations.progress'] {
+  return {
+    run_id,
+    stage: now.stage,
+    round: now.round,
+    pages_total: now.pagesTotal,
+    remaining_pages: now.remainingPages,
+    pages_sent: now.pagesSent,
+    bytes_sent_B: now.bytesSent,
+    rate_Bps: now.rate_Bps,
+    estimate_ms: now.estimate_ms,
+    notes: changes.flatMap((change) => (change.kind === 'decision' ? [change.decision.reason] : [])),
+  }
+}
+
+/** Settings as they are stored: without what was not given. */
+function plain(settings: object): Record<string, Json> {
+  return JSON.parse(JSON.stringify(settings)) as Record<string, Json>
+}

@@ -1,0 +1,82 @@
+/**
+ * The lab service: the contract's methods on a lab. Whatever carries the calls — a function call, a message port, a
+ * socket — ends here, and here inputs are checked.
+ */
+import * as v from 'valibot'
+import { type LabEvents, METHODS, type MethodInput, type MethodName, type MethodOutput } from '../contract/lab.ts'
+import { FerryError } from '../util/errors.ts'
+import { Lab, type LabOptions } from './lab.ts'
+import { Runs } from './runs.ts'
+
+type Parsed<M extends MethodName> = v.InferOutput<(typeof METHODS)[M]['input']>
+type Handlers = { [M in MethodName]: (input: Parsed<M>) => MethodOutput<M> | Promise<MethodOutput<M>> }
+
+export class LabService {
+  readonly lab: Lab
+  readonly runs: Runs
+  readonly #handlers: Handlers
+
+  constructor(options: LabOptions) {
+    this.lab = new Lab(options)
+    this.runs = new Runs(this.lab)
+    this.#handlers = handlers(this.lab, this.runs)
+  }
+
+  /** @throws FerryError `lab.input` naming the field, or what the method throws */
+  async call<M extends MethodName>(method: M, input: MethodInput<M>): Promise<MethodOutput<M>> {
+    const parsed = v.safeParse(METHODS[method].input, input)
+    if (!parsed.success) {
+      const issue = parsed.issues[0]
+      const where = v.getDotPath(issue) ?? 'its input'
+      throw new FerryError('lab.input', `${method}: ${where}: ${issue.message}.`, { method, field: where })
+    }
+    // The schema of this method was just applied; TypeScript cannot follow that through the union of methods.
+    const handler = this.#handlers[method] as (input: unknown) => MethodOutput<M> | Promise<MethodOutput<M>>
+    return handler(parsed.output)
+  }
+
+  on<E extends keyof LabEvents>(event: E, listener: (payload: LabEvents[E]) => void): () => void {
+    return this.lab.events.on(event, listener)
+  }
+
+  close(): Promise<void> {
+    return this.lab.close()
+  }
+}
+
+function handlers(lab: Lab, runs: Runs): Handlers {
+  return {
+    'hosts.list': () => [...lab.hosts.values()].map((host) => host.view),
+    'hosts.add': (input) => lab.addHost(input),
+    'hosts.remove': ({ name }) => lab.removeHost(name).then(() => undefined),
+    'images.list': () => lab.images(),
+    'guests.list': () => [...lab.guests.values()].map((guest) => guest.view),
+    'guests.create': (input) => lab.createGuest(input),
+    'guests.pause': ({ guest }) => lab.pauseGuest(guest),
+    'guests.resume': ({ guest }) => lab.resumeGuest(guest),
+    'guests.destroy': ({ guest }) => lab.destroyGuest(guest).then(() => undefined),
+    'guests.workload': async ({ guest, workload }) => {
+      await lab.guest(guest).setWorkload(workload)
+      return lab.guest(guest).view
+    },
+    'guests.check': ({ guest }) => lab.guest(guest).check(),
+    'guests.write': ({ guest, data }) => {
+      lab.guest(guest).console.write(data)
+      return undefined
+    },
+    'guests.console': ({ guest }) => {
+      const { text, position } = lab.guest(guest).console
+      return { text, position }
+    },
+    'migrations.check': (input) => runs.check(input),
+    'migrations.start': (input) => ({ run_id: runs.start(input).id }),
+    'migrations.wait': ({ run_id }) => runs.finished(run_id),
+    'migrations.cancel': ({ run_id }) => ({ cancelled: runs.active(run_id).cancel() }),
+    'migrations.setLink': ({ run_id, link }) => {
+      runs.active(run_id).setLink(link)
+      return undefined
+    },
+    'runs.list': (filter) => lab.store.reports(filter),
+    'runs.get': ({ run_id }) => runs.stored(run_id),
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Pages from the connection into the target's machine: each number is checked against the guest's blocks, each page
+ * is accounted for, and at most `window` batches are on their way to the machine at a time.
+ */
+import { FerryError } from '../util/errors.ts'
+import { PAGE_SIZE } from '../vmstate/blocks.ts'
+import type { BlockId, BlockInfo } from '../vmstate/blocks.ts'
+import type { Machine, PageBatch } from '../machine/machine.ts'
+import type { Interrupt } from './interrupt.ts'
+import type { PagesBody } from './protocol/binary.ts'
+
+/** Most pages held back for the last step: 16 MiB. */
+const MAX_HELD_PAGES = 4096
+
+export class PageReceiver {
+  readonly #machine: Machine
+  readonly #interrupt: Interrupt
+  readonly #machineMs: number
+  readonly #window: number
+  readonly #arrived = new Map<BlockId, Uint8Array>()
+  readonly #writing: Promise<void>[] = []
+  readonly #held: PageBatch[] = []
+  #heldPages = 0
+  #missing = 0
+  #received = 0
+
+  constructor(machine: Machine, blocks: readonly BlockInfo[], interrupt: Interrupt, machineMs: number, window: number) {
+    this.#machine = machine
+    this.#interrupt = interrupt
+    this.#machineMs = machineMs
+    this.#window = window
+    for (const block of blocks) {
+      const pages = block.bytes / PAGE_SIZE
+      this.#arrived.set(block.id, new Uint8Array(pages))
+      this.#missing += pages
+    }
+  }
+
+  /** Pages received so far, each version counted. */
+  get received(): number {
+    return this.#received
+  }
+  /** Pages of which no version has arrived. */
+  get missing(): number {
+    return this.#missing
+  }
+  /** Batches to load together with the state. */
+  get held(): readonly PageBatch[] {
+    return this.#held
+  }
+
+  /**
+   * Takes one PAGES frame; resolves when there is room for the next.
+   * @throws FerryError `protocol.page-range`, `protocol.held-pages`, or what the machine says
+   */
+  async take(body: PagesBody): Promise<void> {
+    const { batch, hold } = body
+    this.#account(batch)
+    if (hold) {
+      this.#heldPages += batch.pages.length + batch.zeroPages.length
+      if (this.#heldPages > MAX_HELD_PAGES) {
+        throw new FerryError('protocol.held-pages', `More than ${MAX_HELD_PAGES} pages were to be held back.`)
+      }
+      this.#held.push(batch)
+      return
+    }
+    if (this.#held.length > 0) {
+      throw new FerryError('protocol.held-pages', 'Pages came after pages that were to be held back.')
+    }
+    const writing = this.#machine.writePages(batch)
+    writing.catch(() => undefined)
+    this.#writing.push(writing)
+    if (this.#writing.length > this.#window) await this.#oldest()
+  }
+
+  /** Resolves when the machine has written everything that was taken. */
+  async written(): Promise<void> {
+    while (this.#writing.length > 0) await this.#oldest()
+  }
+
+  async #oldest(): Promise<void> {
+    const oldest = this.#writing.shift()
+    if (oldest !== undefined) await this.#interrupt.within(oldest, this.#machineMs, 'machine-write')
+  }
+
+  #account(batch: PageBatch): void {
+    const arrived = this.#arrived.get(batch.block)
+    for (const numbers of [batch.pages, batch.zeroPages]) {
+      // Ascending, as the decoder has checked: the last is the largest.
+      const largest = numbers.at(-1)
+      if (arrived === undefined || (largest !== undefined && largest >= arrived.length)) {
+        throw new FerryError('protocol.page-range', `Page ${largest ?? 0} is outside of block ${batch.block}.`, {
+          block: batch.block,
+          page: largest ?? 0,
+        })
+      }
+      for (const page of numbers) {
+        if (arrived[page] === 0) this.#missing--
+        arrived[page] = 1
+      }
+      this.#received += numbers.length
+    }
+  }
+}

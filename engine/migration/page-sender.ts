@@ -1,0 +1,148 @@
+/**
+ * Pages from the source's machine to the connection. Reading ahead, sending, and the target's writing overlap; what
+ * is in flight is bounded by `readAhead` batches here, the connection's room, and the target's write window.
+ */
+import { nowMs, sleep } from '../util/clock.ts'
+import { PAGE_SIZE } from '../vmstate/blocks.ts'
+import type { BlockId, BlockInfo } from '../vmstate/blocks.ts'
+import type { Machine, PageBatch, PageSet } from '../machine/machine.ts'
+import type { Connection } from './protocol/connection.ts'
+import { MAX_PAGES_PER_FRAME } from './protocol/binary.ts'
+import type { Statistics } from './statistics.ts'
+import { TokenBucket } from './token-bucket.ts'
+import type { Deadlines } from './deadlines.ts'
+
+export interface SendOptions {
+  /** Pages of one PAGES frame, 1–1024. */
+  readonly batchPages: number
+  /** Batches being read from the machine at the same time. */
+  readonly readAhead: number
+  /** Limit of the algorithm's rate control, bits per second. */
+  readonly rate_bps: number | null
+  readonly whileStopped: boolean
+}
+
+export interface Tally {
+  readonly pages: number
+  readonly zeroPages: number
+}
+
+/** Pages of the sets. */
+export function countPages(sets: readonly PageSet[]): number {
+  return sets.reduce((sum, set) => sum + set.pages.length, 0)
+}
+
+/** Every page of every block. */
+export function allPages(blocks: readonly BlockInfo[]): PageSet[] {
+  return blocks.map((block) => ({
+    block: block.id,
+    pages: Uint32Array.from({ length: block.bytes / PAGE_SIZE }, (_, i) => i),
+  }))
+}
+
+function* slices(sets: readonly PageSet[], size: number): Generator<PageSet> {
+  for (const { block, pages } of sets) {
+    for (let at = 0; at < pages.length; at += size) yield { block, pages: pages.slice(at, at + size) }
+  }
+}
+
+/** A batch as batches that fit into one frame each. The data is shared, not copied. */
+export function splitBatch(batch: PageBatch): PageBatch[] {
+  if (batch.pages.length + batch.zeroPages.length <= MAX_PAGES_PER_FRAME) {
+    return batch.pages.length + batch.zeroPages.length === 0 ? [] : [batch]
+  }
+  const parts: PageBatch[] = []
+  const none = new Uint32Array(0)
+  for (let at = 0; at < batch.zeroPages.length; at += MAX_PAGES_PER_FRAME) {
+    const zeroPages = batch.zeroPages.slice(at, at + MAX_PAGES_PER_FRAME)
+    parts.push({ block: batch.block, pages: none, zeroPages, data: new Uint8Array(0) })
+  }
+  for (let at = 0; at < batch.pages.length; at += MAX_PAGES_PER_FRAME) {
+    const pages = batch.pages.slice(at, at + MAX_PAGES_PER_FRAME)
+    const data = batch.data.subarray(at * PAGE_SIZE, (at + pages.length) * PAGE_SIZE)
+    parts.push({ block: batch.block, pages, zeroPages: none, data })
+  }
+  return parts
+}
+
+export class PageSender {
+  readonly #machine: Machine
+  readonly #connection: Connection
+  readonly #deadlines: Deadlines
+  readonly #statistics: Statistics
+  readonly #onSent: (pages: number) => void
+  /** One byte for each page of each block: whether it was sent before. */
+  readonly #sent = new Map<BlockId, Uint8Array>()
+
+  /** @param onSent called after each batch with its number of pages */
+  constructor(
+    machine: Machine,
+    connection: Connection,
+    deadlines: Deadlines,
+    statistics: Statistics,
+    onSent: (pages: number) => void,
+  ) {
+    this.#machine = machine
+    this.#connection = connection
+    this.#deadlines = deadlines
+    this.#statistics = statistics
+    this.#onSent = onSent
+    for (const block of machine.blocks) this.#sent.set(block.id, new Uint8Array(block.bytes / PAGE_SIZE))
+  }
+
+  /** Reads and sends the pages; resolves when the last frame was handed over. */
+  async send(sets: readonly PageSet[], options: SendOptions): Promise<Tally> {
+    const { interrupt } = this.#connection
+    const bucket = options.rate_bps === null ? null : new TokenBucket(options.rate_bps, 5)
+    const source = slices(sets, Math.max(1, Math.min(options.batchPages, MAX_PAGES_PER_FRAME)))
+    const reading: Promise<PageBatch>[] = []
+    const readMore = (): void => {
+      while (reading.length < options.readAhead) {
+        const next = source.next()
+        if (next.done === true) return
+        const promise = this.#machine.readPages(next.value)
+        // A failed read is noticed when its turn comes; until then it must not count as unhandled.
+        promise.catch(() => undefined)
+        reading.push(promise)
+      }
+    }
+    let pages = 0
+    let zeroPages = 0
+    for (;;) {
+      readMore()
+      const first = reading.shift()
+      if (first === undefined) return { pages, zeroPages }
+      const batch = await interrupt.within(first, this.#deadlines.machineMs, 'machine-read')
+      readMore()
+      if (bucket !== null) {
+        const wait = bucket.take(nowMs(), batch.data.length) - nowMs()
+        if (wait > 2) await interrupt.within(sleep(wait), Infinity, 'rate-control')
+      }
+      for (const part of splitBatch(batch)) {
+        await this.#connection.send({ type: 'PAGES', body: { batch: part, hold: false } }, this.#deadlines.progressMs)
+      }
+      const counted = this.count(batch, options.whileStopped)
+      pages += counted.pages
+      zeroPages += counted.zeroPages
+    }
+  }
+
+  /** Counts a batch that was sent. */
+  count(batch: PageBatch, whileStopped: boolean): Tally {
+    const sent = this.#sent.get(batch.block)
+    const statistics = this.#statistics
+    for (const numbers of [batch.pages, batch.zeroPages]) {
+      for (const page of numbers) {
+        if (sent === undefined) continue
+        if (sent[page] === 1) statistics.pages_retransmitted++
+        sent[page] = 1
+      }
+    }
+    const pages = batch.pages.length + batch.zeroPages.length
+    statistics.pages_sent += pages
+    statistics.zero_pages += batch.zeroPages.length
+    if (whileStopped) statistics.pages_while_stopped += pages
+    this.#onSent(pages)
+    return { pages, zeroPages: batch.zeroPages.length }
+  }
+}

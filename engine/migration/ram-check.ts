@@ -1,0 +1,74 @@
+/**
+ * The comparison of both memories before the target's first instruction, while both stand still: the source sends a
+ * digest of every page, the target compares them with its own.
+ */
+import { FerryError } from '../util/errors.ts'
+import { BLOCK, PAGE_SIZE } from '../vmstate/blocks.ts'
+import type { BlockId, BlockInfo } from '../vmstate/blocks.ts'
+import type { Machine } from '../machine/machine.ts'
+import { MAX_DIGESTS_PER_FRAME } from './protocol/binary.ts'
+import type { VerifyBody } from './protocol/binary.ts'
+import type { Body } from './protocol/schemas.ts'
+
+export type VerifyScope = Body<'MIG_REQ'>['verify']
+export type VerifyResult = Body<'VERIFY_RESULT'>
+
+/** The blocks that are compared. */
+export function blocksToVerify(blocks: readonly BlockInfo[], scope: VerifyScope): readonly BlockInfo[] {
+  if (scope === 'none') return []
+  return scope === 'all' ? blocks : blocks.filter((block) => block.id === BLOCK.ram)
+}
+
+/** The VERIFY messages of one side's memory. */
+export async function digestMessages(machine: Machine, blocks: readonly BlockInfo[]): Promise<VerifyBody[]> {
+  const bodies: VerifyBody[] = []
+  const all = await Promise.all(blocks.map(async (block) => ({ block, digests: await machine.digests(block.id) })))
+  for (const { block, digests } of all) {
+    for (let first = 0; first < digests.length; first += MAX_DIGESTS_PER_FRAME) {
+      const part = digests.slice(first, first + MAX_DIGESTS_PER_FRAME)
+      bodies.push({ block: block.id, last: false, first, digests: part })
+    }
+  }
+  return bodies.map((body, i) => ({ ...body, last: i === bodies.length - 1 }))
+}
+
+/** Compares what arrives with the own digests; knows at the end whether every page was compared. */
+export class RamComparison {
+  readonly #own: ReadonlyMap<BlockId, BigUint64Array>
+  readonly #expected: number
+  readonly #next = new Map<BlockId, number>()
+  readonly #examples: { block: BlockId; page: number }[] = []
+  #compared = 0
+  #wrong = 0
+
+  constructor(blocks: readonly BlockInfo[], own: ReadonlyMap<BlockId, BigUint64Array>) {
+    this.#own = own
+    this.#expected = blocks.reduce((sum, block) => sum + block.bytes / PAGE_SIZE, 0)
+  }
+
+  /** @throws FerryError `protocol.verify` when digests are missing, repeated, or of other blocks */
+  take(body: VerifyBody): void {
+    const own = this.#own.get(body.block)
+    if (own === undefined || body.first !== (this.#next.get(body.block) ?? 0)) {
+      throw new FerryError('protocol.verify', `Digests of block ${body.block} came out of order.`)
+    }
+    if (body.first + body.digests.length > own.length) {
+      throw new FerryError('protocol.verify', `Digests came for pages outside of block ${body.block}.`)
+    }
+    body.digests.forEach((digest, i) => {
+      const page = body.first + i
+      if (digest === own[page]) return
+      this.#wrong++
+      if (this.#examples.length < 16) this.#examples.push({ block: body.block, page })
+    })
+    this.#next.set(body.block, body.first + body.digests.length)
+    this.#compared += body.digests.length
+    if (body.last && this.#compared !== this.#expected) {
+      throw new FerryError('protocol.verify', `${this.#compared} of ${this.#expected} digests came.`)
+    }
+  }
+
+  result(): VerifyResult {
+    return { comparedPages: this.#compared, wrongPages: this.#wrong, examples: this.#examples }
+  }
+}

@@ -1,0 +1,90 @@
+/** What the lab brings to start a migration, and what it gets back. */
+import type { Hypervisor } from '../hypervisors/hypervisor.ts'
+import type { Machine } from '../machine/machine.ts'
+import type { FerryError } from '../util/errors.ts'
+import type { Deadlines } from './deadlines.ts'
+import type { Lease } from './lease.ts'
+import type { LinkSpec } from './link.ts'
+import type { Decision } from './policy/policy.ts'
+import type { AlgorithmName, PolicyOptions } from './policy/pool.ts'
+import type { ProgressEvent } from './progress.ts'
+import type { MessageEvent } from './protocol/connection.ts'
+import type { Extras, GuestSummary, HostIdentity, MachineSettings } from './protocol/guest-config.ts'
+import type { Recorder } from './protocol/recorder.ts'
+import type { VerifyScope } from './ram-check.ts'
+import type { MigrationReport } from './report.ts'
+import type { Statistics } from './statistics.ts'
+import type { Translator } from './translator.ts'
+
+export interface Tuning {
+  /** Pages of one PAGES frame, 1–1024; fewer on slow links, so that a frame lasts about 50 ms. */
+  readonly batchPages: number
+  /** Batches being read from the machine at the same time. */
+  readonly readAhead: number
+  /** Dirty pages that come along with the stop, and are loaded in one step with the state. */
+  readonly inlinePages: number
+  /** Conversions and restores on the target before the guest is stopped. */
+  readonly rehearsals: number
+}
+
+export const TUNING: Tuning = { batchPages: 256, readAhead: 3, inlinePages: 1024, rehearsals: 3 }
+
+export interface SourceOptions {
+  /** Id of the run, unique. */
+  readonly session: string
+  readonly host: HostIdentity
+  readonly target: HostIdentity & { readonly address: string; readonly port: number }
+  readonly guest: GuestSummary
+  /** How the target is to build the machine. */
+  readonly settings: MachineSettings
+  /** Passed to the target's `reserve` unread. */
+  readonly extras?: Extras | undefined
+  /** Version of the common format that `translator` writes. */
+  readonly formatVersion: number
+  readonly machine: Machine
+  readonly hypervisor: Hypervisor
+  readonly translator: Translator
+  /** Shared with the target's slot. */
+  readonly lease: Lease
+  /** In order of preference; one name to insist on it. Default: all, pre-copy first. */
+  readonly algorithms?: readonly AlgorithmName[] | undefined
+  readonly policy?: PolicyOptions | undefined
+  readonly link?: LinkSpec | undefined
+  /** Blocks to compare before the target's first instruction. Default `none`. */
+  readonly verify?: VerifyScope | undefined
+  /** Whether guest time includes the migration. Default `continue`. */
+  readonly clock?: 'continue' | 'freeze' | undefined
+  readonly tuning?: Partial<Tuning> | undefined
+  readonly deadlines?: Partial<Deadlines> | undefined
+  /** Seed of the link's jitter. */
+  readonly seed?: number | undefined
+  readonly recorder?: Recorder | undefined
+  readonly onProgress?: ((event: ProgressEvent) => void) | undefined
+  readonly onMessage?: ((event: MessageEvent) => void) | undefined
+  /** Ends the source's machine and frees its memory: called once, when the guest runs on the target. */
+  readonly release: () => Promise<void> | void
+}
+
+export interface MigrationResult {
+  readonly outcome: 'completed' | 'failed' | 'cancelled'
+  /** Null when completed; `connection.lost-after-commit` when completed without hearing from the target. */
+  readonly error: FerryError | null
+  /**
+   * Where the guest is: running on one of the hosts; `undecided`: kept paused at the source, because the target holds
+   * the lease and could not be asked; `lost`: the source's machine died.
+   */
+  readonly guestAt: 'source' | 'target' | 'undecided' | 'lost'
+  readonly report: MigrationReport
+  readonly statistics: Readonly<Statistics>
+  readonly decisions: readonly Decision[]
+}
+
+export interface Migration {
+  readonly session: string
+  /** Never rejects. */
+  readonly finished: Promise<MigrationResult>
+  /** Gives up; the guest goes on at the source. False when it is too late: the target has the guest. */
+  cancel(): boolean
+  /** Changes the emulated link of both directions while the migration runs. */
+  setLink(link: LinkSpec): void
+}

@@ -1,0 +1,196 @@
+/**
+ * Stage 2 at the source: rounds of pages while the guest runs, each acknowledged when the target has written it, until
+ * the policy says to switch over; and the rehearsal of what will happen then.
+ */
+import type { RoundReport } from '../contract/report.ts'
+import { nowMs } from '../util/clock.ts'
+import { FerryError } from '../util/errors.ts'
+import type { PageSet } from '../machine/machine.ts'
+import { PAGE_SIZE } from '../vmstate/blocks.ts'
+import type { Deadlines } from './deadlines.ts'
+import type { LinkSpec } from './link.ts'
+import { PageSender, allPages, countPages } from './page-sender.ts'
+import type { SendOptions, Tally } from './page-sender.ts'
+import { expectedDowntimeMs } from './policy/policy.ts'
+import type { Decision, Policy } from './policy/policy.ts'
+import type { Algorithm } from './policy/pool.ts'
+import type { ProgressChange } from './progress.ts'
+import type { Connection } from './protocol/connection.ts'
+import type { SourceOptions, Tuning } from './source-options.ts'
+import type { Statistics } from './statistics.ts'
+
+/** What the rounds need of their session. */
+export interface RoundsContext {
+  readonly options: SourceOptions
+  readonly deadlines: Deadlines
+  readonly tuning: Tuning
+  readonly statistics: Statistics
+  /** The link as it is now. */
+  readonly link: () => LinkSpec
+  readonly onChange: (change: ProgressChange) => void
+  readonly onPages: () => void
+}
+
+/** Expected time for state and commit while no rehearsal has measured it, ms. */
+const ASSUMED_FIXED_MS = 5
+/** A PAGES frame shall not last longer than this on the link, so that a cancel or a fault is not behind it, s. */
+const FRAME_SECONDS = 0.05
+
+export class SourceRounds {
+  readonly rounds: RoundReport[] = []
+  readonly decisions: Decision[] = []
+  /** True from the first attempt to start the dirty log. */
+  dirtyLog = false
+  readonly #context: RoundsContext
+  #sender: PageSender | null = null
+  #left = 0
+  #startMs = 0
+  #startBytes = 0
+
+  constructor(context: RoundsContext) {
+    this.#context = context
+  }
+
+  /** Sends rounds until the policy is content. @throws FerryError `policy.*` when it gives up */
+  async run(connection: Connection, algorithm: Algorithm, rehearses: boolean): Promise<void> {
+    const { options, deadlines, statistics } = this.#context
+    this.#sender = new PageSender(options.machine, connection, deadlines, statistics, (pages) => {
+      this.#left = Math.max(0, this.#left - pages)
+      this.#context.onPages()
+    })
+    const body = { pagesTotal: statistics.pages_total }
+    await connection.send({ type: 'MEM_BEG', body }, deadlines.answerMs)
+    const policy: Policy = algorithm.policy(options.policy ?? {})
+    if (algorithm.mechanism.rounds) {
+      this.dirtyLog = true
+      await this.#machineCall(connection, options.machine.dirtyLogStart(), 'dirty-log')
+    } else if (rehearses) {
+      await this.#rehearse(connection)
+    }
+    for (;;) {
+      const decision = this.#decide(policy)
+      if (decision.action === 'abort') {
+        throw new FerryError(`policy.${decision.code}`, decision.reason, { rounds: this.rounds.length })
+      }
+      if (decision.action === 'switch-over') return
+      await this.#round(connection, decision)
+      if (this.rounds.length === 1 && rehearses) {
+        await this.#rehearse(connection)
+        statistics.pages_remaining = await this.#dirtyPages(connection)
+      }
+    }
+  }
+
+  /** Sends pages while the guest stands still. */
+  async sendStopped(sets: readonly PageSet[]): Promise<void> {
+    this.#left = countPages(sets)
+    this.#context.statistics.pages_remaining = this.#left
+    await this.#sender?.send(sets, this.#sendOptions(null, true))
+  }
+
+  /** Counts batches that were sent without `sendStopped`. */
+  countStopped(batches: readonly Parameters<PageSender['count']>[0][]): void {
+    for (const batch of batches) this.#sender?.count(batch, true)
+  }
+
+  /** Figures of the round that is being sent. */
+  now(connection: Connection | null): { left: number; rate_Bps: number; estimate_ms: number | null } {
+    const elapsedMs = nowMs() - this.#startMs
+    const bytes = (connection?.bytesSent ?? 0) - this.#startBytes
+    const running = this.#startMs > 0 && elapsedMs > 5
+    const rate = running ? (bytes / elapsedMs) * 1000 : this.#context.statistics.rate_Bps
+    const estimate_ms = rate > 0 ? ((this.#left * PAGE_SIZE) / rate) * 1000 : null
+    return { left: this.#left, rate_Bps: rate, estimate_ms }
+  }
+
+  #decide(policy: Policy): Decision {
+    const s = this.#context.statistics
+    const fixedMs = s.rehearsals > 0 ? s.rehearsal_ms : ASSUMED_FIXED_MS
+    const decision = policy({
+      pagesTotal: s.pages_total,
+      remainingPages: s.pages_remaining,
+      pagesSent: s.pages_sent,
+      rounds: this.rounds.map((round) => ({
+        pagesSent: round.pages_sent,
+        dirtyPages: round.dirty_pages,
+        durationMs: round.duration_ms,
+        bytesSent: round.bytes_sent_B,
+      })),
+      expectedDowntimeMs: expectedDowntimeMs(s.pages_remaining, s.rate_Bps / 1000, fixedMs),
+    })
+    this.decisions.push(decision)
+    this.#context.onChange({ kind: 'decision', decision, atMs: nowMs() })
+    return decision
+  }
+
+  async #round(connection: Connection, decision: Decision): Promise<void> {
+    const { options, deadlines, statistics } = this.#context
+    const index = this.rounds.length
+    this.#startMs = nowMs()
+    this.#startBytes = connection.bytesSent
+    const sets =
+      index === 0
+        ? allPages(options.machine.blocks)
+        : await this.#machineCall(connection, options.machine.dirtyLogFetch(true), 'dirty-log')
+    this.#left = countPages(sets)
+    const sender = this.#sender as PageSender
+    const tally: Tally = await sender.send(sets, this.#sendOptions(decision.rate_bps ?? null, false))
+    await connection.send({ type: 'ROUND_END', body: { round: index, pages: tally.pages } }, deadlines.progressMs)
+    await this.#acknowledged(connection, 'round', index)
+    const duration_ms = nowMs() - this.#startMs
+    const round: RoundReport = {
+      index,
+      pages_sent: tally.pages,
+      zero_pages: tally.zeroPages,
+      bytes_sent_B: connection.bytesSent - this.#startBytes,
+      dirty_pages: await this.#dirtyPages(connection),
+      duration_ms,
+    }
+    this.rounds.push(round)
+    statistics.rounds = this.rounds.length
+    statistics.rate_Bps = duration_ms > 0 ? (round.bytes_sent_B / duration_ms) * 1000 : 0
+    statistics.pages_remaining = round.dirty_pages
+    this.#context.onChange({ kind: 'round', round, atMs: nowMs() })
+  }
+
+  /** Takes the state through every step while the guest runs: proves that it converts, and warms the code. */
+  async #rehearse(connection: Connection): Promise<void> {
+    const { options, tuning, statistics, deadlines } = this.#context
+    const { machine, hypervisor, translator } = options
+    for (let number = 0; number < tuning.rehearsals; number++) {
+      const startMs = nowMs()
+      const state = await this.#machineCall(connection, machine.capture(), 'machine-capture')
+      const { bytes } = translator.toCommon(hypervisor, state)
+      await connection.send({ type: 'REHEARSAL', body: { number, bytes } }, deadlines.progressMs)
+      await this.#acknowledged(connection, 'rehearsal', number)
+      statistics.rehearsals++
+      statistics.rehearsal_ms = nowMs() - startMs
+    }
+  }
+
+  async #acknowledged(connection: Connection, of: 'round' | 'rehearsal', number: number): Promise<void> {
+    const { body } = await connection.receive(['ACK'], this.#context.deadlines.progressMs, `${of}-answer`)
+    if (body.of !== of || body.number !== number) {
+      throw new FerryError(
+        'protocol.ack',
+        `The target acknowledged ${body.of} ${body.number} in place of ${of} ${number}.`,
+      )
+    }
+  }
+
+  async #dirtyPages(connection: Connection): Promise<number> {
+    const { machine } = this.#context.options
+    return countPages(await this.#machineCall(connection, machine.dirtyLogFetch(false), 'dirty-log'))
+  }
+
+  #machineCall<T>(connection: Connection, call: Promise<T>, what: string): Promise<T> {
+    return connection.interrupt.within(call, this.#context.deadlines.machineMs, what)
+  }
+
+  #sendOptions(rate_bps: number | null, whileStopped: boolean): SendOptions {
+    const { batchPages, readAhead } = this.#context.tuning
+    const link_bps = this.#context.link().forward_bps
+    const fits = link_bps === null ? batchPages : Math.max(16, Math.floor((link_bps / 8 / PAGE_SIZE) * FRAME_SECONDS))
+    return { batchPages: Math.min(batchPages, fits), readAhead, rate_bps, whileStopped }
+  }
+}

@@ -1,0 +1,441 @@
+/**
+ * The source's side of a migration, as the story of its stages. Whatever fails before COMMIT, the guest goes on here;
+ * after COMMIT the lease decides. The states are in `states.ts`, the messages in PROTOCOL.md.
+ */
+import { connect } from 'node:net'
+import type { Socket } from 'node:net'
+import { nowMs, sleep } from '../util/clock.ts'
+import { FerryError } from '../util/errors.ts'
+import { PAGE_SIZE } from '../vmstate/blocks.ts'
+import { DEADLINES } from './deadlines.ts'
+import type { Deadlines } from './deadlines.ts'
+import { Interrupt } from './interrupt.ts'
+import { LINK_PRESETS } from './link.ts'
+import type { LinkSpec } from './link.ts'
+import { splitBatch } from './page-sender.ts'
+import { ALGORITHM_NAMES, algorithmOf } from './policy/pool.ts'
+import type { Algorithm } from './policy/pool.ts'
+import { Progress } from './progress.ts'
+import type { ProgressNow } from './progress.ts'
+import { Connection } from './protocol/connection.ts'
+import type { Stage } from './protocol/frame.ts'
+import type { Message } from './protocol/messages.ts'
+import { blocksToVerify, digestMessages } from './ram-check.ts'
+import { buildReport } from './report.ts'
+import type { SwitchOverTimes } from './report.ts'
+import { TUNING } from './source-options.ts'
+import type { Migration, MigrationResult, SourceOptions, Tuning } from './source-options.ts'
+import { SourceRounds } from './source-rounds.ts'
+import { StageClock } from './stages.ts'
+import { SOURCE_STATES, StateMachine } from './states.ts'
+import type { SourceState } from './states.ts'
+import { zeroStatistics } from './statistics.ts'
+
+/** Starts a migration. Everything it can say, it says by `finished` and the callbacks; it never throws. */
+export function migrate(options: SourceOptions): Migration {
+  const session = new SourceSession(options)
+  return {
+    session: options.session,
+    finished: session.run(),
+    cancel: () => session.cancel(),
+    setLink: (link) => {
+      session.setLink(link)
+    },
+  }
+}
+
+/** How long a farewell may take before the connection is cut, ms. */
+const FAREWELL_MS = 300
+/** How often the lease is looked at after a cut, ms. */
+const LEASE_POLL_MS = 10
+
+type MutableTimes = { -readonly [K in keyof SwitchOverTimes]: SwitchOverTimes[K] }
+
+class SourceSession {
+  readonly #options: SourceOptions
+  readonly #deadlines: Deadlines
+  readonly #tuning: Tuning
+  readonly #interrupt = new Interrupt()
+  readonly #state = new StateMachine<SourceState>(SOURCE_STATES, 'connecting')
+  readonly #stages = new StageClock()
+  readonly #startedAt = new Date()
+  readonly #statistics = zeroStatistics()
+  readonly #progress: Progress
+  readonly #rounds: SourceRounds
+  readonly #times: Partial<MutableTimes> = {}
+  #link: LinkSpec
+  #connection: Connection | null = null
+  #algorithm: Algorithm | null = null
+  #rehearses = false
+  #stopOrdered = false
+  #verified: { wrongPages: number } | null = null
+
+  constructor(options: SourceOptions) {
+    this.#options = options
+    this.#deadlines = { ...DEADLINES, ...options.deadlines }
+    this.#tuning = { ...TUNING, ...options.tuning }
+    this.#link = options.link ?? (LINK_PRESETS['unlimited'] as LinkSpec)
+    this.#statistics.pages_total = options.machine.blocks.reduce((sum, b) => sum + b.bytes / PAGE_SIZE, 0)
+    this.#statistics.pages_remaining = this.#statistics.pages_total
+    this.#progress = new Progress(options.session, 'source', () => this.#progressNow(), options.onProgress)
+    this.#rounds = new SourceRounds({
+      options,
+      deadlines: this.#deadlines,
+      tuning: this.#tuning,
+      statistics: this.#statistics,
+      link: () => this.#link,
+      onChange: (change) => {
+        this.#progress.change(change)
+      },
+      onPages: () => {
+        this.#progress.touch()
+      },
+    })
+  }
+
+  cancel(): boolean {
+    if (!['connecting', 'requesting', 'configuring', 'copying', 'stopped', 'loaded'].includes(this.#state.current)) {
+      return false
+    }
+    this.#interrupt.fail(new FerryError('migration.cancelled', 'The migration was cancelled.'))
+    return true
+  }
+
+  setLink(link: LinkSpec): void {
+    this.#link = link
+    this.#connection?.post([{ type: 'LINK', body: { link: link.text } }])
+    this.#connection?.setLink(link)
+  }
+
+  async run(): Promise<MigrationResult> {
+    const off = this.#options.machine.on('exit', (error) => {
+      this.#interrupt.fail(
+        new FerryError('source.machine-died', `The source's machine ended: ${error?.message ?? 'it was closed'}.`),
+      )
+    })
+    try {
+      const connection = await this.#connect()
+      await this.#request(connection)
+      await this.#configure(connection)
+      this.#state.go('copying')
+      this.#enter(2)
+      await this.#rounds.run(connection, this.#algorithm as Algorithm, this.#rehearses)
+      await this.#stopAndSend(connection)
+      await this.#verify(connection)
+      this.#commit(connection)
+    } catch (thrown) {
+      off()
+      return this.#goOnHere(FerryError.from(thrown))
+    }
+    off()
+    return this.#activate(this.#connection as Connection)
+  }
+
+  // Stage 0: pre-migration
+
+  async #connect(): Promise<Connection> {
+    this.#progress.change({ kind: 'stage', stage: 0, atMs: nowMs() })
+    const { address, port, name } = this.#options.target
+    const socket = connect({ host: address, port })
+    const failed = (error: Error): FerryError =>
+      new FerryError('connection.failed', `${name} (${address}:${port}) could not be reached: ${error.message}.`, {
+        address,
+        port,
+      })
+    try {
+      await this.#interrupt.within(connected(socket, failed), this.#deadlines.connectMs, 'connection')
+    } catch (thrown) {
+      socket.destroy()
+      throw thrown
+    }
+    const { idleMs, keepaliveMs } = this.#deadlines
+    const { seed, recorder, onMessage } = this.#options
+    this.#connection = new Connection(socket, this.#interrupt, {
+      side: 'source',
+      link: this.#link,
+      idleMs,
+      keepaliveMs,
+      seed,
+      recorder,
+      onMessage,
+    })
+    return this.#connection
+  }
+
+  async #request(connection: Connection): Promise<void> {
+    this.#state.go('requesting')
+    const { session, host, guest, formatVersion, algorithms, verify, clock, target } = this.#options
+    const body = {
+      session,
+      source: host,
+      guest,
+      formatVersion,
+      algorithms: [...(algorithms ?? ALGORITHM_NAMES)],
+      verify: verify ?? 'none',
+      clock: clock ?? 'continue',
+      link: this.#link.text,
+    }
+    await connection.send({ type: 'MIG_REQ', body }, this.#deadlines.answerMs)
+    const answer = await connection.receive(['REQ_OK', 'REQ_FAIL'], this.#deadlines.answerMs, 'request')
+    if (answer.type === 'REQ_FAIL') throw refused(answer.body)
+    if (answer.body.target.name !== target.name) {
+      throw new FerryError('protocol.identity', `${answer.body.target.name} answered in place of ${target.name}.`)
+    }
+    this.#algorithm = algorithmOf(answer.body.algorithm) ?? null
+    if (this.#algorithm === null || !body.algorithms.includes(this.#algorithm.name as never)) {
+      throw new FerryError('protocol.algorithm', `The target chose ${answer.body.algorithm}, which was not offered.`)
+    }
+    this.#rehearses = answer.body.rehearsal
+  }
+
+  // Stage 1: reservation
+
+  async #configure(connection: Connection): Promise<void> {
+    this.#state.go('configuring')
+    this.#enter(1)
+    const { settings, extras } = this.#options
+    const { reserveMs, answerMs } = this.#deadlines
+    const body = { algorithm: this.#algorithm?.name ?? '', machine: settings, extras: extras ?? {} }
+    await connection.send({ type: 'MIG_CFG', body }, answerMs)
+    const answer = await connection.receive(['CFG_OK', 'CFG_FAIL'], reserveMs + answerMs, 'reservation')
+    if (answer.type === 'CFG_FAIL') throw refused(answer.body)
+  }
+
+  // Stage 3: stop-and-copy
+
+  async #stopAndSend(connection: Connection): Promise<void> {
+    const { machine, hypervisor, translator } = this.#options
+    this.#state.go('stopped')
+    this.#enter(3)
+    const orderedMs = nowMs()
+    this.#stopOrdered = true
+    const stop = await this.#machineCall(machine.stop({ inlinePages: this.#tuning.inlinePages }), 'machine-stop')
+    const stopKnownMs = nowMs()
+    if (stop.remaining.length > 0) await this.#rounds.sendStopped(stop.remaining)
+    const pagesSentMs = stop.remaining.length > 0 ? nowMs() : stopKnownMs
+    const packStartMs = nowMs()
+    const { bytes } = translator.toCommon(hypervisor, stop.state)
+    const packMs = nowMs() - packStartMs
+    const batches = stop.batches.flatMap(splitBatch)
+    const inlinePages = batches.reduce((sum, b) => sum + b.pages.length + b.zeroPages.length, 0)
+    const cut = translator.deviceOffset?.(bytes) ?? 0
+    connection.post([
+      ...batches.map((batch): Message => ({ type: 'PAGES', body: { batch, hold: true } })),
+      {
+        type: 'CPU_BEG',
+        body: {
+          stateBytes: bytes.length,
+          pagesSent: this.#statistics.pages_sent + inlinePages,
+          bytes: bytes.subarray(0, cut),
+        },
+      },
+      { type: 'DEV_BEG', body: { bytes: bytes.subarray(cut) } },
+    ])
+    const ready = connection.receive(['READY'], this.#deadlines.readyMs, 'ready')
+    // Bookkeeping while the target loads.
+    this.#rounds.countStopped(batches)
+    const s = this.#statistics
+    s.pages_remaining = 0
+    s.state_bytes = bytes.length
+    s.paused_at_ms = stop.pausedAtMs
+    s.stop_wait_ms = Math.max(0, stop.pausedAtMs - orderedMs)
+    const { pausedAtMs, lastPagesMs, captureMs } = stop
+    Object.assign(this.#times, { pausedAtMs, lastPagesMs, captureMs, stopKnownMs, pagesSentMs, packMs })
+    const { body } = await ready
+    this.#times.unpackMs = body.unpackMs
+    this.#times.restoreMs = body.restoreMs
+    this.#times.verifyMs = 0
+  }
+
+  // Stage 4: commitment
+
+  async #verify(connection: Connection): Promise<void> {
+    this.#state.go('loaded')
+    this.#enter(4)
+    const blocks = blocksToVerify(this.#options.machine.blocks, this.#options.verify ?? 'none')
+    if (blocks.length === 0) return
+    const startMs = nowMs()
+    const { verifyMs } = this.#deadlines
+    const bodies = await this.#interrupt.within(digestMessages(this.#options.machine, blocks), verifyMs, 'digests')
+    for (const body of bodies) await connection.send({ type: 'VERIFY', body }, verifyMs)
+    const { body } = await connection.receive(['VERIFY_RESULT'], verifyMs, 'comparison')
+    this.#times.verifyMs = nowMs() - startMs
+    this.#verified = { wrongPages: body.wrongPages }
+    if (body.wrongPages > 0) {
+      const example = body.examples[0]
+      throw new FerryError(
+        'verify.pages-differ',
+        `${body.wrongPages} of ${body.comparedPages} pages differ between source and target.`,
+        { wrong_pages: body.wrongPages, block: example?.block ?? null, page: example?.page ?? null },
+      )
+    }
+  }
+
+  /** Hands the guest over. What throws here has not handed it over. */
+  #commit(connection: Connection): void {
+    const { lease, host, target } = this.#options
+    this.#interrupt.check()
+    lease.standBy(host.name)
+    if (!lease.transfer(host.name, target.name)) {
+      lease.standDown(host.name)
+      throw new FerryError('lease.refused', `The lease could not be handed to ${target.name}: it stands by no more.`)
+    }
+    this.#state.go('committed')
+    connection.post([{ type: 'COMMIT', body: {} }])
+    this.#times.commitSentMs = nowMs()
+    this.#enter(5)
+  }
+
+  // Stage 5: activation
+
+  async #activate(connection: Connection): Promise<MigrationResult> {
+    try {
+      const { body } = await connection.receive(['RUNNING'], this.#deadlines.settleMs, 'running')
+      Object.assign(this.#times, body, { runningReceivedMs: nowMs() })
+    } catch (thrown) {
+      return this.#settle(FerryError.from(thrown))
+    }
+    return this.#release(null)
+  }
+
+  /** After COMMIT, without RUNNING: watches the lease, which knows who runs the guest. */
+  async #settle(cause: FerryError): Promise<MigrationResult> {
+    this.#state.go('settling')
+    const { lease, host, target } = this.#options
+    const endMs = nowMs() + this.#deadlines.settleMs
+    for (;;) {
+      if (lease.holder() === host.name) return this.#goOnHere(cause)
+      if (lease.confirmed()) {
+        return this.#release(
+          new FerryError(
+            'connection.lost-after-commit',
+            `${cause.message} The lease says that the guest runs on ${target.name}.`,
+            { cause: cause.code },
+          ),
+        )
+      }
+      if (nowMs() > endMs) break
+      await sleep(LEASE_POLL_MS)
+    }
+    this.#state.go('undecided')
+    const error = new FerryError(
+      'migration.undecided',
+      `${cause.message} ${target.name} holds the lease and has not said that it runs the guest; it is kept paused here.`,
+      { cause: cause.code, guest: 'undecided' },
+    )
+    return this.#finish(error, 'undecided')
+  }
+
+  async #release(error: FerryError | null): Promise<MigrationResult> {
+    this.#state.go('released')
+    this.#stages.end()
+    this.#options.lease.standDown(this.#options.host.name)
+    let failure = error
+    try {
+      await this.#options.release()
+    } catch (thrown) {
+      failure ??= new FerryError(
+        'source.release',
+        `The guest runs on the target; the source's copy could not be released: ${FerryError.from(thrown).message}`,
+      )
+    }
+    return this.#finish(failure, 'target')
+  }
+
+  /** Before COMMIT, or with the lease back: the guest goes on here. */
+  async #goOnHere(cause: FerryError): Promise<MigrationResult> {
+    this.#state.go('failed')
+    const { machine, host } = this.#options
+    let guestAt: 'source' | 'lost' = 'source'
+    let fate = `The guest goes on at ${host.name}.`
+    const own = new Interrupt()
+    try {
+      if (this.#stopOrdered) await own.within(machine.resume(), this.#deadlines.machineMs, 'machine-resume')
+      if (cause.code === 'source.machine-died') throw cause
+    } catch (thrown) {
+      guestAt = 'lost'
+      fate = `The guest is lost: its machine at ${host.name} does not go on (${FerryError.from(thrown).code}).`
+    }
+    if (cause.code !== 'peer.aborted' && !cause.code.startsWith('connection.')) {
+      const body = { code: cause.code, message: cause.message.slice(0, 1000) }
+      this.#connection?.post([{ type: 'ABORT', body }])
+    }
+    if (this.#rounds.dirtyLog && guestAt === 'source') {
+      await own.within(machine.dirtyLogStop(), this.#deadlines.machineMs, 'dirty-log').catch(() => undefined)
+    }
+    const data = { ...cause.data, guest: guestAt, stage: this.#stages.current }
+    return this.#finish(new FerryError(cause.code, `${cause.message} ${fate}`, data, cause), guestAt)
+  }
+
+  async #finish(error: FerryError | null, guestAt: MigrationResult['guestAt']): Promise<MigrationResult> {
+    this.#stages.end()
+    const s = this.#statistics
+    s.bytes_sent = this.#connection?.bytesSent ?? 0
+    s.bytes_received = this.#connection?.bytesReceived ?? 0
+    const { session, guest, host, target } = this.#options
+    const complete = this.#times.runningReceivedMs !== undefined
+    const report = buildReport({
+      session,
+      guest: guest.name,
+      ramBytes: guest.ramBytes,
+      from: { name: host.name, kind: host.kind },
+      to: { name: target.name, kind: target.kind },
+      algorithm: this.#algorithm?.name ?? (this.#options.algorithms ?? ALGORITHM_NAMES)[0] ?? '',
+      link: this.#link.text,
+      error,
+      crossed: guestAt === 'target',
+      switchOver: complete ? (this.#times as SwitchOverTimes) : null,
+      rounds: this.#rounds.rounds,
+      stages: this.#stages,
+      statistics: s,
+      verified: this.#verified,
+      verifyMs: this.#times.verifyMs ?? null,
+      startedAt: this.#startedAt,
+    })
+    await this.#connection?.close(FAREWELL_MS)
+    this.#progress.flush()
+    return { outcome: report.outcome, error, guestAt, report, statistics: { ...s }, decisions: this.#rounds.decisions }
+  }
+
+  #enter(stage: Stage): void {
+    const atMs = nowMs()
+    if (this.#connection !== null) this.#connection.stage = stage
+    if (this.#stages.enter(stage, atMs)) this.#progress.change({ kind: 'stage', stage, atMs })
+  }
+
+  #machineCall<T>(call: Promise<T>, what: string): Promise<T> {
+    return this.#interrupt.within(call, this.#deadlines.machineMs, what)
+  }
+
+  #progressNow(): ProgressNow {
+    const { left, rate_Bps, estimate_ms } = this.#rounds.now(this.#connection)
+    return {
+      stage: this.#stages.current,
+      round: this.#rounds.rounds.length,
+      pagesTotal: this.#statistics.pages_total,
+      remainingPages: left,
+      pagesSent: this.#statistics.pages_sent,
+      bytesSent: this.#connection?.bytesSent ?? 0,
+      rate_Bps,
+      estimate_ms,
+    }
+  }
+}
+
+function refused(body: { code: string; message: string }): FerryError {
+  const code = body.code.startsWith('refused.') ? body.code : `refused.${body.code}`
+  return new FerryError(code, `The target refused: ${body.message}`, { reason: body.code })
+}
+
+function connected(socket: Socket, failed: (error: Error) => FerryError): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once('connect', () => {
+      socket.off('error', onError)
+      resolve()
+    })
+    const onError = (error: Error): void => {
+      reject(failed(error))
+    }
+    socket.once('error', onError)
+  })
+}

@@ -1,0 +1,423 @@
+/**
+ * The target's side of a migration. Until COMMIT everything can be thrown away, and is, whatever fails; from then on
+ * the guest is run, or handed back. The states are in `states.ts`, the messages in PROTOCOL.md.
+ */
+import type { Socket } from 'node:net'
+import { nowMs } from '../util/clock.ts'
+import { FerryError } from '../util/errors.ts'
+import { PAGE_SIZE } from '../vmstate/blocks.ts'
+import type { BlockId, BlockInfo } from '../vmstate/blocks.ts'
+import { checkCompatibility, refusalOf } from './compatibility.ts'
+import { DEADLINES } from './deadlines.ts'
+import type { Deadlines } from './deadlines.ts'
+import { Interrupt } from './interrupt.ts'
+import { LINK_PRESETS, parseLink } from './link.ts'
+import type { LinkSpec } from './link.ts'
+import { PageReceiver } from './page-receiver.ts'
+import { negotiate } from './policy/pool.ts'
+import { Progress } from './progress.ts'
+import type { ProgressNow } from './progress.ts'
+import { Connection } from './protocol/connection.ts'
+import type { Stage } from './protocol/frame.ts'
+import type { Message } from './protocol/messages.ts'
+import type { Body } from './protocol/schemas.ts'
+import { RamComparison, blocksToVerify } from './ram-check.ts'
+import { StageClock } from './stages.ts'
+import { StateMachine, TARGET_STATES } from './states.ts'
+import type { TargetState } from './states.ts'
+import type { TargetOptions, TargetResult, TargetSlot } from './target-options.ts'
+
+/** How long a farewell may take before the connection is cut, ms. */
+const FAREWELL_MS = 500
+
+export class TargetSession {
+  /** Never rejects. */
+  readonly finished: Promise<TargetResult>
+  readonly #options: TargetOptions
+  readonly #deadlines: Deadlines
+  readonly #interrupt = new Interrupt()
+  readonly #state = new StateMachine<TargetState>(TARGET_STATES, 'accepted')
+  readonly #stages = new StageClock()
+  readonly #connection: Connection
+  #progress: Progress | null = null
+  #request: Body<'MIG_REQ'> | null = null
+  #slot: TargetSlot | null = null
+  #receiver: PageReceiver | null = null
+  #discarding: Promise<void> | null = null
+  #container: Uint8Array = new Uint8Array(0)
+  #refused = false
+  #rounds = 0
+
+  /** Takes over an accepted socket. */
+  constructor(socket: Socket, options: TargetOptions) {
+    this.#options = options
+    this.#deadlines = { ...DEADLINES, ...options.deadlines }
+    const { idleMs, keepaliveMs } = this.#deadlines
+    const { seed, recorder, onMessage } = options
+    this.#connection = new Connection(socket, this.#interrupt, {
+      side: 'target',
+      link: LINK_PRESETS['unlimited'] as LinkSpec,
+      idleMs,
+      keepaliveMs,
+      seed,
+      recorder,
+      onMessage,
+    })
+    this.#connection.onLink((text) => {
+      this.#connection.setLink(parseLink(text))
+    })
+    this.finished = this.#run()
+  }
+
+  get session(): string {
+    return this.#request?.session ?? ''
+  }
+
+  /** Gives up: the guest goes on at the source. Without effect once the guest was handed over. */
+  cancel(reason: FerryError): void {
+    this.#interrupt.fail(reason)
+  }
+
+  async #run(): Promise<TargetResult> {
+    let request: Body<'MIG_REQ'>
+    let slot: TargetSlot
+    try {
+      request = await this.#agree()
+      slot = await this.#reserve(request)
+    } catch (thrown) {
+      return this.#giveUp(FerryError.from(thrown))
+    }
+    const { name } = this.#options.host.offer()
+    const off = slot.machine.on('exit', (error) => {
+      this.#interrupt.fail(
+        new FerryError('target.machine-died', `The target's machine ended: ${error?.message ?? 'it was closed'}.`),
+      )
+    })
+    try {
+      await this.#receivePages(slot, request)
+      await this.#load(slot, request)
+      await this.#awaitCommit(slot, request)
+    } catch (thrown) {
+      // Whoever comes first wins: after standing down nothing can be handed over; a lease held must be honoured.
+      const error = FerryError.from(thrown)
+      const ready = this.#state.current === 'ready'
+      if (slot.lease.standDown(name) || !ready) {
+        off()
+        return slot.lease.holder() === name ? this.#handBack(slot, request, name, error) : this.#giveUp(error)
+      }
+    }
+    off()
+    return this.#activate(slot, request, name)
+  }
+
+  // Stage 0: pre-migration
+
+  async #agree(): Promise<Body<'MIG_REQ'>> {
+    const connection = this.#connection
+    const { body } = await connection.receive(['MIG_REQ'], this.#deadlines.answerMs, 'request')
+    this.#request = body
+    this.#progress = new Progress(body.session, 'target', () => this.#progressNow(), this.#options.onProgress)
+    this.#progress.change({ kind: 'stage', stage: 0, atMs: nowMs() })
+    let link: LinkSpec
+    try {
+      link = parseLink(body.link)
+    } catch (thrown) {
+      throw this.#refuse('REQ_FAIL', FerryError.from(thrown))
+    }
+    connection.setLink(link)
+    const offer = this.#options.host.offer()
+    const refusal =
+      refusalOf(checkCompatibility(body, offer, connection.remoteAddress)) ?? this.#options.busy?.() ?? null
+    if (refusal !== null) throw this.#refuse('REQ_FAIL', refusal)
+    this.#state.go('agreed')
+    const algorithm = negotiate(body.algorithms, offer.algorithms) ?? ''
+    const target = { name: offer.name, kind: offer.kind }
+    const answer: Message = { type: 'REQ_OK', body: { target, algorithm, rehearsal: true } }
+    await connection.send(answer, this.#deadlines.answerMs)
+    return body
+  }
+
+  // Stage 1: reservation
+
+  async #reserve(request: Body<'MIG_REQ'>): Promise<TargetSlot> {
+    const connection = this.#connection
+    const { body } = await connection.receive(['MIG_CFG'], this.#deadlines.answerMs, 'configuration')
+    this.#state.go('reserving')
+    this.#enter(1)
+    const { host } = this.#options
+    const { session, source, guest, clock, algorithms } = request
+    if (body.machine.ramBytes !== guest.ramBytes || !algorithms.includes(body.algorithm)) {
+      throw this.#refuse(
+        'CFG_FAIL',
+        new FerryError('refused.configuration', 'The configuration is not that of the guest that was announced.'),
+      )
+    }
+    const { algorithm, machine, extras } = body
+    const reserving = host.reserve({ session, source, guest, machine, extras, algorithm, clock })
+    try {
+      this.#slot = await this.#interrupt.within(reserving, this.#deadlines.reserveMs, 'reservation')
+    } catch (thrown) {
+      const error = FerryError.from(thrown)
+      // A container that comes after all: nobody waits for it any more.
+      reserving.then((slot) => discard(slot, error)).catch(() => undefined)
+      if (this.#interrupt.error !== null) throw error
+      throw this.#refuse('CFG_FAIL', error)
+    }
+    const slot = this.#slot
+    if (!sameBlocks(slot.machine.blocks, guest.blocks)) {
+      throw this.#refuse(
+        'CFG_FAIL',
+        new FerryError('refused.blocks', "The memory blocks of the target's machine are not those of the guest."),
+      )
+    }
+    slot.lease.standBy(host.offer().name)
+    this.#state.go('receiving')
+    await connection.send({ type: 'CFG_OK', body: {} }, this.#deadlines.answerMs)
+    return slot
+  }
+
+  // Stage 2: iterative pre-copy (and the bulk of stop-and-copy)
+
+  async #receivePages(slot: TargetSlot, request: Body<'MIG_REQ'>): Promise<void> {
+    const connection = this.#connection
+    const { progressMs, machineMs } = this.#deadlines
+    const { blocks } = request.guest
+    const begin = await connection.receive(['MEM_BEG'], progressMs, 'pages')
+    this.#enter(2)
+    const receiver = new PageReceiver(slot.machine, blocks, this.#interrupt, machineMs, this.#options.writeWindow ?? 4)
+    this.#receiver = receiver
+    if (begin.body.pagesTotal !== receiver.missing) {
+      throw new FerryError(
+        'protocol.page-count',
+        `The source announced ${begin.body.pagesTotal} pages of ${receiver.missing}.`,
+      )
+    }
+    let before = 0
+    for (;;) {
+      const message = await connection.receive(['PAGES', 'ROUND_END', 'REHEARSAL', 'CPU_BEG'], progressMs, 'pages')
+      switch (message.type) {
+        case 'PAGES':
+          await receiver.take(message.body)
+          this.#progress?.touch()
+          break
+        case 'ROUND_END': {
+          const { round, pages } = message.body
+          if (round !== this.#rounds || pages !== receiver.received - before) {
+            throw new FerryError(
+              'protocol.round',
+              `Round ${round} of ${pages} pages ended, ${receiver.received - before} came.`,
+            )
+          }
+          await receiver.written()
+          before = receiver.received
+          this.#rounds++
+          await connection.send({ type: 'ACK', body: { of: 'round', number: round } }, progressMs)
+          break
+        }
+        case 'REHEARSAL': {
+          const { state } = this.#options.host.translator.fromCommon(slot.hypervisor, message.body.bytes)
+          const loading = slot.machine.load([], state, request.clock)
+          await this.#interrupt.within(loading, machineMs, 'machine-rehearsal')
+          const { number } = message.body
+          await connection.send({ type: 'ACK', body: { of: 'rehearsal', number } }, progressMs)
+          break
+        }
+        case 'CPU_BEG':
+          return this.#receiveState(message.body, receiver)
+      }
+    }
+  }
+
+  // Stage 3: stop-and-copy
+
+  async #receiveState(cpu: Message<'CPU_BEG'>['body'], receiver: PageReceiver): Promise<void> {
+    this.#state.go('loading')
+    this.#enter(3)
+    const device = await this.#connection.receive(['DEV_BEG'], this.#deadlines.progressMs, 'state')
+    if (receiver.missing > 0) {
+      throw new FerryError('protocol.incomplete', `${receiver.missing} pages were never sent.`, {
+        pages: receiver.missing,
+      })
+    }
+    if (cpu.pagesSent !== receiver.received >>> 0) {
+      throw new FerryError('protocol.page-count', `The source sent ${cpu.pagesSent} pages; ${receiver.received} came.`)
+    }
+    const { bytes } = device.body
+    if (cpu.bytes.length + bytes.length !== cpu.stateBytes) {
+      throw new FerryError(
+        'protocol.state-size',
+        `The state has ${cpu.bytes.length + bytes.length} of ${cpu.stateBytes} bytes.`,
+      )
+    }
+    this.#container = cpu.bytes.length === 0 ? bytes : Buffer.concat([cpu.bytes, bytes])
+  }
+
+  async #load(slot: TargetSlot, request: Body<'MIG_REQ'>): Promise<void> {
+    const receiver = this.#receiver as PageReceiver
+    const startMs = nowMs()
+    const { state } = this.#options.host.translator.fromCommon(slot.hypervisor, this.#container)
+    const unpackedMs = nowMs()
+    // Calls are carried out in order: the pages before these are written when this resolves.
+    const loading = slot.machine.load(receiver.held, state, request.clock)
+    const [loaded, written] = await Promise.allSettled([
+      this.#interrupt.within(loading, this.#deadlines.machineMs, 'machine-load'),
+      receiver.written(),
+    ])
+    if (written.status === 'rejected') throw written.reason
+    if (loaded.status === 'rejected') throw loaded.reason
+    this.#interrupt.check()
+    this.#state.go('ready')
+    const body = { unpackMs: unpackedMs - startMs, restoreMs: nowMs() - unpackedMs }
+    this.#connection.post([{ type: 'READY', body }])
+    this.#enter(4)
+  }
+
+  // Stage 4: commitment
+
+  async #awaitCommit(slot: TargetSlot, request: Body<'MIG_REQ'>): Promise<void> {
+    const connection = this.#connection
+    const blocks = blocksToVerify(slot.machine.blocks, request.verify)
+    const { verifyMs, commitMs } = this.#deadlines
+    if (blocks.length > 0) {
+      const comparison = new RamComparison(blocks, await this.#digests(slot, blocks))
+      for (;;) {
+        const { body } = await connection.receive(['VERIFY'], verifyMs, 'comparison')
+        comparison.take(body)
+        if (body.last) break
+      }
+      await connection.send({ type: 'VERIFY_RESULT', body: comparison.result() }, verifyMs)
+    }
+    await connection.receive(['COMMIT'], commitMs, 'commit')
+    if (slot.lease.holder() !== this.#options.host.offer().name) {
+      throw new FerryError('lease.not-held', 'The source said COMMIT without handing over the lease.')
+    }
+  }
+
+  async #digests(slot: TargetSlot, blocks: readonly BlockInfo[]): Promise<Map<BlockId, BigUint64Array>> {
+    const all = Promise.all(blocks.map(async (b) => [b.id, await slot.machine.digests(b.id)] as const))
+    return new Map(await this.#interrupt.within(all, this.#deadlines.verifyMs, 'digests'))
+  }
+
+  // Stage 5: activation. The lease is here: the guest is run, or surely does not run and is handed back.
+
+  async #activate(slot: TargetSlot, request: Body<'MIG_REQ'>, name: string): Promise<TargetResult> {
+    const connection = this.#connection
+    this.#state.go('activating')
+    const orderMs = nowMs()
+    let runAtMs: number
+    try {
+      const resuming = slot.machine.resume()
+      this.#enter(5)
+      // A new interrupt: a cut connection no longer matters.
+      runAtMs = (await new Interrupt().within(resuming, this.#deadlines.resumeMs, 'machine-resume')).runAtMs
+    } catch (thrown) {
+      return this.#handBack(slot, request, name, FerryError.from(thrown))
+    }
+    slot.lease.confirm(name)
+    const resumeMs = Math.max(0, runAtMs - orderMs)
+    const body = { runAtMs, resumeMs, sinceRunMs: Math.max(0, nowMs() - runAtMs) }
+    this.#connection.post([{ type: 'RUNNING', body }])
+    this.#state.go('running')
+    let error: FerryError | null = null
+    try {
+      slot.announce()
+      await slot.activated()
+    } catch (thrown) {
+      error = FerryError.from(thrown)
+    }
+    this.#stages.end()
+    await connection.peerEnd(FAREWELL_MS)
+    await connection.close(FAREWELL_MS)
+    return this.#result('running', error)
+  }
+
+  async #handBack(slot: TargetSlot, request: Body<'MIG_REQ'>, name: string, cause: FerryError): Promise<TargetResult> {
+    let error = cause
+    try {
+      // First the machine's end is certain, then the lease goes: never the other way round.
+      this.#discarding = Promise.resolve(slot.discard(cause))
+      await this.#discarding
+      slot.lease.transfer(name, request.source.name)
+    } catch (thrown) {
+      error = new FerryError(
+        'target.discard',
+        `${cause.message} Its machine could not be ended either, so the guest was not handed back: ${FerryError.from(thrown).message}`,
+      )
+    }
+    return this.#giveUp(error)
+  }
+
+  async #giveUp(error: FerryError): Promise<TargetResult> {
+    this.#state.go('discarded')
+    this.#stages.end()
+    const farewell = this.#farewell(error)
+    // Discarding and the farewell do not wait for each other.
+    if (this.#slot !== null) await (this.#discarding ?? discard(this.#slot, error))?.catch(() => undefined)
+    await farewell
+    return this.#result(this.#refused ? 'refused' : 'discarded', error)
+  }
+
+  async #farewell(error: FerryError): Promise<void> {
+    if (this.#refused || !error.code.startsWith('connection.')) {
+      if (!this.#refused && error.code !== 'peer.aborted') {
+        const body = { code: error.code, message: error.message.slice(0, 1000) }
+        this.#connection.post([{ type: 'ABORT', body }])
+      }
+      await this.#connection.close(FAREWELL_MS)
+    } else {
+      this.#connection.destroy()
+    }
+  }
+
+  /** Sends the refusal; returns the error to throw. */
+  #refuse(type: 'REQ_FAIL' | 'CFG_FAIL', error: FerryError): FerryError {
+    this.#refused = true
+    this.#connection.post([{ type, body: { code: error.code, message: error.message.slice(0, 1000) } }])
+    return error
+  }
+
+  #result(outcome: TargetResult['outcome'], error: FerryError | null): TargetResult {
+    this.#progress?.flush()
+    const request = this.#request
+    return {
+      session: request?.session ?? '',
+      guest: request?.guest.name ?? '',
+      outcome,
+      error,
+      stages: this.#stages.report(),
+    }
+  }
+
+  #enter(stage: Stage): void {
+    const atMs = nowMs()
+    this.#connection.stage = stage
+    if (this.#stages.enter(stage, atMs)) this.#progress?.change({ kind: 'stage', stage, atMs })
+  }
+
+  #progressNow(): ProgressNow {
+    const total = (this.#request?.guest.blocks ?? []).reduce((sum, b) => sum + b.bytes / PAGE_SIZE, 0)
+    return {
+      stage: this.#stages.current,
+      round: this.#rounds,
+      pagesTotal: total,
+      remainingPages: this.#receiver?.missing ?? total,
+      pagesSent: this.#receiver?.received ?? 0,
+      bytesSent: this.#connection.bytesReceived,
+      rate_Bps: 0,
+      estimate_ms: null,
+    }
+  }
+}
+
+async function discard(slot: TargetSlot, reason: FerryError | null): Promise<void> {
+  await slot.discard(reason ?? new FerryError('migration.discarded', 'The migration was given up.'))
+}
+
+function sameBlocks(own: readonly BlockInfo[], theirs: readonly BlockInfo[]): boolean {
+  const key = (blocks: readonly BlockInfo[]): string =>
+    blocks
+      .map((b) => `${b.id}:${b.bytes}`)
+      .sort()
+      .join()
+  return key(own) === key(theirs)
+}

@@ -1,0 +1,59 @@
+/** The connection is cut after every message in turn: exactly one host runs the guest afterwards. */
+import { describe, expect, test } from 'vitest'
+import type { SourceOptions } from '../../engine/migration/source-options.ts'
+import { TYPE } from '../../engine/migration/protocol/frame.ts'
+import { World } from '../migration/world.ts'
+import { CuttingProxy } from './cutting-proxy.ts'
+import type { ProxyAction } from './cutting-proxy.ts'
+import { expectOneGuest } from './faults.ts'
+
+const TUNING = { batchPages: 1024, rehearsals: 1 }
+
+async function run(after: number, action: ProxyAction, extra: Partial<SourceOptions>): Promise<CuttingProxy> {
+  const world = await World.start()
+  const proxy = await CuttingProxy.start(world.server.port, after, action)
+  try {
+    const machine = world.guest()
+    await machine.resume()
+    const options = world.options(machine)
+    const result = await world.migrate(machine, {
+      tuning: TUNING,
+      verify: 'all',
+      target: { ...options.target, port: proxy.port },
+      // A short pre-copy, so that the messages are few.
+      policy: { preCopy: { maxRounds: 2 } },
+      ...extra,
+    }).finished
+    await expectOneGuest(world, machine, result, after > 0)
+    // After RUNNING nothing is left to go wrong; before, the error says that something did.
+    const heard = proxy.types.at(-1) === -TYPE.RUNNING
+    if (proxy.acted && !heard) expect(result.error).not.toBeNull()
+    else expect(result.error).toBeNull()
+    if (proxy.types.at(-1) === TYPE.COMMIT) {
+      expect(result.guestAt).toBe('target')
+      expect(result.error?.code).toBe('connection.lost-after-commit')
+    }
+  } finally {
+    await proxy.stop()
+    await world.stop()
+  }
+  return proxy
+}
+
+describe.each(['pre-copy', 'stop-and-copy'] as const)('%s', (algorithm) => {
+  test.each(['cut', 'reset', 'half'] as const)('%s after every message', async (action) => {
+    const whole = await run(Infinity, action, { algorithms: [algorithm] })
+    expect(whole.frames).toBeGreaterThan(10)
+    let k = 0
+    for (;;) {
+      const proxy = await run(k, action, { algorithms: [algorithm] })
+      if (!proxy.acted) break
+      k++
+    }
+    expect(k).toBeGreaterThan(whole.types.indexOf(TYPE.COMMIT) - 4)
+  })
+})
+
+test.each([0, 1, 2, 3, 4, 6, 8, 10, 12, 14])('a peer that falls silent after message %i', async (after) => {
+  await run(after, 'swallow', { algorithms: ['stop-and-copy'] })
+})

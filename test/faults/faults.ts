@@ -1,0 +1,48 @@
+/** What must hold after every migration, however it ended. */
+import { expect } from 'vitest'
+import { sleep } from '../../engine/util/clock.ts'
+import { FerryError } from '../../engine/util/errors.ts'
+import type { MigrationResult } from '../../engine/migration/source-options.ts'
+import type { FakeMachine } from '../migration/fake-machine.ts'
+import { firstDifference } from '../migration/world.ts'
+import type { World } from '../migration/world.ts'
+
+/**
+ * Exactly one side runs the guest, and the result says which; nothing is left behind at the other; the error is typed.
+ * @param targetReached whether a session at the target is known to have existed
+ */
+export async function expectOneGuest(
+  world: World,
+  source: FakeMachine,
+  result: MigrationResult,
+  targetReached = true,
+): Promise<void> {
+  if (targetReached) await world.targetEnded()
+  await sleep(5)
+  const target = world.targetMachines.get('guest-1')
+  const arbiter = world.arbiters.get('guest-1')
+  const holder = world.leases.get('guest-1')?.holder()
+  expect(arbiter?.violations).toEqual([])
+  expect([...(arbiter?.running ?? [])]).toHaveLength(1)
+  if (result.guestAt === 'target') {
+    expect(result.outcome).toBe('completed')
+    expect(target?.running).toBe(true)
+    expect(source.closed).toBe(true)
+    expect(holder).toBe('kvm')
+    expect(world.reservedBytes).toBe(source.config.ramBytes)
+    expect(firstDifference(source.atStop, target?.atStart ?? null)).toBeNull()
+  } else {
+    expect(result.guestAt).toBe('source')
+    expect(result.outcome).not.toBe('completed')
+    expect(result.error).toBeInstanceOf(FerryError)
+    expect(result.error?.code).not.toBe('internal')
+    expect(result.error?.message).toContain('goes on at xen')
+    expect(source.running).toBe(true)
+    expect(source.logging).toBe(false)
+    expect(target?.closed ?? true).toBe(true)
+    expect(holder).toBe('xen')
+    expect(world.reservedBytes).toBe(0)
+    expect(result.report.downtime_ms).toBeNull()
+  }
+  expect(world.server.sessions).toHaveLength(0)
+}

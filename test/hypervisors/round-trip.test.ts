@@ -1,0 +1,84 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { kvm } from '../../engine/hypervisors/kvm/kvm.ts'
+import { fromCommon, toCommon } from '../../engine/hypervisors/translate.ts'
+import { xen } from '../../engine/hypervisors/xen/xen.ts'
+import { fromHvmContext, toHvmContext } from '../../engine/hypervisors/xen/hvm.ts'
+import { arbitraryState } from '../vmstate/arbitrary-state.ts'
+import { expectSame, without } from '../vmstate/compare.ts'
+
+const RUNS = { numRuns: 100 }
+
+describe.each([xen, kvm])('the $kind form', (hypervisor) => {
+  it('gives back every field but those on its list', () => {
+    fc.assert(
+      fc.property(arbitraryState, (state) => {
+        const again = { ...hypervisor.unpack(hypervisor.pack(state)), capturedAtNs: state.capturedAtNs }
+        const { notRepresentable } = hypervisor
+        expectSame(without(again, notRepresentable), without(state, notRepresentable))
+      }),
+      RUNS,
+    )
+  })
+
+  it('does not change the state that it packs', () => {
+    fc.assert(
+      fc.property(arbitraryState, (state) => {
+        const before = structuredClone(state)
+        hypervisor.pack(state)
+        expectSame(state, before)
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  it('names every record after one of its layouts', () => {
+    fc.assert(
+      fc.property(arbitraryState, (state) => {
+        for (const { name, bytes } of hypervisor.pack(state)) {
+          expect(hypervisor.layouts.find((l) => l.name === name)?.bytes).toBe(bytes.length)
+        }
+      }),
+      { numRuns: 20 },
+    )
+  })
+})
+
+describe('a state on its way', () => {
+  it('arrives unchanged over any sequence of hosts', () => {
+    fc.assert(
+      fc.property(arbitraryState, fc.array(fc.constantFrom(xen, kvm), { minLength: 2, maxLength: 5 }), (state, hosts) => {
+        let current = structuredClone(state)
+        for (const [i, target] of hosts.entries()) {
+          const source = hosts[i - 1]
+          if (source !== undefined) current = fromCommon(target, toCommon(source, current).bytes).state
+        }
+        expectSame(current, state)
+      }),
+      RUNS,
+    )
+  })
+
+  it('leaves the instant of the capture to the clock of KVM, and to the container for Xen', () => {
+    fc.assert(
+      fc.property(arbitraryState, (state) => {
+        expect(kvm.unpack(kvm.pack(state)).capturedAtNs).toBe(state.capturedAtNs)
+        expect(xen.unpack(xen.pack(state)).capturedAtNs).toBe(0n)
+      }),
+      { numRuns: 10 },
+    )
+  })
+})
+
+describe('the HVM context', () => {
+  it('is the Xen records behind their descriptors, and can be taken apart again', () => {
+    fc.assert(
+      fc.property(arbitraryState, (state) => {
+        const records = xen.pack(state)
+        const end = records.findIndex((r) => r.name === 'hvm_save_end')
+        expectSame(fromHvmContext(toHvmContext(records)), records.slice(0, end + 1))
+      }),
+      { numRuns: 20 },
+    )
+  })
+})

@@ -1,0 +1,169 @@
+/** What the tests of the machine share: machines that are closed afterwards, LabOS, and a console to talk to it. */
+import { readFileSync } from 'node:fs'
+import { afterEach } from 'vitest'
+import { Doorbell } from '../../engine/machine/doorbell.ts'
+import { Emulator } from '../../engine/machine/emulator.ts'
+import type { DirectBoot, Machine, MachineConfig, PageSet } from '../../engine/machine/machine.ts'
+import { createMachine } from '../../engine/machine/thread-machine.ts'
+import { patchedModule } from '../../engine/machine/v86/package.ts'
+import { nowMs, sleep } from '../../engine/util/clock.ts'
+import { type BlockInfo, PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
+import type { BootPlan } from '../../images/direct-boot.ts'
+import { multibootPlan } from '../../images/multiboot.ts'
+import { vgaTextMode } from '../../images/vga-text.ts'
+
+export const MIB = 1024 * 1024
+const LABOS = readFileSync(new URL('../../images/labos/labos.elf', import.meta.url))
+/** Longer than anything a guest is asked for, even on a loaded machine. */
+const ANSWER_DEADLINE_MS = 20_000
+
+export function config(changes: Partial<MachineConfig> = {}): MachineConfig {
+  return { ramBytes: 16 * MIB, vgaBytes: MIB, mac: '02:00:00:00:00:01', disk: null, apic: false, ...changes }
+}
+
+const open = new Set<Machine>()
+afterEach(async () => {
+  const machines = [...open]
+  open.clear()
+  await Promise.all(machines.map((machine) => machine.close()))
+})
+
+/** A machine on its own thread that is closed after the test. */
+export async function machine(changes: Partial<MachineConfig> = {}): Promise<Machine> {
+  const made = await createMachine(config(changes))
+  open.add(made)
+  return made
+}
+
+/** The emulator itself, on the test's own thread, never running: to look into it. */
+export async function emulator(changes: Partial<MachineConfig> = {}): Promise<Emulator> {
+  return Emulator.create({
+    config: config({ ramBytes: 8 * MIB, vgaBytes: MIB / 4, ...changes }),
+    module: await patchedModule(),
+    doorbell: new Doorbell(),
+    clockBase: nowMs(),
+  })
+}
+
+export const bootOf = (plan: BootPlan): DirectBoot => ({ ...plan, ports: plan.needsVgaText ? vgaTextMode() : [] })
+
+export function labosPlan(commandLine: string, memoryBytes: number): DirectBoot {
+  return bootOf(multibootPlan({ kernel: LABOS, commandLine, memoryBytes }))
+}
+
+/** The serial console of a guest, wherever the guest is. */
+export class Console {
+  /** Everything that the guest has written. */
+  text = ''
+  #machine: Machine
+
+  constructor(first: Machine) {
+    this.#machine = first
+    this.listenTo(first)
+  }
+
+  listenTo(machine: Machine): void {
+    machine.on('serial', (bytes) => {
+      this.text += Buffer.from(bytes).toString('latin1')
+    })
+  }
+
+  /** The guest has moved: input goes there from now on. */
+  follow(machine: Machine): void {
+    this.#machine = machine
+  }
+
+  /** Waits until `pattern` stands in what was written after position `from`. */
+  async waitFor(pattern: RegExp, from = 0): Promise<RegExpExecArray> {
+    const deadline = nowMs() + ANSWER_DEADLINE_MS
+    for (;;) {
+      const found = pattern.exec(this.text.slice(from))
+      if (found !== null) return found
+      if (nowMs() > deadline) throw new Error(`No ${String(pattern)} in: …${this.text.slice(-600)}`)
+      await sleep(2)
+    }
+  }
+
+  /** Types a line and waits for an answer that comes after it. */
+  async ask(command: string, answer: RegExp): Promise<string> {
+    const from = this.text.length
+    for (let rest = Buffer.from(`${command}\n`); rest.length > 0; ) {
+      const taken = await this.#machine.serialWrite(rest)
+      rest = rest.subarray(taken)
+      if (rest.length > 0) await sleep(2)
+    }
+    return (await this.waitFor(answer, from))[0]
+  }
+
+  /** Numbers of the heartbeats, in the order of their arrival. */
+  heartbeats(): number[] {
+    return [...this.text.matchAll(/^HB (\d+) /gm)].map(([, number]) => Number(number))
+  }
+}
+
+/** LabOS, running, at its prompt. */
+export async function labos(
+  commandLine: string,
+  changes: Partial<MachineConfig> = {},
+): Promise<{ machine: Machine; console: Console }> {
+  const made = await machine(changes)
+  const console = new Console(made)
+  await made.boot(labosPlan(commandLine, made.config.ramBytes))
+  await made.resume()
+  await console.waitFor(/labos> /)
+  return { machine: made, console }
+}
+
+export const allPages = ({ id, bytes }: BlockInfo): PageSet => ({
+  block: id,
+  pages: Uint32Array.from({ length: bytes / PAGE_SIZE }, (_, page) => page),
+})
+
+/** How many pages of all blocks differ between two paused machines, by block name. */
+export async function differences(a: Machine, b: Machine): Promise<Record<string, number[]>> {
+  const found: Record<string, number[]> = {}
+  for (const { id, name } of a.blocks) {
+    const [left, right] = await Promise.all([a.digests(id), b.digests(id)])
+    const pages = [...left.keys()].filter((page) => left[page] !== right[page])
+    if (pages.length > 0 || left.length !== right.length) found[name] = pages
+  }
+  return found
+}
+
+/** Moves a running guest: pre-copy rounds, stop, load, resume. The target may have run another guest before. */
+export async function moveLive(
+  from: Machine,
+  to: Machine,
+  options: { readonly rounds: number; readonly compare?: boolean; readonly batchPages?: number },
+): Promise<{ readonly different: Record<string, number[]>; readonly lastPages: number }> {
+  const batchPages = options.batchPages ?? 512
+  const copy = async (sets: readonly PageSet[]) => {
+    for (const { block, pages } of sets) {
+      for (let at = 0; at < pages.length; at += batchPages) {
+        await to.writePages(await from.readPages({ block, pages: pages.slice(at, at + batchPages) }))
+      }
+    }
+  }
+  await from.dirtyLogStart()
+  await copy(from.blocks.map(allPages))
+  for (let round = 1; round < options.rounds; round++) await copy(await from.dirtyLogFetch(true))
+  const report = await from.stop({ inlinePages: 4096 })
+  await copy(report.remaining)
+  const lastPages = report.batches.reduce((sum, batch) => sum + batch.pages.length + batch.zeroPages.length, 0)
+  await to.load(report.batches, report.state, 'continue')
+  const different = options.compare === true ? await differences(from, to) : {}
+  await to.resume()
+  await from.dirtyLogStop()
+  return { different, lastPages }
+}
+
+/** A small seeded generator of numbers 0 ≤ n < limit (xorshift32). */
+export function random(seed: number): (limit: number) => number {
+  let x = seed * 2654435761 || 1
+  return (limit) => {
+    x ^= x << 13
+    x ^= x >>> 17
+    x ^= x << 5
+    return (x >>> 0) % limit
+  }
+}

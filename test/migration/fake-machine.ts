@@ -1,0 +1,393 @@
+/**
+ * A machine without an emulator: RAM in a Uint8Array, a seeded dirtier in place of a guest, calls carried out in order
+ * with a thread's hop before each. Every call can be made to throw, hang, or kill the thread.
+ */
+import { crc32 } from 'node:zlib'
+import { uniformInt } from 'pure-rand/distribution/uniformInt'
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
+import { nowMs } from '../../engine/util/clock.ts'
+import { FerryError } from '../../engine/util/errors.ts'
+import { BLOCK, PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
+import type { BlockId, BlockInfo } from '../../engine/vmstate/blocks.ts'
+import type {
+  LoadReport,
+  Machine,
+  MachineConfig,
+  MachineEvents,
+  PageBatch,
+  PageSet,
+  ScreenImage,
+  StopReport,
+} from '../../engine/machine/machine.ts'
+import type { MachineState } from '../../engine/vmstate/state.ts'
+import { zeroState } from './stub-translator.ts'
+
+export type CallName =
+  | 'resume'
+  | 'pause'
+  | 'readPages'
+  | 'writePages'
+  | 'dirtyLogStart'
+  | 'dirtyLogFetch'
+  | 'dirtyLogStop'
+  | 'capture'
+  | 'stop'
+  | 'load'
+  | 'digests'
+
+/** What goes wrong: at the `at`-th call (from 1) of that name. */
+export interface Fault {
+  readonly call: CallName
+  readonly at: number
+  readonly how: 'throw' | 'hang' | 'die'
+}
+
+/** Watches that no two machines of a guest run at the same time. */
+export class Arbiter {
+  readonly running = new Set<string>()
+  readonly violations: string[] = []
+  start(name: string): void {
+    if (this.running.size > 0 && !this.running.has(name)) {
+      this.violations.push(`${name} started while ${[...this.running].join()} ran`)
+    }
+    this.running.add(name)
+  }
+  stop(name: string): void {
+    this.running.delete(name)
+  }
+}
+
+export interface FakeOptions {
+  readonly name: string
+  readonly arbiter: Arbiter
+  readonly ramBytes?: number
+  /** Pages that the guest dirties per millisecond of running. */
+  readonly dirtyPerMs?: number
+  /** The dirtier keeps to this many pages. */
+  readonly workingSet?: number
+  readonly seed?: number
+  readonly fault?: Fault | undefined
+}
+
+export const MIB = 1 << 20
+
+export class FakeMachine implements Machine {
+  readonly config: MachineConfig
+  readonly blocks: readonly BlockInfo[]
+  readonly name: string
+  readonly memory = new Map<BlockId, Uint8Array<ArrayBuffer>>()
+  /** Copies of all memory, taken at the first instruction and at each stop. */
+  atStart: Map<BlockId, Uint8Array> | null = null
+  atStop: Map<BlockId, Uint8Array> | null = null
+  /** What the guest has done so far; part of the state. */
+  instructionCount = 0
+  closed = false
+  logging = false
+  readonly calls: CallName[] = []
+  readonly #arbiter: Arbiter
+  readonly #options: FakeOptions
+  readonly #dirty = new Map<BlockId, Uint8Array>()
+  readonly #random: ReturnType<typeof xoroshiro128plus>
+  readonly #exits = new Set<MachineEvents['exit']>()
+  #tail: Promise<unknown> = Promise.resolve()
+  #guest: NodeJS.Timeout | null = null
+  #lastMs = 0
+
+  constructor(options: FakeOptions) {
+    const ramBytes = options.ramBytes ?? 8 * MIB
+    this.#options = options
+    this.name = options.name
+    this.config = { ramBytes, vgaBytes: 256 << 10, mac: '02:00:00:00:00:01', disk: null, apic: false }
+    this.blocks = [
+      { id: BLOCK.ram, name: 'ram', bytes: ramBytes },
+      { id: BLOCK.vgaPlanes, name: 'vgaPlanes', bytes: 64 << 10 },
+    ]
+    this.#arbiter = options.arbiter
+    this.#random = xoroshiro128plus(options.seed ?? 1)
+    for (const block of this.blocks) {
+      this.memory.set(block.id, new Uint8Array(block.bytes))
+      this.#dirty.set(block.id, new Uint8Array(block.bytes / PAGE_SIZE))
+    }
+  }
+
+  get running(): boolean {
+    return this.#guest !== null
+  }
+
+  /** Fills half of the pages with data, as a booted guest would have. */
+  fill(): this {
+    for (const [id, memory] of this.memory) {
+      for (let page = 0; page < memory.length / PAGE_SIZE; page += 2) this.#touch(id, page)
+    }
+    return this
+  }
+
+  on<E extends keyof MachineEvents>(event: E, listener: MachineEvents[E]): () => void {
+    if (event !== 'exit') return () => undefined
+    const exit = listener as MachineEvents['exit']
+    this.#exits.add(exit)
+    return () => this.#exits.delete(exit)
+  }
+
+  boot(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  resume(): Promise<{ runAtMs: number; resumeMs: number }> {
+    return this.#call('resume', () => {
+      const runAtMs = nowMs()
+      this.atStart ??= this.#copy()
+      this.#run()
+      return { runAtMs, resumeMs: 0 }
+    })
+  }
+
+  pause(): Promise<{ pausedAtMs: number }> {
+    return this.#call('pause', () => {
+      this.#halt()
+      return { pausedAtMs: nowMs() }
+    })
+  }
+
+  serialWrite(): Promise<number> {
+    return Promise.resolve(0)
+  }
+  frameReceive(): void {}
+  keyWrite(): void {}
+  screen(): Promise<ScreenImage> {
+    return Promise.resolve({ kind: 'text', columns: 1, rows: 1, lines: [' '] })
+  }
+
+  readPages(set: PageSet): Promise<PageBatch> {
+    return this.#call('readPages', () => this.#read(set))
+  }
+
+  writePages(batch: PageBatch): Promise<void> {
+    const moved = transfer(batch)
+    return this.#call('writePages', () => {
+      this.#write(moved)
+    })
+  }
+
+  dirtyLogStart(): Promise<void> {
+    return this.#call('dirtyLogStart', () => {
+      this.logging = true
+      for (const dirty of this.#dirty.values()) dirty.fill(0)
+    })
+  }
+
+  dirtyLogFetch(clear: boolean): Promise<readonly PageSet[]> {
+    return this.#call('dirtyLogFetch', () => this.#fetch(clear))
+  }
+
+  dirtyLogStop(): Promise<void> {
+    return this.#call('dirtyLogStop', () => {
+      this.logging = false
+    })
+  }
+
+  capture(): Promise<MachineState> {
+    return this.#call('capture', () => this.#state())
+  }
+
+  restore(state: MachineState): Promise<void> {
+    return this.#call('load', () => {
+      this.instructionCount = state.cpu.eip
+    })
+  }
+
+  stop(options: { readonly inlinePages: number }): Promise<StopReport> {
+    return this.#call('stop', () => {
+      const t0 = nowMs()
+      this.#halt()
+      const pausedAtMs = nowMs()
+      this.atStop = this.#copy()
+      const t1 = nowMs()
+      const dirty = this.logging ? this.#fetch(true) : this.#all()
+      const inline = dirty.reduce((sum, set) => sum + set.pages.length, 0) <= options.inlinePages
+      const batches = inline ? dirty.map((set) => this.#read(set)) : []
+      const t2 = nowMs()
+      const state = this.#state()
+      return {
+        pausedAtMs,
+        pauseMs: pausedAtMs - t0,
+        lastPagesMs: t2 - t1,
+        captureMs: nowMs() - t2,
+        remaining: inline ? [] : dirty,
+        batches,
+        state,
+      }
+    })
+  }
+
+  load(batches: readonly PageBatch[], state: MachineState): Promise<LoadReport> {
+    const moved = batches.map(transfer)
+    return this.#call('load', () => {
+      const t0 = nowMs()
+      for (const batch of moved) this.#write(batch)
+      const t1 = nowMs()
+      this.instructionCount = state.cpu.eip
+      return { pagesMs: t1 - t0, restoreMs: nowMs() - t1 }
+    })
+  }
+
+  digests(block: BlockId): Promise<BigUint64Array<ArrayBuffer>> {
+    return this.#call('digests', () => {
+      const memory = this.#block(block)
+      return BigUint64Array.from({ length: memory.length / PAGE_SIZE }, (_, page) =>
+        BigInt(crc32(memory.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE))),
+      )
+    })
+  }
+
+  instructions(): Promise<number> {
+    return Promise.resolve(this.instructionCount)
+  }
+
+  close(): Promise<void> {
+    this.#end(null)
+    return Promise.resolve()
+  }
+
+  /** The thread dies, as after a crash. */
+  die(): void {
+    this.#end(new FerryError('machine.crashed', 'the thread crashed'))
+  }
+
+  #end(error: FerryError | null): void {
+    if (this.closed) return
+    this.closed = true
+    this.#halt()
+    for (const exit of [...this.#exits]) exit(error)
+  }
+
+  #call<T>(name: CallName, action: () => T): Promise<T> {
+    this.calls.push(name)
+    const nth = this.calls.filter((call) => call === name).length
+    const fault = this.#options.fault
+    const result = this.#tail.then(async () => {
+      await new Promise((resolve) => setImmediate(resolve))
+      if (this.closed) throw new FerryError('machine.closed', 'the machine was closed')
+      if (fault !== undefined && fault.call === name && fault.at === nth) {
+        if (fault.how === 'throw') throw new FerryError('machine.fault', `${name} failed`)
+        if (fault.how === 'die') {
+          this.die()
+          throw new FerryError('machine.closed', 'the machine was closed')
+        }
+        await new Promise(() => undefined)
+      }
+      this.#advance()
+      return action()
+    })
+    this.#tail =
+      fault?.how === 'hang' && fault.call === name && fault.at === nth ? this.#tail : result.catch(() => undefined)
+    return result
+  }
+
+  #run(): void {
+    if (this.#guest !== null) return
+    this.#arbiter.start(this.name)
+    this.#lastMs = nowMs()
+    this.#guest = setInterval(() => {
+      this.#advance()
+    }, 1)
+  }
+
+  #halt(): void {
+    if (this.#guest === null) return
+    clearInterval(this.#guest)
+    this.#guest = null
+    this.#arbiter.stop(this.name)
+  }
+
+  /** The guest's work since the last time. */
+  #advance(): void {
+    if (this.#guest === null) return
+    const elapsed = nowMs() - this.#lastMs
+    const pages = Math.min(Math.floor(elapsed * (this.#options.dirtyPerMs ?? 0)), 5000)
+    if (pages === 0) return
+    this.#lastMs = nowMs()
+    const total = this.config.ramBytes / PAGE_SIZE
+    const set = Math.min(this.#options.workingSet ?? total, total)
+    for (let i = 0; i < pages; i++) this.#touch(BLOCK.ram, uniformInt(this.#random, 0, set - 1))
+    this.#touch(BLOCK.vgaPlanes, uniformInt(this.#random, 0, 15))
+    this.instructionCount += pages
+  }
+
+  #touch(id: BlockId, page: number): void {
+    const memory = this.#block(id)
+    const view = new DataView(memory.buffer)
+    const at = page * PAGE_SIZE + uniformInt(this.#random, 0, PAGE_SIZE / 4 - 1) * 4
+    view.setUint32(at, uniformInt(this.#random, 1, 0x7fffffff))
+    if (this.logging) (this.#dirty.get(id) as Uint8Array)[page] = 1
+  }
+
+  #block(id: BlockId): Uint8Array<ArrayBuffer> {
+    const memory = this.memory.get(id)
+    if (memory === undefined) throw new FerryError('machine.no-block', `no block ${id}`)
+    return memory
+  }
+
+  #read(set: PageSet): PageBatch {
+    const memory = this.#block(set.block)
+    const zero: number[] = []
+    const full: number[] = []
+    for (const page of set.pages) {
+      const bytes = memory.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
+      if (Buffer.compare(bytes, ZERO_PAGE) === 0) zero.push(page)
+      else full.push(page)
+    }
+    const data = new Uint8Array(full.length * PAGE_SIZE)
+    full.forEach((page, i) => {
+      data.set(memory.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE), i * PAGE_SIZE)
+    })
+    return { block: set.block, pages: Uint32Array.from(full), zeroPages: Uint32Array.from(zero), data }
+  }
+
+  #write(batch: PageBatch): void {
+    const memory = this.#block(batch.block)
+    for (const page of batch.zeroPages) memory.fill(0, page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
+    batch.pages.forEach((page, i) => {
+      memory.set(batch.data.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE), page * PAGE_SIZE)
+    })
+  }
+
+  #fetch(clear: boolean): PageSet[] {
+    const sets: PageSet[] = []
+    for (const [block, dirty] of this.#dirty) {
+      const pages: number[] = []
+      dirty.forEach((value, page) => {
+        if (value !== 0) pages.push(page)
+      })
+      if (clear) dirty.fill(0)
+      if (pages.length > 0) sets.push({ block, pages: Uint32Array.from(pages) })
+    }
+    return sets
+  }
+
+  #all(): PageSet[] {
+    return this.blocks.map((b) => ({
+      block: b.id,
+      pages: Uint32Array.from({ length: b.bytes / PAGE_SIZE }, (_, i) => i),
+    }))
+  }
+
+  #state(): MachineState {
+    const state = zeroState()
+    state.cpu.eip = this.instructionCount
+    state.capturedAtNs = 1_700_000_000_000_000_000n
+    return state
+  }
+
+  #copy(): Map<BlockId, Uint8Array> {
+    return new Map([...this.memory].map(([id, memory]) => [id, memory.slice()]))
+  }
+}
+
+const ZERO_PAGE = new Uint8Array(PAGE_SIZE)
+
+/** As `postMessage` with a transfer list does: the caller's buffers are detached. */
+function transfer(batch: PageBatch): PageBatch {
+  const buffers = new Set([batch.pages.buffer, batch.zeroPages.buffer, batch.data.buffer])
+  return structuredClone(batch, { transfer: [...buffers] })
+}
