@@ -1,17 +1,18 @@
 import { defineConfig } from 'vitest/config'
 
-/** Long tests have their own suffix and command (`npm run test:long`). */
-const long = process.env.FERRY_LONG === '1'
-
-export default defineConfig({
-  test: {
-    include: [long ? 'test/**/*.long.ts' : 'test/**/*.test.ts'],
-    exclude: ['test/e2e/**', 'node_modules/**'],
-    pool: 'forks',
-    // Guests run on threads of their own: more than two files at once starve each other on two cores.
-    maxWorkers: 2,
-    testTimeout: long ? 1_800_000 : 60_000,
-    hookTimeout: 120_000,
-    reporters: ['default', ['json', { outputFile: long ? 'output/test-long.json' : 'output/test.json' }]],
-  },
+/** Long tests have their own suffix and command (`npm run test:long`, which is `vitest run --mode long`). */
+export default defineConfig(({ mode }) => {
+  const long = mode === 'long'
+  return {
+    test: {
+      include: [long ? 'test/**/*.long.ts' : 'test/**/*.test.ts'],
+      exclude: ['test/e2e/**', 'node_modules/**'],
+      pool: 'forks',
+      // Guests run on threads of their own: more than two files at once starve each other on two cores.
+      maxWorkers: 2,
+      testTimeout: long ? 1_800_000 : 60_000,
+      hookTimeout: 120_000,
+      reporters: ['default', ['json', { outputFile: long ? 'output/test-long.json' : 'output/test.json' }]],
+    },
+  }
 })

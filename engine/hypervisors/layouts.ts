@@ -103,7 +103,12 @@ function unfold(type: FieldType<unknown>, value: unknown, path: string, offset: 
 }
 
 function put(out: InspectedField[], path: string, offset: number, bytes: number, type: string, value: unknown): void {
-  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean' || value instanceof Uint8Array) {
+  if (
+    typeof value === 'number' ||
+    typeof value === 'bigint' ||
+    typeof value === 'boolean' ||
+    value instanceof Uint8Array
+  ) {
     out.push({ path, offset, bytes, type, value })
   }
 }

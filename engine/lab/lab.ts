@@ -1,6 +1,8 @@
 /** The lab: hosts on one network, guests on them, a client station that looks at them from outside, and the store. */
 import { loadManifest } from '../../images/manifest.ts'
 import type { GuestInput, GuestView, HostInput, HostView, LabEvents } from '../contract/lab.ts'
+import type { Hypervisor } from '../hypervisors/hypervisor.ts'
+import { warmUp } from '../hypervisors/translate.ts'
 import { Station } from '../network/station.ts'
 import { Switch } from '../network/switch.ts'
 import { createDisk } from '../storage/shared-disk.ts'
@@ -19,6 +21,7 @@ const VGA_BYTES = MIB
 const CLIENT = { name: 'client', mac: '02:fe:00:00:00:02', ip: '10.0.0.2' }
 const FIRST_GUEST = 10
 const MAX_GUESTS = 240
+const WARM_UP_ROUNDS = 100
 
 export interface LabOptions {
   /** File of the measurement store; `:memory:` keeps nothing. */
@@ -39,6 +42,7 @@ export class Lab {
   readonly seed: number
   /** Tells the user a line that belongs to no answer. */
   readonly note: (line: string) => void
+  readonly #warm = new Set<Hypervisor>()
   #created = 0
 
   constructor(options: LabOptions) {
@@ -145,8 +149,20 @@ export class Lab {
       await this.destroyGuest(identity.id)
       throw error
     }
+    await this.#warmUp(guest)
     this.setState(guest, 'running')
     return guest.view
+  }
+
+  /** Conversions run compiled from the first migration on; uncompiled they would cost the first guests milliseconds. */
+  async #warmUp(guest: Guest): Promise<void> {
+    const cold = [...this.hosts.values()].map(({ hypervisor }) => hypervisor).filter((hv) => !this.#warm.has(hv))
+    if (cold.length === 0) return
+    const state = await guest.residence.machine.capture()
+    for (const hypervisor of new Set(cold)) {
+      this.#warm.add(hypervisor)
+      warmUp(hypervisor, state, WARM_UP_ROUNDS)
+    }
   }
 
   async pauseGuest(id: string): Promise<GuestView> {

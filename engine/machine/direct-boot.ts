@@ -1,7 +1,7 @@
 /** Starting a kernel without a BIOS: memory, a flat protected mode, and the PCI set-up that a BIOS would have made. */
 import type { Emulator } from './emulator.ts'
 import type { DirectBoot } from './machine.ts'
-import { CPU_OFFSET as at, SEGMENT_INDEX } from './v86/layout.ts'
+import { CPU_OFFSET as at, PIC_OFFSET, SEGMENT_INDEX } from './v86/layout.ts'
 
 const CODE_SELECTOR = 0x10
 const DATA_SELECTOR = 0x18
@@ -11,8 +11,11 @@ const DATA_ACCESS = 0x92
 const CR0_PE = 1
 const EFLAGS_FIXED = 2
 
+/** What a start needs of an emulator. */
+export type Bootable = Pick<Emulator, 'cpu' | 'view'>
+
 /** The vCPU must not be running. */
-export function directBoot(emulator: Emulator, plan: DirectBoot): void {
+export function directBoot(emulator: Bootable, plan: DirectBoot): void {
   const { cpu } = emulator
   for (const { address, bytes } of plan.segments) cpu.write_blob(bytes, address)
   const v = emulator.view(0, at.fpuRegisters)
@@ -56,9 +59,13 @@ const ISA_BRIDGE = 1 << 3
 const PIRQ_ROUTE = 0x60
 const PIRQ_LINES = [10, 10, 11, 11]
 const INTERRUPT_LINE = 0x3c
+/** Vendor and device of the PIIX3's IDE function, and its two 16-bit timing registers. */
+const IDE_IDENTITY = 0x70108086
+const IDE_TIMING = 0x40
+const IDE_DECODE_ENABLE = 0x8000
 
 /** Routes the PCI interrupts to the PIC and tells each function its line, as a BIOS does. */
-function setUpPci(emulator: Emulator): void {
+function setUpPci(emulator: Bootable): void {
   const { io, devices } = emulator.cpu
   const select = (devfn: number, register: number) =>
     io.port_write32(CONFIG_ADDRESS, 0x80000000 | (devfn << 8) | (register & 0xfc) | 0)
@@ -73,8 +80,15 @@ function setUpPci(emulator: Emulator): void {
     // The pin of slot n is swizzled by n − 1 (PIIX3 boards; v86 `PCI.raise_irq`).
     if (pin !== 0) io.port_write8(CONFIG_DATA, PIRQ_LINES[((devfn >> 3) - 1 + pin - 1) & 3])
   })
-  // Both PICs' edge/level registers: PCI lines are shared and level triggered.
+  // A BIOS switches both channels of the IDE function on (PIIX3, IDETIM, 2.3.9).
+  devices.pci.device_spaces.forEach((space, devfn) => {
+    if (space === undefined || space[0] !== IDE_IDENTITY) return
+    select(devfn, IDE_TIMING)
+    io.port_write32(CONFIG_DATA, IDE_DECODE_ENABLE | (IDE_DECODE_ENABLE << 16) | 0)
+  })
+  // Both PICs' edge/level registers: PCI lines are shared and level triggered. Their ports exist for the guest only.
   const levels = PIRQ_LINES.reduce((mask, line) => mask | (1 << line), 0)
-  io.port_write8(0x4d0, levels & 0xff)
-  io.port_write8(0x4d1, levels >> 8)
+  const { cpu } = emulator
+  emulator.view(cpu.get_pic_addr_master() + PIC_OFFSET.elcr, 1).setUint8(0, levels & 0xff)
+  emulator.view(cpu.get_pic_addr_slave() + PIC_OFFSET.elcr, 1).setUint8(0, levels >> 8)
 }

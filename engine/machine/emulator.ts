@@ -9,6 +9,7 @@ import type { Doorbell } from './doorbell.ts'
 import { GLOBAL } from './dirty-log-patch.ts'
 import type { MachineConfig } from './machine.ts'
 import { diskBuffer } from './disk.ts'
+import { CPU_OFFSET } from './v86/layout.ts'
 import { assertShape, type Cpu, type V86Emulator } from './v86/types.ts'
 
 /** Below this many milliseconds to the next timer, waiting costs more than looking again. */
@@ -73,6 +74,8 @@ export class Emulator {
     machine.#global(GLOBAL.ramBase).value = machine.cpu.mem8.byteOffset
     machine.#setMac(config.mac)
     machine.#unplug()
+    // A processor with a local APIC comes out of reset with it enabled (SDM 3A, 11.4.4); v86 leaves that to the BIOS.
+    machine.view(CPU_OFFSET.apicEnabled, 1).setUint8(0, config.apic ? 1 : 0)
     return machine
   }
 

@@ -160,3 +160,9 @@ export function refusalOf(points: readonly Point[]): FerryError | null {
       .join(','),
   })
 }
+
+/** The error at the source for a refusal that the target sent. */
+export function refused(body: { code: string; message: string }): FerryError {
+  const code = body.code.startsWith('refused.') ? body.code : `refused.${body.code}`
+  return new FerryError(code, `The target refused: ${body.message}`, { reason: body.code })
+}

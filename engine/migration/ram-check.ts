@@ -5,6 +5,7 @@
 import { FerryError } from '../util/errors.ts'
 import { BLOCK, PAGE_SIZE } from '../vmstate/blocks.ts'
 import type { BlockId, BlockInfo } from '../vmstate/blocks.ts'
+import type { Connection } from './protocol/connection.ts'
 import type { Machine } from '../machine/machine.ts'
 import { MAX_DIGESTS_PER_FRAME } from './protocol/binary.ts'
 import type { VerifyBody } from './protocol/binary.ts'
@@ -19,8 +20,30 @@ export function blocksToVerify(blocks: readonly BlockInfo[], scope: VerifyScope)
   return scope === 'all' ? blocks : blocks.filter((block) => block.id === BLOCK.ram)
 }
 
+/** The source's part: sends its digests and waits for the result. */
+export async function askComparison(
+  connection: Connection,
+  machine: Machine,
+  blocks: readonly BlockInfo[],
+  ms: number,
+): Promise<VerifyResult> {
+  const bodies = await connection.interrupt.within(digestMessages(machine, blocks), ms, 'digests')
+  for (const body of bodies) await connection.send({ type: 'VERIFY', body }, ms)
+  return (await connection.receive(['VERIFY_RESULT'], ms, 'comparison')).body
+}
+
+/** The error of memories that are not equal. */
+export function pagesDiffer({ wrongPages, comparedPages, examples }: VerifyResult): FerryError {
+  const example = examples[0]
+  return new FerryError(
+    'verify.pages-differ',
+    `${wrongPages} of ${comparedPages} pages differ between source and target.`,
+    { wrong_pages: wrongPages, block: example?.block ?? null, page: example?.page ?? null },
+  )
+}
+
 /** The VERIFY messages of one side's memory. */
-export async function digestMessages(machine: Machine, blocks: readonly BlockInfo[]): Promise<VerifyBody[]> {
+async function digestMessages(machine: Machine, blocks: readonly BlockInfo[]): Promise<VerifyBody[]> {
   const bodies: VerifyBody[] = []
   const all = await Promise.all(blocks.map(async (block) => ({ block, digests: await machine.digests(block.id) })))
   for (const { block, digests } of all) {

@@ -2,11 +2,10 @@
  * The source's side of a migration, as the story of its stages. Whatever fails before COMMIT, the guest goes on here;
  * after COMMIT the lease decides. The states are in `states.ts`, the messages in PROTOCOL.md.
  */
-import { connect } from 'node:net'
-import type { Socket } from 'node:net'
 import { nowMs, sleep } from '../util/clock.ts'
 import { FerryError } from '../util/errors.ts'
 import { PAGE_SIZE } from '../vmstate/blocks.ts'
+import { refused } from './compatibility.ts'
 import { DEADLINES } from './deadlines.ts'
 import type { Deadlines } from './deadlines.ts'
 import { Interrupt } from './interrupt.ts'
@@ -18,9 +17,10 @@ import type { Algorithm } from './policy/pool.ts'
 import { Progress } from './progress.ts'
 import type { ProgressNow } from './progress.ts'
 import { Connection } from './protocol/connection.ts'
+import { dial } from './protocol/dial.ts'
 import type { Stage } from './protocol/frame.ts'
 import type { Message } from './protocol/messages.ts'
-import { blocksToVerify, digestMessages } from './ram-check.ts'
+import { askComparison, blocksToVerify, pagesDiffer } from './ram-check.ts'
 import { buildReport } from './report.ts'
 import type { SwitchOverTimes } from './report.ts'
 import { TUNING } from './source-options.ts'
@@ -46,7 +46,7 @@ export function migrate(options: SourceOptions): Migration {
 
 /** How long a farewell may take before the connection is cut, ms. */
 const FAREWELL_MS = 300
-/** How often the lease is looked at after a cut, ms. */
+/** Between two looks at the lease after a cut, ms. */
 const LEASE_POLL_MS = 10
 
 type MutableTimes = { -readonly [K in keyof SwitchOverTimes]: SwitchOverTimes[K] }
@@ -74,7 +74,7 @@ class SourceSession {
     this.#options = options
     this.#deadlines = { ...DEADLINES, ...options.deadlines }
     this.#tuning = { ...TUNING, ...options.tuning }
-    this.#link = options.link ?? (LINK_PRESETS['unlimited'] as LinkSpec)
+    this.#link = options.link ?? LINK_PRESETS['unlimited']
     this.#statistics.pages_total = options.machine.blocks.reduce((sum, b) => sum + b.bytes / PAGE_SIZE, 0)
     this.#statistics.pages_remaining = this.#statistics.pages_total
     this.#progress = new Progress(options.session, 'source', () => this.#progressNow(), options.onProgress)
@@ -135,19 +135,7 @@ class SourceSession {
 
   async #connect(): Promise<Connection> {
     this.#progress.change({ kind: 'stage', stage: 0, atMs: nowMs() })
-    const { address, port, name } = this.#options.target
-    const socket = connect({ host: address, port })
-    const failed = (error: Error): FerryError =>
-      new FerryError('connection.failed', `${name} (${address}:${port}) could not be reached: ${error.message}.`, {
-        address,
-        port,
-      })
-    try {
-      await this.#interrupt.within(connected(socket, failed), this.#deadlines.connectMs, 'connection')
-    } catch (thrown) {
-      socket.destroy()
-      throw thrown
-    }
+    const socket = await dial(this.#options.target, this.#interrupt, this.#deadlines.connectMs)
     const { idleMs, keepaliveMs } = this.#deadlines
     const { seed, recorder, onMessage } = this.#options
     this.#connection = new Connection(socket, this.#interrupt, {
@@ -255,20 +243,10 @@ class SourceSession {
     const blocks = blocksToVerify(this.#options.machine.blocks, this.#options.verify ?? 'none')
     if (blocks.length === 0) return
     const startMs = nowMs()
-    const { verifyMs } = this.#deadlines
-    const bodies = await this.#interrupt.within(digestMessages(this.#options.machine, blocks), verifyMs, 'digests')
-    for (const body of bodies) await connection.send({ type: 'VERIFY', body }, verifyMs)
-    const { body } = await connection.receive(['VERIFY_RESULT'], verifyMs, 'comparison')
+    const result = await askComparison(connection, this.#options.machine, blocks, this.#deadlines.verifyMs)
     this.#times.verifyMs = nowMs() - startMs
-    this.#verified = { wrongPages: body.wrongPages }
-    if (body.wrongPages > 0) {
-      const example = body.examples[0]
-      throw new FerryError(
-        'verify.pages-differ',
-        `${body.wrongPages} of ${body.comparedPages} pages differ between source and target.`,
-        { wrong_pages: body.wrongPages, block: example?.block ?? null, page: example?.page ?? null },
-      )
-    }
+    this.#verified = result
+    if (result.wrongPages > 0) throw pagesDiffer(result)
   }
 
   /** Hands the guest over. What throws here has not handed it over. */
@@ -334,10 +312,8 @@ class SourceSession {
     try {
       await this.#options.release()
     } catch (thrown) {
-      failure ??= new FerryError(
-        'source.release',
-        `The guest runs on the target; the source's copy could not be released: ${FerryError.from(thrown).message}`,
-      )
+      const text = `The guest runs on the target; the source could not release its copy: ${FerryError.from(thrown).message}`
+      failure ??= new FerryError('source.release', text)
     }
     return this.#finish(failure, 'target')
   }
@@ -356,7 +332,8 @@ class SourceSession {
       guestAt = 'lost'
       fate = `The guest is lost: its machine at ${host.name} does not go on (${FerryError.from(thrown).code}).`
     }
-    if (cause.code !== 'peer.aborted' && !cause.code.startsWith('connection.')) {
+    // Who refused, gave up or went away needs no farewell.
+    if (!/^(refused|peer|connection)\./.test(cause.code)) {
       const body = { code: cause.code, message: cause.message.slice(0, 1000) }
       this.#connection?.post([{ type: 'ABORT', body }])
     }
@@ -420,22 +397,4 @@ class SourceSession {
       estimate_ms,
     }
   }
-}
-
-function refused(body: { code: string; message: string }): FerryError {
-  const code = body.code.startsWith('refused.') ? body.code : `refused.${body.code}`
-  return new FerryError(code, `The target refused: ${body.message}`, { reason: body.code })
-}
-
-function connected(socket: Socket, failed: (error: Error) => FerryError): Promise<void> {
-  return new Promise((resolve, reject) => {
-    socket.once('connect', () => {
-      socket.off('error', onError)
-      resolve()
-    })
-    const onError = (error: Error): void => {
-      reject(failed(error))
-    }
-    socket.once('error', onError)
-  })
 }

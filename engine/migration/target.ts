@@ -25,6 +25,7 @@ import { RamComparison, blocksToVerify } from './ram-check.ts'
 import { StageClock } from './stages.ts'
 import { StateMachine, TARGET_STATES } from './states.ts'
 import type { TargetState } from './states.ts'
+import { receiveStream } from './target-stream.ts'
 import type { TargetOptions, TargetResult, TargetSlot } from './target-options.ts'
 
 /** How long a farewell may take before the connection is cut, ms. */
@@ -56,7 +57,7 @@ export class TargetSession {
     const { seed, recorder, onMessage } = options
     this.#connection = new Connection(socket, this.#interrupt, {
       side: 'target',
-      link: LINK_PRESETS['unlimited'] as LinkSpec,
+      link: LINK_PRESETS['unlimited'],
       idleMs,
       keepaliveMs,
       seed,
@@ -192,65 +193,25 @@ export class TargetSession {
         `The source announced ${begin.body.pagesTotal} pages of ${receiver.missing}.`,
       )
     }
-    let before = 0
-    for (;;) {
-      const message = await connection.receive(['PAGES', 'ROUND_END', 'REHEARSAL', 'CPU_BEG'], progressMs, 'pages')
-      switch (message.type) {
-        case 'PAGES':
-          await receiver.take(message.body)
-          this.#progress?.touch()
-          break
-        case 'ROUND_END': {
-          const { round, pages } = message.body
-          if (round !== this.#rounds || pages !== receiver.received - before) {
-            throw new FerryError(
-              'protocol.round',
-              `Round ${round} of ${pages} pages ended, ${receiver.received - before} came.`,
-            )
-          }
-          await receiver.written()
-          before = receiver.received
-          this.#rounds++
-          await connection.send({ type: 'ACK', body: { of: 'round', number: round } }, progressMs)
-          break
-        }
-        case 'REHEARSAL': {
-          const { state } = this.#options.host.translator.fromCommon(slot.hypervisor, message.body.bytes)
-          const loading = slot.machine.load([], state, request.clock)
-          await this.#interrupt.within(loading, machineMs, 'machine-rehearsal')
-          const { number } = message.body
-          await connection.send({ type: 'ACK', body: { of: 'rehearsal', number } }, progressMs)
-          break
-        }
-        case 'CPU_BEG':
-          return this.#receiveState(message.body, receiver)
-      }
-    }
+    this.#container = await receiveStream({
+      connection,
+      deadlines: this.#deadlines,
+      slot,
+      translator: this.#options.host.translator,
+      clock: request.clock,
+      receiver,
+      onProgress: (rounds) => {
+        this.#rounds = rounds
+        this.#progress?.touch()
+      },
+      onStopped: () => {
+        this.#state.go('loading')
+        this.#enter(3)
+      },
+    })
   }
 
   // Stage 3: stop-and-copy
-
-  async #receiveState(cpu: Message<'CPU_BEG'>['body'], receiver: PageReceiver): Promise<void> {
-    this.#state.go('loading')
-    this.#enter(3)
-    const device = await this.#connection.receive(['DEV_BEG'], this.#deadlines.progressMs, 'state')
-    if (receiver.missing > 0) {
-      throw new FerryError('protocol.incomplete', `${receiver.missing} pages were never sent.`, {
-        pages: receiver.missing,
-      })
-    }
-    if (cpu.pagesSent !== receiver.received >>> 0) {
-      throw new FerryError('protocol.page-count', `The source sent ${cpu.pagesSent} pages; ${receiver.received} came.`)
-    }
-    const { bytes } = device.body
-    if (cpu.bytes.length + bytes.length !== cpu.stateBytes) {
-      throw new FerryError(
-        'protocol.state-size',
-        `The state has ${cpu.bytes.length + bytes.length} of ${cpu.stateBytes} bytes.`,
-      )
-    }
-    this.#container = cpu.bytes.length === 0 ? bytes : Buffer.concat([cpu.bytes, bytes])
-  }
 
   async #load(slot: TargetSlot, request: Body<'MIG_REQ'>): Promise<void> {
     const receiver = this.#receiver as PageReceiver

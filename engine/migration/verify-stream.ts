@@ -82,7 +82,7 @@ class Verifier {
   rounds = 0
   rehearsals = 0
   stateBytes = 0
-  #wantsVerify = false
+  #verify = 'none'
   #before = ''
   #roundPages = 0
   #pagesSent = 0
@@ -168,7 +168,7 @@ class Verifier {
   #request(frame: ParsedFrame): void {
     const body = this.#json(frame)
     this.session = stringOf(body['session'])
-    this.#wantsVerify = body['verify'] !== 'none'
+    this.#verify = stringOf(body['verify'])
     const guest = (body['guest'] ?? {}) as Json
     const list = Array.isArray(guest['blocks']) ? (guest['blocks'] as readonly Json[]) : []
     for (const entry of list) {
@@ -263,14 +263,16 @@ class Verifier {
     if (payload.length !== 16 + count * 8) this.problem(frame, 'length and count of VERIFY disagree.')
     if (first !== block.digests || first + count > block.pages) this.problem(frame, 'digests are out of order.')
     block.digests = first + count
-    if (!this.#wantsVerify) this.problem(frame, 'VERIFY was not agreed on.')
+    if (this.#verify === 'none') this.problem(frame, 'VERIFY was not agreed on.')
   }
 
   #commit(frame: ParsedFrame): void {
-    const blocks = [...this.blocks.values()]
-    const partly = blocks.some((block) => block.digests !== 0 && block.digests !== block.pages)
-    const none = blocks.every((block) => block.digests === 0)
-    if (partly || (this.#wantsVerify && none)) this.problem(frame, 'COMMIT before all digests.')
+    for (const block of this.blocks.values()) {
+      const wanted = this.#verify === 'all' || (this.#verify === 'ram' && block.name === 'ram') ? block.pages : 0
+      if (block.digests !== wanted) {
+        this.problem(frame, `COMMIT after ${block.digests} of ${wanted} digests of ${block.name}.`)
+      }
+    }
   }
 
   /** Checks the answers against what they answer. */
@@ -280,7 +282,7 @@ class Verifier {
       'CFG_OK',
       ...this.#acks,
       'READY',
-      ...(this.#wantsVerify ? ['VERIFY_RESULT'] : []),
+      ...(this.#verify !== 'none' ? ['VERIFY_RESULT'] : []),
       'RUNNING',
     ]
     let i = 0

@@ -141,4 +141,3 @@ function once(seen: Set<string>, what: string): void {
   if (seen.has(what)) throw new FerryError('vmstate.duplicate', `There is more than one of ${what}.`)
   seen.add(what)
 }
-

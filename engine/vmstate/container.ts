@@ -87,7 +87,10 @@ export class ContainerWriter {
     const body = start + sectionHeader.bytes
     const length = trimmed(this.dataView, body, size, fixed)
     sectionHeader.write(this.dataView, start, { id, version, flags, length, crc: 0 }, true)
-    const crc = crc32(this.buffer.subarray(body, body + length), crc32(this.buffer.subarray(start, start + SECTION_CRC)))
+    const crc = crc32(
+      this.buffer.subarray(body, body + length),
+      crc32(this.buffer.subarray(start, start + SECTION_CRC)),
+    )
     this.dataView.setUint32(start + SECTION_CRC, crc, true)
     this.offset = body + length
   }
@@ -114,7 +117,8 @@ export class ContainerWriter {
 /** Length of the body without the zero bytes at its end, but at least `fixed`. */
 function trimmed(view: DataView, body: number, size: number, fixed: number): number {
   let end = size
-  while (end - 8 >= fixed && view.getFloat64(body + end - 8, true) === 0 && view.getUint8(body + end - 1) === 0) end -= 8
+  while (end - 8 >= fixed && view.getFloat64(body + end - 8, true) === 0 && view.getUint8(body + end - 1) === 0)
+    end -= 8
   while (end > fixed && view.getUint8(body + end - 1) === 0) end -= 1
   return end
 }

@@ -47,7 +47,9 @@ export function applyExtensions(state: MachineState, extensions: readonly Extens
   for (const { section, path, bytes } of extensions) {
     const compiled = compilePath(section, path)
     if (state[section] === undefined) {
-      throw new FerryError('vmstate.extension', `An extension is for the section ${section}, which is absent.`, { section })
+      throw new FerryError('vmstate.extension', `An extension is for the section ${section}, which is absent.`, {
+        section,
+      })
     }
     if (bytes.length !== compiled.bytes) {
       const message = `The extension ${section}.${path} has ${bytes.length} bytes instead of ${compiled.bytes}.`

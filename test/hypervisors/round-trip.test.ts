@@ -47,14 +47,18 @@ describe.each([xen, kvm])('the $kind form', (hypervisor) => {
 describe('a state on its way', () => {
   it('arrives unchanged over any sequence of hosts', () => {
     fc.assert(
-      fc.property(arbitraryState, fc.array(fc.constantFrom(xen, kvm), { minLength: 2, maxLength: 5 }), (state, hosts) => {
-        let current = structuredClone(state)
-        for (const [i, target] of hosts.entries()) {
-          const source = hosts[i - 1]
-          if (source !== undefined) current = fromCommon(target, toCommon(source, current).bytes).state
-        }
-        expectSame(current, state)
-      }),
+      fc.property(
+        arbitraryState,
+        fc.array(fc.constantFrom(xen, kvm), { minLength: 2, maxLength: 5 }),
+        (state, hosts) => {
+          let current = structuredClone(state)
+          for (const [i, target] of hosts.entries()) {
+            const source = hosts[i - 1]
+            if (source !== undefined) current = fromCommon(target, toCommon(source, current).bytes).state
+          }
+          expectSame(current, state)
+        },
+      ),
       RUNS,
     )
   })

@@ -1,11 +1,13 @@
 /** What the tests of the machine share: machines that are closed afterwards, LabOS, and a console to talk to it. */
 import { readFileSync } from 'node:fs'
 import { afterEach } from 'vitest'
+import { directBoot } from '../../engine/machine/direct-boot.ts'
 import { Doorbell } from '../../engine/machine/doorbell.ts'
 import { Emulator } from '../../engine/machine/emulator.ts'
 import type { DirectBoot, Machine, MachineConfig, PageSet } from '../../engine/machine/machine.ts'
 import { createMachine } from '../../engine/machine/thread-machine.ts'
 import { patchedModule } from '../../engine/machine/v86/package.ts'
+import { CPU_OFFSET } from '../../engine/machine/v86/layout.ts'
 import { nowMs, sleep } from '../../engine/util/clock.ts'
 import { type BlockInfo, PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
 import type { BootPlan } from '../../images/direct-boot.ts'
@@ -167,3 +169,32 @@ export function random(seed: number): (limit: number) => number {
     return (x >>> 0) % limit
   }
 }
+
+const CODE = 0x2000
+/** A start in flat protected mode with the given code at 8 kB, registers 0 unless given. */
+export function codePlan(
+  code: readonly number[],
+  registers: Partial<DirectBoot['registers']> = {},
+  segments: DirectBoot['segments'] = [],
+): DirectBoot {
+  const zero = { eax: 0, ebx: 0, ecx: 0, edx: 0, esi: 0, edi: 0, ebp: 0, esp: 0x1000 }
+  return {
+    segments: [...segments, { address: CODE, bytes: Uint8Array.from(code) }],
+    gdt: { address: 0x500, limit: 31 },
+    registers: { ...zero, ...registers, eip: CODE },
+    ports: [],
+  }
+}
+
+const HLT = 0xf4
+/** Lets an emulator that is not running execute some instructions (and then HLT) on the test's thread. */
+export function execute(emulator: Emulator, code: readonly number[]): void {
+  emulator.view(CPU_OFFSET.inHlt, 1).setUint8(0, 0)
+  directBoot(emulator, codePlan([...code, HLT]))
+  emulator.cpu.main_loop()
+  if (emulator.view(CPU_OFFSET.inHlt, 1).getUint8(0) === 0) throw new Error('The code did not come to its end.')
+}
+
+/** MOV AL, value; MOV DX, port; OUT DX, AL — for each pair. */
+export const outs = (...pairs: readonly (readonly [port: number, value: number])[]): number[] =>
+  pairs.flatMap(([port, value]) => [0xb0, value, 0x66, 0xba, port & 0xff, port >> 8, 0xee])

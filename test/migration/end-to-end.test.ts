@@ -14,7 +14,7 @@ afterEach(async () => {
   await world.stop()
 })
 
-async function crossed(machine: FakeMachine, id = 'guest-1'): Promise<void> {
+function crossed(machine: FakeMachine, id = 'guest-1'): void {
   const target = world.targetMachines.get(id)
   expect(firstDifference(machine.atStop, target?.atStart ?? null)).toBeNull()
   expect(target?.running).toBe(true)
@@ -35,7 +35,7 @@ describe.each(['pre-copy', 'stop-and-copy'] as const)('%s', (algorithm) => {
     expect(result.error).toBeNull()
     expect(result.outcome).toBe('completed')
     await world.targetEnded()
-    await crossed(machine)
+    crossed(machine)
     const { report } = result
     v.parse(runReport, { ...report, workload: '', outage_ms: null, guest_check: null })
     expect(report.algorithm).toBe(algorithm)
@@ -55,7 +55,7 @@ describe.each(['pre-copy', 'stop-and-copy'] as const)('%s', (algorithm) => {
     const result = await world.migrate(machine, { algorithms: [algorithm], link: parseLink('200M,3ms,2ms') }).finished
     expect(result.error).toBeNull()
     await world.targetEnded()
-    await crossed(machine)
+    crossed(machine)
   })
 })
 
@@ -77,7 +77,7 @@ test('many dirty pages at the stop are streamed, few come along', async () => {
   const result = await world.migrate(machine, { tuning: { inlinePages: 4, batchPages: 64 }, verify: 'ram' }).finished
   expect(result.error).toBeNull()
   await world.targetEnded()
-  await crossed(machine)
+  crossed(machine)
   expect(result.statistics.pages_while_stopped).toBeGreaterThan(4)
 })
 
@@ -88,8 +88,8 @@ test('two guests move at once over one server', async () => {
   const results = await Promise.all(machines.map((m, i) => world.migrate(m, {}, i === 0 ? 'a' : 'b').finished))
   expect(results.map((r) => r.error)).toEqual([null, null])
   await world.targetEnded(2)
-  await crossed(machines[0] as FakeMachine, 'a')
-  await crossed(machines[1] as FakeMachine, 'b')
+  crossed(machines[0], 'a')
+  crossed(machines[1], 'b')
 })
 
 test('progress is told at most 20 times a second and never loses a stage; messages are told one by one', async () => {
@@ -127,5 +127,5 @@ test('a link can be changed while the migration runs', async () => {
   expect(result.error).toBeNull()
   expect(result.report.total_ms).toBeLessThan(2500)
   await world.targetEnded()
-  await crossed(machine)
+  crossed(machine)
 })

@@ -7,8 +7,7 @@ import type { RecordType } from '../../engine/util/record.ts'
 import type { Translator } from '../../engine/migration/translator.ts'
 
 const REQUIRED = SECTION_NAMES.filter((name) => SECTIONS[name].required)
-const typeOf = (name: string): RecordType<unknown> =>
-  SECTIONS[name as keyof typeof SECTIONS].type as unknown as RecordType<unknown>
+const typeOf = (name: string): RecordType<unknown> => SECTIONS[name as keyof typeof SECTIONS].type
 const SIZE = 8 + REQUIRED.reduce((sum, name) => sum + typeOf(name).bytes, 0)
 
 /** A state of zeros. */

@@ -170,7 +170,11 @@ export function packIde(out: NativeWriter, ide: Ide): void {
     out.put(ideBus, { cmd: channel.control, unit: channel.unit }, c)
     channel.drives.forEach((d, unit) => packDrive(out, d, c * 2 + unit))
     const status = channel.busMasterStatus
-    out.put(bmdma, { cmd: channel.busMasterCommand, status, addr: channel.prdTable, sector_num: 0n, nsector: 0, unit: 0xff }, c)
+    out.put(
+      bmdma,
+      { cmd: channel.busMasterCommand, status, addr: channel.prdTable, sector_num: 0n, nsector: 0, unit: 0xff },
+      c,
+    )
   })
 }
 

@@ -24,7 +24,12 @@ export const ps2Common = record('PS2 Common State', 'be', {
   count: s32,
   data: bytes(BUFFER),
 })
-export const ps2kbd = record('ps2kbd', 'be', { common: ps2Common, scan_enabled: s32, translate: s32, scancode_set: s32 })
+export const ps2kbd = record('ps2kbd', 'be', {
+  common: ps2Common,
+  scan_enabled: s32,
+  translate: s32,
+  scancode_set: s32,
+})
 export const ps2mouse = record('ps2mouse', 'be', {
   common: ps2Common,
   mouse_status: u8,
@@ -54,7 +59,11 @@ export const keyboardNotRepresentable: readonly NotRepresentable[] = [
     path: 'mouseEnabled',
     reason: 'QEMU knows the disable bit of the command byte and the reporting of the mouse, no third switch.',
   },
-  { section: 'keyboard', path: 'mouseResetWorkaround', reason: 'Peculiar to the source device: QEMU has no such state.' },
+  {
+    section: 'keyboard',
+    path: 'mouseResetWorkaround',
+    reason: 'Peculiar to the source device: QEMU has no such state.',
+  },
 ]
 
 /** Commands (IBM PS/2 technical reference): to the 8042, to the keyboard, to the mouse. */

@@ -16,7 +16,11 @@ export const pciHost = record('PCIHost', 'be', { config_reg: u32 })
 export const pciBus = record('PCIBUS', 'be', { nirq: s32, irq_count: array(s32, PIRQS) })
 export const piix3 = record('PIIX3', 'be', { pci_irq_levels: array(s32, PIRQS) })
 /** `irq_state`: levels of INTA–INTD. */
-export const pciDevice = record('PCIDevice', 'be', { version_id: s32, config: bytes(256), irq_state: array(u32, PIRQS) })
+export const pciDevice = record('PCIDevice', 'be', {
+  version_id: s32,
+  config: bytes(256),
+  irq_state: array(u32, PIRQS),
+})
 
 export const pciLayouts = [pciHost, pciBus, piix3, pciDevice] as const
 

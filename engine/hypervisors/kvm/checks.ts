@@ -17,7 +17,9 @@ export function checkSregs(s: KvmSregs2): void {
     refuse('cr4', `CR4 = 0x${s.cr4.toString(16)}: bits are set that the guest's CPU does not have.`, { field: 'cr4' })
   }
   if ((s.efer & ~EFER_ALLOWED) !== 0n) {
-    refuse('efer', `EFER = 0x${s.efer.toString(16)}: bits are set that the guest's CPU does not have.`, { field: 'efer' })
+    refuse('efer', `EFER = 0x${s.efer.toString(16)}: bits are set that the guest's CPU does not have.`, {
+      field: 'efer',
+    })
   }
   if ((s.flags & ~PDPTRS_VALID) !== 0n) refuse('flags', 'kvm_sregs2.flags has unknown bits.', { field: 'flags' })
 }

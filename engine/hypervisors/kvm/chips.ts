@@ -57,7 +57,8 @@ function putChip(out: NativeWriter, chipId: number, image: Uint8Array): void {
 }
 
 function checkChip(chip: ValueOf<typeof kvmIrqchip>, chipId: number): Uint8Array {
-  if (chip.chip_id !== chipId) refuse('irqchip', `kvm_irqchip ${chipId} says that it is chip ${chip.chip_id}.`, { chipId })
+  if (chip.chip_id !== chipId)
+    refuse('irqchip', `kvm_irqchip ${chipId} says that it is chip ${chip.chip_id}.`, { chipId })
   return chip.chip
 }
 

@@ -1,6 +1,11 @@
 /** The KVM-like hypervisor: what KVM's ioctls return for CPU and chips, QEMU's records for the devices. */
 import type { MachineState } from '../../vmstate/state.ts'
-import { deviceModelLayouts, deviceModelNotRepresentable, packDeviceModel, unpackDeviceModel } from '../devicemodel/device-model.ts'
+import {
+  deviceModelLayouts,
+  deviceModelNotRepresentable,
+  packDeviceModel,
+  unpackDeviceModel,
+} from '../devicemodel/device-model.ts'
 import type { Hypervisor, NativeRecord, NotRepresentable } from '../hypervisor.ts'
 import { packLapicPage, unpackLapicPage } from '../lapic-page.ts'
 import { NativeReader, NativeWriter } from '../records.ts'

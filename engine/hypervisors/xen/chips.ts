@@ -211,7 +211,12 @@ export function packRtc(out: NativeWriter, r: Rtc, capturedAtNs: bigint): void {
   cmos_data[12] = r.registerC
   const guestSeconds = r.timeMs / 1000n
   const hostSeconds = capturedAtNs / 1_000_000_000n
-  out.put(hvmHwRtc, { cmos_data, cmos_index: r.index, pad0: 0, rtc_offset: BigInt.asIntN(64, guestSeconds - hostSeconds) })
+  out.put(hvmHwRtc, {
+    cmos_data,
+    cmos_index: r.index,
+    pad0: 0,
+    rtc_offset: BigInt.asIntN(64, guestSeconds - hostSeconds),
+  })
 }
 
 /** RTC → neutral; no times. */

@@ -238,7 +238,10 @@ export function unpackCpu(r: HvmHwCpu): { cpu: Cpu; fpu: Fpu; events: Events } {
   const nmi = event.pending_valid === 1
   if (nmi && event.pending_type !== NMI.type) {
     const { pending_vector: vector, pending_type: type } = event
-    refuse('pending-event', `Event ${vector} of type ${type} is half delivered, which cannot be migrated.`, { vector, type })
+    refuse('pending-event', `Event ${vector} of type ${type} is half delivered, which cannot be migrated.`, {
+      vector,
+      type,
+    })
   }
   const cpu: Cpu = {
     eax: word('rax'),
@@ -283,4 +286,3 @@ export function unpackCpu(r: HvmHwCpu): { cpu: Cpu; fpu: Fpu; events: Events } {
 }
 
 type WideField = { [K in keyof HvmHwCpu]: HvmHwCpu[K] extends bigint ? K : never }[keyof HvmHwCpu]
-

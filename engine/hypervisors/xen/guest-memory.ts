@@ -23,7 +23,8 @@ export function translateLinear(cpu: Cpu, memory: PhysicalReader, linear: number
 function walk32(cpu: Cpu, memory: PhysicalReader, linear: number): number | null {
   const directory = entry32(memory, (cpu.cr3 & ~0xfff) >>> 0, linear >>> 22)
   if (directory === null) return null
-  if ((directory & LARGE) !== 0 && (cpu.cr4 & CR4_PSE) !== 0) return ((directory & 0xffc00000) | (linear & 0x3fffff)) >>> 0
+  if ((directory & LARGE) !== 0 && (cpu.cr4 & CR4_PSE) !== 0)
+    return ((directory & 0xffc00000) | (linear & 0x3fffff)) >>> 0
   const page = entry32(memory, (directory & ~0xfff) >>> 0, (linear >>> 12) & 0x3ff)
   return page === null ? null : ((page & ~0xfff) | (linear & 0xfff)) >>> 0
 }
@@ -57,7 +58,7 @@ function entry64(memory: PhysicalReader, table: number, index: number): number |
 /** Bytes at a linear address, over page boundaries; null where any of them is not at hand. */
 export function readLinear(cpu: Cpu, memory: PhysicalReader, linear: number, length: number): Uint8Array | null {
   const out = new Uint8Array(length)
-  for (let done = 0; done < length; ) {
+  for (let done = 0; done < length;) {
     const at = (linear + done) >>> 0
     const part = Math.min(length - done, PAGE_SIZE - (at & (PAGE_SIZE - 1)))
     const physical = translateLinear(cpu, memory, at)

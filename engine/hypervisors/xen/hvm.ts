@@ -69,7 +69,10 @@ export const MTRR_DEFAULT = {
 export function unpackFixed(input: NativeReader): { tscKHz: number } {
   const header = input.one(hvmSaveHeader)
   if (header.magic !== FILE_MAGIC || header.version !== FILE_VERSION) {
-    refuse('header', `Not an HVM save image of version ${FILE_VERSION}.`, { magic: header.magic, version: header.version })
+    refuse('header', `Not an HVM save image of version ${FILE_VERSION}.`, {
+      magic: header.magic,
+      version: header.version,
+    })
   }
   input.one(hvmHwMtrr)
   if (input.one(hvmTscAdjust).tsc_adjust !== 0n) refuse('msr', 'IA32_TSC_ADJUST is in use and cannot be migrated.')

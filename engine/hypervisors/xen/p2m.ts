@@ -113,7 +113,7 @@ export class P2m implements MemoryView {
   describe(limit = 64): MemoryRow[] {
     const rows: MemoryRow[] = []
     const dirty = new Set(this.log?.toPages() ?? [])
-    for (let gfn = 0; gfn < this.pages && rows.length < limit; ) {
+    for (let gfn = 0; gfn < this.pages && rows.length < limit;) {
       const first = gfn
       const mfn = this.gfnToMfn(first)
       let dirtyPages = 0

@@ -139,7 +139,22 @@ export function packVcpuGuestContext(cpu: Cpu, fpu: Fpu, sources: PvSources): Ui
 export interface PvView {
   readonly registers: Pick<
     Cpu,
-    'eax' | 'ecx' | 'edx' | 'ebx' | 'esp' | 'ebp' | 'esi' | 'edi' | 'eip' | 'eflags' | 'cr0' | 'cr2' | 'cr4' | 'dr' | 'dr6' | 'dr7'
+    | 'eax'
+    | 'ecx'
+    | 'edx'
+    | 'ebx'
+    | 'esp'
+    | 'ebp'
+    | 'esi'
+    | 'edi'
+    | 'eip'
+    | 'eflags'
+    | 'cr0'
+    | 'cr2'
+    | 'cr4'
+    | 'dr'
+    | 'dr6'
+    | 'dr7'
   >
   readonly selectors: Readonly<Record<'cs' | 'ss' | 'ds' | 'es' | 'fs' | 'gs', number>>
   /** Guest frame of the page directory. */
@@ -178,7 +193,8 @@ function virtualIdt(cpu: Cpu, memory: PhysicalReader | undefined): Trap[] {
   const empty: Trap = { vector: 0, flags: 0, cs: 0, address: 0 }
   const gates = Math.min(TRAPS, (cpu.idtr.limit + 1) >>> 3)
   return Array.from({ length: TRAPS }, (_, vector) => {
-    const bytes = memory === undefined || vector >= gates ? null : readLinear(cpu, memory, cpu.idtr.base + vector * 8, 8)
+    const bytes =
+      memory === undefined || vector >= gates ? null : readLinear(cpu, memory, cpu.idtr.base + vector * 8, 8)
     if (bytes === null) return empty
     const gate = new DataView(bytes.buffer, bytes.byteOffset, 8)
     const type = gate.getUint8(5)

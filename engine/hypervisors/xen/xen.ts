@@ -1,7 +1,12 @@
 /** The Xen-like hypervisor: HVM save records for CPU and chips, QEMU's records (EMULATOR_CONTEXT) for the devices. */
 import type { Cpu } from '../../vmstate/cpu.ts'
 import type { MachineState } from '../../vmstate/state.ts'
-import { deviceModelLayouts, deviceModelNotRepresentable, packDeviceModel, unpackDeviceModel } from '../devicemodel/device-model.ts'
+import {
+  deviceModelLayouts,
+  deviceModelNotRepresentable,
+  packDeviceModel,
+  unpackDeviceModel,
+} from '../devicemodel/device-model.ts'
 import type { Hypervisor, NativeRecord, NotRepresentable } from '../hypervisor.ts'
 import { packLapicPage, timerDivisor, unpackLapicPage } from '../lapic-page.ts'
 import { NativeReader, NativeWriter } from '../records.ts'

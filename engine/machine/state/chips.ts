@@ -49,7 +49,8 @@ export function restorePic(emulator: Emulator, which: 'master' | 'slave', pic: P
   v.setUint8(P.readIsr, pic.readIsr ? 1 : 0)
   v.setUint8(P.specialMask, pic.specialMask ? 1 : 0)
   v.setUint8(P.initState, pic.initState === 0 || pic.initState === 4 ? 0 : pic.initState - 1)
-  v.setUint8(P.expectIcw4, pic.expectIcw4 ? 1 : 0)
+  // Outside of an initialisation v86 would take the next mask for an ICW4; other 8259s remember the ICW1 for good.
+  v.setUint8(P.expectIcw4, pic.initState === 4 || (pic.initState !== 0 && pic.expectIcw4) ? 1 : 0)
   v.setUint8(P.autoEoi, pic.autoEoi ? 1 : 0)
 }
 

@@ -63,7 +63,7 @@ export function captureCpu(emulator: Emulator, apic: boolean): Cpu {
     sysenterEip: u32(at.sysenterEip),
     tsc: v.getBigUint64(at.currentTsc, true),
     tscKHz: TSC_KHZ,
-    apicBase: apic ? APIC_BASE | APIC_BASE_BSP | APIC_BASE_ENABLED : 0n,
+    apicBase: apic ? APIC_BASE | APIC_BASE_BSP | (v.getUint8(at.apicEnabled) !== 0 ? APIC_BASE_ENABLED : 0n) : 0n,
     efer: 0n,
   }
 }
@@ -126,6 +126,7 @@ export function restoreCpu(emulator: Emulator, cpu: Cpu, tsc: bigint): void {
   set(at.sysenterCs, cpu.sysenterCs)
   set(at.sysenterEsp, cpu.sysenterEsp)
   set(at.sysenterEip, cpu.sysenterEip)
+  v.setUint8(at.apicEnabled, (cpu.apicBase & APIC_BASE_ENABLED) === 0n ? 0 : 1)
   setTsc(emulator, tsc)
   emulator.cpu.update_state_flags()
   emulator.cpu.full_clear_tlb()

@@ -92,7 +92,7 @@ export function captureKeyboard(emulator: Emulator): Keyboard {
     expectSampleRate: ps2.next_read_sample,
     expectResolution: ps2.next_read_resolution,
     mouseId: ps2.mouse_id,
-    mouseDetect: ps2.mouse_detect_state,
+    mouseDetect: ps2.mouse_detect_state & 0xff,
     mouseResetWorkaround: ps2.mouse_reset_workaround,
     sampleRate: ps2.sample_rate,
     resolution: ps2.resolution,
@@ -132,7 +132,7 @@ export function restoreKeyboard(emulator: Emulator, keyboard: Keyboard): void {
   ps2.next_read_sample = keyboard.expectSampleRate
   ps2.next_read_resolution = keyboard.expectResolution
   ps2.mouse_id = keyboard.mouseId
-  ps2.mouse_detect_state = keyboard.mouseDetect
+  ps2.mouse_detect_state = signed8(keyboard.mouseDetect) // v86 counts from −1
   ps2.mouse_reset_workaround = keyboard.mouseResetWorkaround
   ps2.sample_rate = keyboard.sampleRate
   ps2.resolution = keyboard.resolution
@@ -188,10 +188,13 @@ function captureDrive(drive: IdeInterface | undefined): IdeDrive {
 /** v86 marks "no command yet" with −1. */
 const command = (byte: number): number => (byte === 0xff ? -1 : byte)
 
+/** @throws FerryError `machine.disk-mismatch` */
+function checkDrive(drive: IdeInterface | undefined, state: IdeDrive): void {
+  if ((drive?.drive_connected === true) === state.present) return
+  throw new FerryError('machine.disk-mismatch', 'The two machines do not have the same drives.')
+}
+
 function restoreDrive(drive: IdeInterface, state: IdeDrive): void {
-  if ((drive.drive_connected === true) !== state.present) {
-    throw new FerryError('machine.disk-mismatch', 'The two machines do not have the same drives.')
-  }
   drive.features_reg = state.feature
   drive.error_reg = state.error
   drive.sector_count_reg = state.sectorCount
@@ -234,6 +237,8 @@ export function restoreIde(emulator: Emulator, { channels }: Ide): void {
   const { primary, secondary } = emulator.cpu.devices.ide
   ;[primary, secondary].forEach((channel, i) => {
     const state = channels[i]
+    checkDrive(channel?.master, state.drives[0])
+    checkDrive(channel?.slave, state.drives[1])
     if (channel === undefined) return
     restoreDrive(channel.master, state.drives[0])
     restoreDrive(channel.slave, state.drives[1])

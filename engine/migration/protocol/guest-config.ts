@@ -11,7 +11,6 @@ const GIB = 1 << 30
 
 /** Printable text without control characters, for names that are shown and logged. */
 export const label = (maxLength: number) =>
-  // eslint-disable-next-line no-control-regex
   v.pipe(v.string(), v.minLength(1), v.maxLength(maxLength), v.regex(/^[^\u0000-\u001f\u007f]*$/))
 
 /** A code of ours or of the peer: kebab-case, dotted. */

@@ -99,5 +99,5 @@ export function decodeBody<N extends StructuredName>(name: N, payload: Uint8Arra
       path,
     })
   }
-  return result.output as Body<N>
+  return result.output
 }

@@ -1,0 +1,96 @@
+/**
+ * Stages 2 and 3 at the target, as far as the stream goes: pages and rehearsals while the guest runs at the source,
+ * then the last pages and the state. What arrives is complete and consistent, or an error.
+ */
+import { FerryError } from '../util/errors.ts'
+import type { PageReceiver } from './page-receiver.ts'
+import type { Connection } from './protocol/connection.ts'
+import type { CpuBody } from './protocol/binary.ts'
+import type { Body } from './protocol/schemas.ts'
+import type { Deadlines } from './deadlines.ts'
+import type { TargetSlot } from './target-options.ts'
+import type { Translator } from './translator.ts'
+
+export interface StreamContext {
+  readonly connection: Connection
+  readonly deadlines: Deadlines
+  readonly slot: TargetSlot
+  readonly translator: Translator
+  readonly clock: 'continue' | 'freeze'
+  readonly receiver: PageReceiver
+  /** Pages or a round have arrived. */
+  readonly onProgress: (rounds: number) => void
+  /** The guest has stopped; its state is coming. */
+  readonly onStopped: () => void
+}
+
+/** @throws FerryError `protocol.*`, or what machine and translator say */
+export async function receiveStream(context: StreamContext): Promise<Uint8Array> {
+  const { connection, deadlines, receiver } = context
+  const { progressMs } = deadlines
+  let before = 0
+  let rounds = 0
+  for (;;) {
+    const message = await connection.receive(['PAGES', 'ROUND_END', 'REHEARSAL', 'CPU_BEG'], progressMs, 'pages')
+    switch (message.type) {
+      case 'PAGES':
+        await receiver.take(message.body)
+        break
+      case 'ROUND_END':
+        await endRound(context, message.body, rounds, receiver.received - before)
+        before = receiver.received
+        rounds++
+        break
+      case 'REHEARSAL':
+        await rehearse(context, message.body.number, message.body.bytes)
+        break
+      case 'CPU_BEG':
+        context.onStopped()
+        return receiveState(context, message.body)
+    }
+    context.onProgress(rounds)
+  }
+}
+
+async function endRound(
+  { connection, deadlines, receiver }: StreamContext,
+  told: Body<'ROUND_END'>,
+  round: number,
+  pages: number,
+): Promise<void> {
+  if (told.round !== round || told.pages !== pages) {
+    throw new FerryError(
+      'protocol.round',
+      `Round ${told.round} of ${told.pages} pages ended; it is round ${round}, and ${pages} pages came.`,
+    )
+  }
+  await receiver.written()
+  await connection.send({ type: 'ACK', body: { of: 'round', number: round } }, deadlines.progressMs)
+}
+
+async function rehearse(context: StreamContext, number: number, bytes: Uint8Array): Promise<void> {
+  const { connection, deadlines, slot, translator, clock } = context
+  const { state } = translator.fromCommon(slot.hypervisor, bytes)
+  await connection.interrupt.within(slot.machine.load([], state, clock), deadlines.machineMs, 'machine-rehearsal')
+  await connection.send({ type: 'ACK', body: { of: 'rehearsal', number } }, deadlines.progressMs)
+}
+
+async function receiveState({ connection, deadlines, receiver }: StreamContext, cpu: CpuBody): Promise<Uint8Array> {
+  const { body: device } = await connection.receive(['DEV_BEG'], deadlines.progressMs, 'state')
+  if (receiver.missing > 0) {
+    throw new FerryError('protocol.incomplete', `${receiver.missing} pages were never sent.`, {
+      pages: receiver.missing,
+    })
+  }
+  if (cpu.pagesSent !== receiver.received >>> 0) {
+    throw new FerryError('protocol.page-count', `The source sent ${cpu.pagesSent} pages; ${receiver.received} came.`)
+  }
+  const length = cpu.bytes.length + device.bytes.length
+  if (length !== cpu.stateBytes) {
+    throw new FerryError('protocol.state-size', `The state has ${length} of ${cpu.stateBytes} bytes.`)
+  }
+  const container = new Uint8Array(length)
+  container.set(cpu.bytes, 0)
+  container.set(device.bytes, cpu.bytes.length)
+  return container
+}

@@ -1,0 +1,29 @@
+/**
+ * The benches: `npm run bench [-- downtime|speed] [--n 10] [--guest linux]`. They print a table and assert nothing:
+ * figures depend on the machine, so compare within one run.
+ */
+import os from 'node:os'
+import { parseArgs } from 'node:util'
+import { downtimeRows } from './downtime.ts'
+import { speedRows } from './speed.ts'
+import { type Row, table } from './statistics.ts'
+
+const BENCHES = { downtime: downtimeRows, speed: speedRows }
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { n: { type: 'string', default: '10' }, guest: { type: 'string', default: 'linux' } },
+})
+const n = Number(values.n)
+if (!Number.isInteger(n) || n < 1) throw new RangeError('--n takes a whole number from 1')
+const wanted = Object.entries(BENCHES).filter(([name]) => positionals.length === 0 || positionals.includes(name))
+if (wanted.length === 0) throw new RangeError(`There is no such bench. There are: ${Object.keys(BENCHES).join(', ')}.`)
+
+const progress = (line: string) => process.stderr.write(`${line}\n`)
+const [load] = os.loadavg()
+if (load > 0.5) progress(`The machine is busy (load ${load.toFixed(1)}): figures will be worse than they could be.`)
+const rows: Row[] = []
+for (const [, bench] of wanted) rows.push(...(await bench({ guest: values.guest, n, progress })))
+process.stdout.write(`${table(rows)}\n`)
+process.stdout.write(`\nNode ${process.versions.node}, ${os.cpus()[0].model}, ${os.cpus().length} cores\n`)
+process.exit(0)

@@ -1,0 +1,304 @@
+import { expect, test } from 'vitest'
+import { DirtyLog } from '../../engine/machine/dirty-log.ts'
+import { GLOBAL } from '../../engine/machine/dirty-log-patch.ts'
+import type { Emulator } from '../../engine/machine/emulator.ts'
+import type { DirectBoot, Machine, PageSet } from '../../engine/machine/machine.ts'
+import { MemoryBlocks } from '../../engine/machine/memory-blocks.ts'
+import { nowMs, sleep } from '../../engine/util/clock.ts'
+import { BLOCK, PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
+import { allPages, codePlan, config, emulator, labos, machine, MIB, random } from './helpers.ts'
+
+type Snapshot = Map<number, Uint8Array>
+/** All pages of all blocks of a paused machine. */
+async function snapshot(guest: Machine): Promise<Snapshot> {
+  const found: Snapshot = new Map()
+  for (const block of guest.blocks) {
+    const bytes = new Uint8Array(block.bytes)
+    const { pages, data } = await guest.readPages(allPages(block))
+    pages.forEach((page, i) => bytes.set(data.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE), page * PAGE_SIZE))
+    found.set(block.id, bytes)
+  }
+  return found
+}
+
+function changedPages(before: Snapshot, after: Snapshot): Map<number, Set<number>> {
+  const changed = new Map<number, Set<number>>()
+  for (const [block, bytes] of after) {
+    const old = before.get(block) ?? new Uint8Array(0)
+    const pages = new Set<number>()
+    for (let from = 0; from < bytes.length; from += PAGE_SIZE) {
+      if (Buffer.compare(bytes.subarray(from, from + PAGE_SIZE), old.subarray(from, from + PAGE_SIZE)) !== 0) {
+        pages.add(from / PAGE_SIZE)
+      }
+    }
+    changed.set(block, pages)
+  }
+  return changed
+}
+
+interface RoundResult {
+  readonly changed: number
+  readonly logged: number
+  readonly missed: string[]
+}
+/** Lets the guest run with a cleared log, and compares what changed with what the log says. The guest ends paused. */
+async function round(guest: Machine, before: Snapshot, runMs: number): Promise<RoundResult & { after: Snapshot }> {
+  await guest.dirtyLogFetch(true)
+  await guest.resume()
+  await sleep(runMs)
+  await guest.pause()
+  const after = await snapshot(guest)
+  const log = new Map((await guest.dirtyLogFetch(false)).map(({ block, pages }) => [block as number, new Set(pages)]))
+  const changed = changedPages(before, after)
+  const missed: string[] = []
+  for (const [block, pages] of changed) {
+    for (const page of pages) if (log.get(block)?.has(page) !== true) missed.push(`${block}:${page}`)
+  }
+  const count = (sets: Map<number, Set<number>>) => [...sets.values()].reduce((sum, { size }) => sum + size, 0)
+  return { changed: count(changed), logged: count(log), missed, after }
+}
+
+async function rounds(guest: Machine, count: number, runMs: () => number): Promise<RoundResult[]> {
+  await guest.pause()
+  await guest.dirtyLogStart()
+  let before = await snapshot(guest)
+  const results: RoundResult[] = []
+  for (let i = 0; i < count; i++) {
+    const result = await round(guest, before, runMs())
+    before = result.after
+    results.push(result)
+  }
+  return results
+}
+
+const PATTERNS = ['seq', 'random', 'hotcold'] as const
+test.each([1, 2, 3, 4, 5])(
+  'LabOS under a random load (seed %i): no changed page of any block is missed, and the log is not everything',
+  async (seed) => {
+    const pick = random(seed)
+    const disk = new SharedArrayBuffer(8 * MIB)
+    const load = `load=${500 + pick(8000)},${1 + pick(8)}M,${PATTERNS[pick(3)]}`
+    const { machine: guest, console } = await labos(`own=8M ${load}`, { disk })
+    await console.ask(`disk load ${20 + pick(200)}`, /OK disk_load=/)
+    if (seed % 2 === 0) await console.ask('gfx on', /OK gfx=/)
+    let changed = 0
+    let logged = 0
+    for (let part = 0; part < 2; part++) {
+      if (part === 1) await guest.serialWrite(Buffer.from(`disk test ${5 + pick(30)}\n`))
+      for (const result of await rounds(guest, 3, () => 5 + pick(60))) {
+        expect(result.missed).toEqual([])
+        changed += result.changed
+        logged += result.logged
+      }
+      await guest.dirtyLogStop()
+      await guest.resume()
+    }
+    expect(changed).toBeGreaterThan(20)
+    // Written with what was there already, or by accesses that only might write: a page too many, but not many.
+    expect(logged).toBeLessThan(1.3 * changed + 200)
+    await console.waitFor(/DISK ok sectors=\d+/)
+    expect(await console.ask('check', /CHECK .*\n/)).toMatch(/^CHECK ok .* errors=0/)
+  },
+)
+
+// A guest in machine code: turns paging on as its registers say, then writes one word after the other to random places
+// of its working set with a pause in between, and reads from elsewhere, so that the CPU sets accessed bits there.
+const RAM = 64 * MIB
+const TABLES = 0x10_0000
+const WORKING_SET = 0x200_0000
+const WALKER = [
+  [0x0f, 0x20, 0xe0, 0x09, 0xf0, 0x0f, 0x22, 0xe0], // CR4 |= ESI
+  [0x0f, 0x22, 0xdf], // CR3 = EDI
+  [0x0f, 0x20, 0xc0, 0x09, 0xe8, 0x0f, 0x22, 0xc0, 0xeb, 0x00], // CR0 |= EBP, jump
+  // again (at 21): EBX = EBX × 1664525 + 1013904223; EAX = (EBX >> 5) & EDX
+  [0x69, 0xdb, 0x0d, 0x66, 0x19, 0x00, 0x81, 0xc3, 0x5f, 0xf3, 0x6e, 0x3c, 0x89, 0xd8, 0xc1, 0xe8, 0x05, 0x21, 0xd0],
+  [0x89, 0x1c, 0x01], // [ECX + EAX] = EBX
+  [0x8b, 0x84, 0x01, 0x00, 0x00, 0x00, 0xff], // EAX = [ECX + EAX − 16 MB]
+  [0xb8, 0xd0, 0x07, 0x00, 0x00, 0x48, 0x75, 0xfd], // 2000 times around
+  [0xeb, 0x100 - 39], // again
+].flat()
+const PRESENT_WRITABLE = 3
+const LARGE = 0x80
+const CR4 = { pse: 0x10, pae: 0x20 }
+const CR0_PG = 0x80000000
+
+interface Paging {
+  readonly name: string
+  readonly cr4: number
+  readonly entryBytes: 4 | 8
+  readonly large: boolean
+}
+const MODES: Paging[] = [
+  { name: '4 kB pages', cr4: 0, entryBytes: 4, large: false },
+  { name: '4 MB pages', cr4: CR4.pse, entryBytes: 4, large: true },
+  { name: 'PAE with 4 kB pages', cr4: CR4.pae, entryBytes: 8, large: false },
+  { name: 'PAE with 2 MB pages', cr4: CR4.pae | CR4.pse, entryBytes: 8, large: true },
+]
+
+/** Page tables that map the first 64 MB to themselves. */
+function pageTables({ entryBytes, large }: Paging): { readonly bytes: Uint8Array; readonly cr3: number } {
+  const bytes = new Uint8Array(64 * PAGE_SIZE)
+  const view = new DataView(bytes.buffer)
+  const put = (at: number, value: number) => view.setUint32(at, value, true)
+  const perTable = PAGE_SIZE / entryBytes
+  const directory = entryBytes === 8 ? PAGE_SIZE : 0
+  if (entryBytes === 8) put(0, (TABLES + directory) | 1)
+  for (let i = 0; i < RAM / (perTable * PAGE_SIZE); i++) {
+    const table = directory + (i + 1) * PAGE_SIZE
+    put(
+      directory + i * entryBytes,
+      large ? (i * perTable * PAGE_SIZE) | PRESENT_WRITABLE | LARGE : (TABLES + table) | PRESENT_WRITABLE,
+    )
+    for (let j = 0; j < perTable && !large; j++) {
+      put(table + j * entryBytes, ((i * perTable + j) * PAGE_SIZE) | PRESENT_WRITABLE)
+    }
+  }
+  return { bytes, cr3: TABLES }
+}
+
+function walkerPlan(paging: Paging | undefined, seed: number): DirectBoot {
+  const tables = paging === undefined ? undefined : pageTables(paging)
+  const registers = {
+    ebx: seed,
+    ecx: WORKING_SET,
+    edx: RAM - WORKING_SET - 4,
+    esi: paging?.cr4 ?? 0,
+    edi: tables?.cr3 ?? 0,
+    ebp: paging === undefined ? 0 : CR0_PG | 0,
+  }
+  return codePlan(WALKER, registers, tables === undefined ? [] : [{ address: TABLES, bytes: tables.bytes }])
+}
+
+test.each([{ name: 'no paging', paging: undefined }, ...MODES.map((paging) => ({ name: paging.name, paging }))])(
+  'exact with $name, the page tables that the CPU writes included',
+  async ({ paging }) => {
+    const guest = await machine({ ramBytes: RAM, vgaBytes: MIB / 4 })
+    await guest.boot(walkerPlan(paging, 12345))
+    const results = await rounds(guest, 3, () => 15)
+    for (const { missed, changed, logged } of results) {
+      expect(missed).toEqual([])
+      expect(logged).toBeLessThan(1.05 * changed + 70)
+    }
+    const changed = results.reduce((sum, result) => sum + result.changed, 0)
+    expect(changed).toBeGreaterThan(100)
+    // Small enough that pages are left which nobody has touched: their accessed bits change round after round.
+    expect(changed).toBeLessThan(20_000)
+    if (paging !== undefined) {
+      const tables = { block: BLOCK.ram, pages: Uint32Array.from({ length: 64 }, (_, i) => TABLES / PAGE_SIZE + i) }
+      const { pages, data } = await guest.readPages(tables)
+      const accessed = new Set<number>()
+      data.forEach((byte, at) => {
+        if (at % paging.entryBytes === 0 && (byte & 0x21) === 0x21) accessed.add(pages[Math.floor(at / PAGE_SIZE)])
+      })
+      expect(accessed.size).toBeGreaterThan(0)
+    }
+  },
+)
+
+const sorted = (sets: readonly PageSet[]) => sets.map(({ block, pages }) => [block, ...pages])
+
+test('a peek does not clear, a fetch does', async () => {
+  const { machine: guest } = await labos('own=1M load=2000,1M,random')
+  await guest.dirtyLogStart()
+  await sleep(20)
+  await guest.pause()
+  const peeked = await guest.dirtyLogFetch(false)
+  expect(peeked.length).toBeGreaterThan(0)
+  expect(sorted(await guest.dirtyLogFetch(false))).toEqual(sorted(peeked))
+  expect(sorted(await guest.dirtyLogFetch(true))).toEqual(sorted(peeked))
+  expect(await guest.dirtyLogFetch(true)).toEqual([])
+  // Pages come ascending.
+  for (const { pages } of peeked) expect([...pages]).toEqual([...pages].sort((a, b) => a - b))
+})
+
+test('start and stop are idempotent; a second start forgets nothing; a fetch without a log is a typed error', async () => {
+  const { machine: guest } = await labos('own=1M load=2000,1M,random')
+  await expect(guest.dirtyLogFetch(true)).rejects.toMatchObject({ code: 'machine.log-off' })
+  await guest.dirtyLogStop()
+  await guest.dirtyLogStart()
+  await sleep(20)
+  await guest.pause()
+  const before = await guest.dirtyLogFetch(false)
+  await guest.dirtyLogStart()
+  expect(sorted(await guest.dirtyLogFetch(false))).toEqual(sorted(before))
+  await guest.dirtyLogStop()
+  await guest.dirtyLogStop()
+  await expect(guest.dirtyLogFetch(false)).rejects.toMatchObject({ code: 'machine.log-off' })
+  // A new start begins with a clean log.
+  await guest.dirtyLogStart()
+  expect(await guest.dirtyLogFetch(false)).toEqual([])
+})
+
+/** A log on an emulator of the test's own thread. */
+async function logOf(): Promise<{ guest: Emulator; log: DirtyLog; ram(): number[] }> {
+  const disk = new SharedArrayBuffer(512)
+  const guest = await emulator({ disk })
+  const log = new DirtyLog(guest, new MemoryBlocks(guest, config({ ramBytes: 8 * MIB, vgaBytes: MIB / 4, disk })))
+  const ram = () => log.fetch(true).flatMap(({ block, pages }) => (block === BLOCK.ram ? [...pages] : []))
+  return { guest, log, ram }
+}
+
+test('with the log off nothing of it is left in the emulator', async () => {
+  const { guest, log } = await logOf()
+  const hooks = () => (['jit_dirty_cache', 'write8', 'write16', 'write32'] as const).map((name) => guest.cpu[name])
+  const before = hooks()
+  log.start()
+  hooks().forEach((hook, i) => expect(hook).not.toBe(before[i]))
+  log.stop()
+  hooks().forEach((hook, i) => expect(hook).toBe(before[i]))
+  const jit = (guest.cpu as unknown as { wm: { exports: Record<string, WebAssembly.Global> } }).wm.exports
+  expect(jit[GLOBAL.dirtyLog].value).toBe(0)
+})
+
+test('what devices write to memory is logged, in whichever way they write', async () => {
+  const { guest, log, ram } = await logOf()
+  const { cpu } = guest
+  log.start()
+  const at = (page: number) => page * PAGE_SIZE
+  cpu.write_blob(new Uint8Array(3 * PAGE_SIZE - 1), at(300) + 2)
+  cpu.write8(at(310), 1)
+  cpu.write16(at(320) + 2, 1)
+  cpu.write32(at(330), 1)
+  cpu.write32(at(341) - 2, 1)
+  expect(ram()).toEqual([300, 301, 302, 303, 310, 320, 330, 340, 341])
+  expect(ram()).toEqual([])
+})
+
+test('device memories are logged to the page', async () => {
+  const { guest, log } = await logOf()
+  const { vga, net, ide } = guest.cpu.devices
+  log.start()
+  vga.vga_memory[5 * PAGE_SIZE] ^= 1
+  vga.svga_memory[7 * PAGE_SIZE + 9] ^= 1
+  net.memory[PAGE_SIZE] ^= 1
+  const drive = ide.primary?.master
+  if (drive === undefined) throw new Error('no drive')
+  drive.data = new Uint8Array(2 * PAGE_SIZE).fill(7)
+  drive.data_length = 2 * PAGE_SIZE
+  drive.status_reg |= 8
+  const expected = [
+    [BLOCK.vgaPlanes, 5],
+    [BLOCK.vgaFramebuffer, 7],
+    [BLOCK.nicMemory, 1],
+    [BLOCK.ideBuffer, 0, 1],
+  ]
+  expect(sorted(log.fetch(false))).toEqual(expected)
+  expect(sorted(log.fetch(true))).toEqual(expected)
+  expect(log.fetch(true)).toEqual([])
+  // The transfer ends: the buffer reads as zeros again.
+  drive.status_reg &= ~8
+  expect(sorted(log.fetch(true))).toEqual([[BLOCK.ideBuffer, 0, 1]])
+  expect(log.fetch(true)).toEqual([])
+})
+
+test('a log costs no page that was only read', async () => {
+  const { machine: guest } = await labos('own=1M')
+  const begun = nowMs()
+  await guest.pause()
+  await guest.dirtyLogStart()
+  await guest.readPages(allPages(guest.blocks[0]))
+  await guest.digests(BLOCK.ram)
+  await guest.screen()
+  expect(await guest.dirtyLogFetch(false)).toEqual([])
+  expect(nowMs()).toBeGreaterThan(begun)
+})
