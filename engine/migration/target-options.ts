@@ -69,5 +69,7 @@ export interface TargetResult {
   readonly guest: string
   readonly outcome: 'running' | 'refused' | 'discarded'
   readonly error: FerryError | null
+  /** Set where the container could not be discarded: something may be left behind. */
+  readonly discardError: FerryError | null
   readonly stages: readonly StageReport[]
 }

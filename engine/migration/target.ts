@@ -45,6 +45,7 @@ export class TargetSession {
   #slot: TargetSlot | null = null
   #receiver: PageReceiver | null = null
   #discarding: Promise<void> | null = null
+  #discardError: FerryError | null = null
   #container: Uint8Array = new Uint8Array(0)
   #refused = false
   #rounds = 0
@@ -275,16 +276,20 @@ export class TargetSession {
       return this.#handBack(slot, request, name, FerryError.from(thrown))
     }
     slot.lease.confirm(name)
-    const resumeMs = Math.max(0, runAtMs - orderMs)
-    const body = { runAtMs, resumeMs, sinceRunMs: Math.max(0, nowMs() - runAtMs) }
-    this.#connection.post([{ type: 'RUNNING', body }])
-    this.#state.go('running')
     let error: FerryError | null = null
     try {
       slot.announce()
-      await slot.activated()
     } catch (thrown) {
       error = FerryError.from(thrown)
+    }
+    const resumeMs = Math.max(0, runAtMs - orderMs)
+    const body = { runAtMs, resumeMs, sinceRunMs: Math.max(0, nowMs() - runAtMs) }
+    connection.post([{ type: 'RUNNING', body }])
+    this.#state.go('running')
+    try {
+      await slot.activated()
+    } catch (thrown) {
+      error ??= FerryError.from(thrown)
     }
     this.#stages.end()
     await connection.peerEnd(FAREWELL_MS)
@@ -296,7 +301,7 @@ export class TargetSession {
     let error = cause
     try {
       // First the machine's end is certain, then the lease goes: never the other way round.
-      this.#discarding = Promise.resolve(slot.discard(cause))
+      this.#discarding = this.#discard(slot, cause)
       await this.#discarding
       slot.lease.transfer(name, request.source.name)
     } catch (thrown) {
@@ -313,9 +318,19 @@ export class TargetSession {
     this.#stages.end()
     const farewell = this.#farewell(error)
     // Discarding and the farewell do not wait for each other.
-    if (this.#slot !== null) await (this.#discarding ?? discard(this.#slot, error))?.catch(() => undefined)
+    if (this.#slot !== null) {
+      try {
+        await (this.#discarding ?? this.#discard(this.#slot, error))
+      } catch (thrown) {
+        this.#discardError = FerryError.from(thrown)
+      }
+    }
     await farewell
     return this.#result(this.#refused ? 'refused' : 'discarded', error)
+  }
+
+  #discard(slot: TargetSlot, reason: FerryError): Promise<void> {
+    return new Interrupt().within(discard(slot, reason), this.#deadlines.machineMs, 'discard')
   }
 
   async #farewell(error: FerryError): Promise<void> {
@@ -345,6 +360,7 @@ export class TargetSession {
       guest: request?.guest.name ?? '',
       outcome,
       error,
+      discardError: this.#discardError,
       stages: this.#stages.report(),
     }
   }

@@ -15,17 +15,21 @@ export class CuttingProxy {
   acted = false
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
-  readonly #after: number
+  readonly #after: number | ((type: number) => boolean)
   readonly #action: ProxyAction
 
-  private constructor(server: Server, after: number, action: ProxyAction) {
+  private constructor(server: Server, after: number | ((type: number) => boolean), action: ProxyAction) {
     this.#server = server
     this.#after = after
     this.#action = action
   }
 
-  /** @param after act when that many frames have passed; Infinity: only count */
-  static async start(targetPort: number, after: number, action: ProxyAction): Promise<CuttingProxy> {
+  /** @param after act when that many frames have passed (Infinity: only count), or after the first such type */
+  static async start(
+    targetPort: number,
+    after: number | ((type: number) => boolean),
+    action: ProxyAction,
+  ): Promise<CuttingProxy> {
     const server = createServer()
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const proxy = new CuttingProxy(server, after, action)
@@ -68,7 +72,8 @@ export class CuttingProxy {
         if (type === 20) continue
         this.types.push(type * sign)
         this.frames++
-        if (this.frames === this.#after) {
+        const now = typeof this.#after === 'number' ? this.frames === this.#after : this.#after(type * sign)
+        if (now) {
           if (this.#action === 'half' && pending.length > 0) to.write(pending.subarray(0, pending.length >> 1))
           // What was written shall arrive, nothing after it.
           setImmediate(() => this.#act())

@@ -1,6 +1,11 @@
 /** Each call of either machine throws, hangs, or kills the thread, in turn. */
 import { describe, expect, test } from 'vitest'
 import type { CallName, Fault } from '../migration/fake-machine.ts'
+import { FerryError } from '../../engine/util/errors.ts'
+import { TYPE } from '../../engine/migration/protocol/frame.ts'
+import { CuttingProxy } from './cutting-proxy.ts'
+import type { FakeMachine } from '../migration/fake-machine.ts'
+import type { HostSetup } from '../migration/world.ts'
 import { World } from '../migration/world.ts'
 import type { GuestSetup } from '../migration/world.ts'
 import { expectOneGuest } from './faults.ts'
@@ -75,4 +80,52 @@ test('a source machine that dies takes the guest with it; nothing is left at the
   } finally {
     await world.stop()
   }
+})
+
+test('memory that is not equal never runs: the guest goes on at the source', async () => {
+  await run({ targetFault: { call: 'load', at: 4, how: 'corrupt' } }, (result) => {
+    expect(result.guestAt).toBe('source')
+    expect(result.error).toMatchObject({ code: 'verify.pages-differ', data: { wrong_pages: 1, block: 0, page: 77 } })
+    expect(result.report).toMatchObject({ ram_equal: false, wrong_pages: 1, outcome: 'failed' })
+    expect(result.report.verify_ms).toBeGreaterThan(0)
+  })
+})
+
+describe('COMMIT arrived, then the connection is cut, and the target cannot run the guest', () => {
+  async function afterCommit(
+    how: 'throw' | 'hang' | 'die',
+    setup: HostSetup,
+  ): Promise<[World, FakeMachine, MigrationResult]> {
+    const world = await World.start(setup)
+    const proxy = await CuttingProxy.start(world.server.port, (type) => type === TYPE.COMMIT, 'cut')
+    const machine = world.guest({ targetFault: { call: 'resume', at: 1, how } })
+    await machine.resume()
+    const options = world.options(machine)
+    const result = await world.migrate(machine, { target: { ...options.target, port: proxy.port } }).finished
+    await proxy.stop()
+    return [world, machine, result]
+  }
+
+  test.each(['throw', 'hang', 'die'] as const)('%s: it hands the lease back, and the source goes on', async (how) => {
+    const [world, machine, result] = await afterCommit(how, {})
+    await expectOneGuest(world, machine, result)
+    expect(result.guestAt).toBe('source')
+    await world.stop()
+  })
+
+  test('its machine cannot be ended for certain: the lease stays, nobody runs, the source keeps its copy', async () => {
+    const discard = (): Promise<void> => Promise.reject(new FerryError('test.stuck', 'The machine is stuck.'))
+    const [world, machine, result] = await afterCommit('throw', { discard })
+    await world.targetEnded()
+    expect(result).toMatchObject({ guestAt: 'undecided', outcome: 'failed', error: { code: 'migration.undecided' } })
+    expect(world.arbiters.get('guest-1')?.running.size).toBe(0)
+    expect(world.leases.get('guest-1')?.holder()).toBe('kvm')
+    expect(machine.closed).toBe(false)
+    expect(world.released).toEqual([])
+    expect(world.targetResults[0]).toMatchObject({
+      error: { code: 'target.discard' },
+      discardError: { code: 'test.stuck' },
+    })
+    await world.stop()
+  })
 })

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { layoutTables, type LayoutTable } from '../../engine/hypervisors/layouts.ts'
 
 /** Flexible arrays end these structs: the table has them with the elements that the machine uses. */
@@ -16,8 +16,16 @@ const PV = new Set(['vcpu_guest_context', 'cpu_user_regs', 'trap_info'])
 
 const all = layoutTables().filter((t) => t.owner === 'xen' || (t.owner === 'kvm' && t.byteOrder === 'little'))
 const tables = all.filter((t) => !PV.has(t.record))
-const directory = mkdtempSync(join(tmpdir(), 'ferry-headers-'))
-afterAll(() => rmSync(directory, { recursive: true }))
+
+/** Runs `work` with a directory that is gone afterwards. */
+function inDirectory<T>(work: (directory: string) => T): T {
+  const directory = mkdtempSync(join(tmpdir(), 'ferry-headers-'))
+  try {
+    return work(directory)
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}
 
 const INCLUDES = `
 #include <stddef.h>
@@ -66,7 +74,7 @@ return 0;
 `
 }
 
-function build(): Map<string, string> {
+function build(directory: string): Map<string, string> {
   const source = join(directory, 'layouts.c')
   const binary = join(directory, 'layouts')
   writeFileSync(source, program())
@@ -83,7 +91,7 @@ function build(): Map<string, string> {
 describe.skipIf(missing.length > 0)(
   `native layouts${missing.length > 0 ? ` (skipped: no ${missing.join(', ')})` : ''}`,
   () => {
-    const headers = missing.length > 0 ? new Map<string, string>() : build()
+    const headers = missing.length > 0 ? new Map<string, string>() : inDirectory(build)
 
     it.each(tables)('$record has the size and the offsets of the C struct', (t) => {
       const flexible = t.fields.find((f) => f.name === FLEXIBLE[t.record])
@@ -119,13 +127,15 @@ describe.skipIf(missing.length > 0)(
             `_Static_assert(sizeof(((struct ${t.record} *)0)->${f.name}) == ${f.bytes}, "size of ${t.record}.${f.name}");`,
           ]),
         ])
-      const source = join(directory, 'pv.c')
-      writeFileSync(source, `${INCLUDES}${asserts.join('\n')}\n`)
-      const options = ['-m32', '-ffreestanding', '-fsyntax-only', '-std=gnu11']
-      const probe = join(directory, 'probe.c')
-      writeFileSync(probe, '#include <stdint.h>\n')
-      if (spawnSync('gcc', [...options, probe]).status !== 0) context.skip('gcc cannot compile for 32 bits')
-      expect(spawnSync('gcc', [...options, source], { encoding: 'utf8' }).stderr).toBe('')
+      const compile = (source: string): string =>
+        inDirectory((directory) => {
+          const file = join(directory, 'pv.c')
+          writeFileSync(file, source)
+          const options = ['-m32', '-ffreestanding', '-fsyntax-only', '-std=gnu11', file]
+          return spawnSync('gcc', options, { encoding: 'utf8' }).stderr
+        })
+      if (compile('#include <stdint.h>\n') !== '') context.skip('gcc cannot compile for 32 bits')
+      expect(compile(`${INCLUDES}${asserts.join('\n')}\n`)).toBe('')
     })
   },
 )

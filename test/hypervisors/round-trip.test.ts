@@ -4,7 +4,9 @@ import { kvm } from '../../engine/hypervisors/kvm/kvm.ts'
 import { fromCommon, toCommon } from '../../engine/hypervisors/translate.ts'
 import { xen } from '../../engine/hypervisors/xen/xen.ts'
 import { fromHvmContext, toHvmContext } from '../../engine/hypervisors/xen/hvm.ts'
-import { arbitraryState } from '../vmstate/arbitrary-state.ts'
+import type { Hypervisor } from '../../engine/hypervisors/hypervisor.ts'
+import { decodeState } from '../../engine/vmstate/codec.ts'
+import { arbitraryState, sampleState } from '../vmstate/arbitrary-state.ts'
 import { expectSame, without } from '../vmstate/compare.ts'
 
 const RUNS = { numRuns: 100 }
@@ -61,6 +63,41 @@ describe('a state on its way', () => {
       ),
       RUNS,
     )
+  })
+
+  it.each([xen, kvm])(
+    'carries in the sections what the records of $kind tell, and the rest as extensions',
+    (hypervisor) => {
+      fc.assert(
+        fc.property(arbitraryState, (state) => {
+          const { native, bytes } = toCommon(hypervisor, state)
+          const wire = decodeState(bytes)
+          expectSame(wire.state, { ...hypervisor.unpack(native), capturedAtNs: state.capturedAtNs })
+          const present = hypervisor.notRepresentable.filter((n) => state[n.section] !== undefined)
+          expectSame(
+            wire.extensions.map(({ section, path }) => `${section}.${path}`),
+            present.map(({ section, path }) => `${section}.${path}`),
+          )
+        }),
+        { numRuns: 30 },
+      )
+    },
+  )
+
+  it('goes through the native records on both sides', () => {
+    const state = sampleState()
+    /** A hypervisor that counts in EAX how often its records were read. */
+    const counting: Hypervisor = {
+      ...kvm,
+      unpack(records) {
+        const told = kvm.unpack(records)
+        return { ...told, cpu: { ...told.cpu, eax: told.cpu.eax + 1 } }
+      },
+    }
+    const start = { ...state, cpu: { ...state.cpu, eax: 0 } }
+    const { bytes } = toCommon(counting, start)
+    expect(decodeState(bytes).state.cpu.eax).toBe(1)
+    expect(fromCommon(counting, bytes).state.cpu.eax).toBe(2)
   })
 
   it('leaves the instant of the capture to the clock of KVM, and to the container for Xen', () => {

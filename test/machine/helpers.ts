@@ -9,7 +9,9 @@ import { createMachine } from '../../engine/machine/thread-machine.ts'
 import { patchedModule } from '../../engine/machine/v86/package.ts'
 import { CPU_OFFSET } from '../../engine/machine/v86/layout.ts'
 import { nowMs, sleep } from '../../engine/util/clock.ts'
+import type { RecordType } from '../../engine/util/record.ts'
 import { type BlockInfo, PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
+import { type MachineState, SECTION_NAMES, SECTIONS } from '../../engine/vmstate/state.ts'
 import type { BootPlan } from '../../images/direct-boot.ts'
 import { multibootPlan } from '../../images/multiboot.ts'
 import { vgaTextMode } from '../../images/vga-text.ts'
@@ -17,7 +19,7 @@ import { vgaTextMode } from '../../images/vga-text.ts'
 export const MIB = 1024 * 1024
 const LABOS = readFileSync(new URL('../../images/labos/labos.elf', import.meta.url))
 /** Longer than anything a guest is asked for, even on a loaded machine. */
-const ANSWER_DEADLINE_MS = 20_000
+const ANSWER_DEADLINE_MS = 15_000
 
 export function config(changes: Partial<MachineConfig> = {}): MachineConfig {
   return { ramBytes: 16 * MIB, vgaBytes: MIB, mac: '02:00:00:00:00:01', disk: null, apic: false, ...changes }
@@ -55,7 +57,7 @@ export function labosPlan(commandLine: string, memoryBytes: number): DirectBoot 
 
 /** The serial console of a guest, wherever the guest is. */
 export class Console {
-  /** Everything that the guest has written. */
+  /** Everything that the guest has written, without carriage returns. */
   text = ''
   #machine: Machine
 
@@ -66,7 +68,7 @@ export class Console {
 
   listenTo(machine: Machine): void {
     machine.on('serial', (bytes) => {
-      this.text += Buffer.from(bytes).toString('latin1')
+      this.text += Buffer.from(bytes).toString('latin1').replaceAll('\r', '')
     })
   }
 
@@ -132,6 +134,19 @@ export async function differences(a: Machine, b: Machine): Promise<Record<string
   return found
 }
 
+/** A state as it arrives after its way through the encodings of the common format. */
+export function overTheWire(state: MachineState): MachineState {
+  const arrived = { ...state }
+  for (const name of SECTION_NAMES) {
+    const value = state[name]
+    if (value === undefined) continue
+    // Section and value have the same name; TypeScript loses that over the union.
+    const type = SECTIONS[name].type as unknown as RecordType<unknown>
+    Object.assign(arrived, { [name]: type.decode(type.encode(value)) })
+  }
+  return arrived
+}
+
 /** Moves a running guest: pre-copy rounds, stop, load, resume. The target may have run another guest before. */
 export async function moveLive(
   from: Machine,
@@ -152,21 +167,21 @@ export async function moveLive(
   const report = await from.stop({ inlinePages: 4096 })
   await copy(report.remaining)
   const lastPages = report.batches.reduce((sum, batch) => sum + batch.pages.length + batch.zeroPages.length, 0)
-  await to.load(report.batches, report.state, 'continue')
+  await to.load(report.batches, overTheWire(report.state), 'continue')
   const different = options.compare === true ? await differences(from, to) : {}
   await to.resume()
   await from.dirtyLogStop()
   return { different, lastPages }
 }
 
-/** A small seeded generator of numbers 0 ≤ n < limit (xorshift32). */
+/** A small seeded generator of numbers 0 ≤ n < limit (mulberry32). */
 export function random(seed: number): (limit: number) => number {
-  let x = seed * 2654435761 || 1
+  let state = seed | 0
   return (limit) => {
-    x ^= x << 13
-    x ^= x >>> 17
-    x ^= x << 5
-    return (x >>> 0) % limit
+    state = (state + 0x6d2b79f5) | 0
+    let x = Math.imul(state ^ (state >>> 15), 1 | state)
+    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x
+    return ((x ^ (x >>> 14)) >>> 0) % limit
   }
 }
 

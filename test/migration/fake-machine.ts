@@ -39,7 +39,8 @@ export type CallName =
 export interface Fault {
   readonly call: CallName
   readonly at: number
-  readonly how: 'throw' | 'hang' | 'die'
+  /** `corrupt`: the call works, and a byte of RAM is wrong afterwards. */
+  readonly how: 'throw' | 'hang' | 'die' | 'corrupt'
 }
 
 /** Watches that no two machines of a guest run at the same time. */
@@ -249,7 +250,6 @@ export class FakeMachine implements Machine {
     return Promise.resolve()
   }
 
-  /** The thread dies, as after a crash. */
   die(): void {
     this.#end(new FerryError('machine.crashed', 'the thread crashed'))
   }
@@ -268,7 +268,7 @@ export class FakeMachine implements Machine {
     const result = this.#tail.then(async () => {
       await new Promise((resolve) => setImmediate(resolve))
       if (this.closed) throw new FerryError('machine.closed', 'the machine was closed')
-      if (fault !== undefined && fault.call === name && fault.at === nth) {
+      if (fault !== undefined && fault.call === name && fault.at === nth && fault.how !== 'corrupt') {
         if (fault.how === 'throw') throw new FerryError('machine.fault', `${name} failed`)
         if (fault.how === 'die') {
           this.die()
@@ -277,11 +277,18 @@ export class FakeMachine implements Machine {
         await new Promise(() => undefined)
       }
       this.#advance()
-      return action()
+      const value = action()
+      if (fault?.how === 'corrupt' && fault.call === name && fault.at === nth) this.#corrupt()
+      return value
     })
     this.#tail =
       fault?.how === 'hang' && fault.call === name && fault.at === nth ? this.#tail : result.catch(() => undefined)
     return result
+  }
+
+  #corrupt(): void {
+    const ram = this.#block(BLOCK.ram)
+    ram[77 * PAGE_SIZE + 5] = (ram[77 * PAGE_SIZE + 5] ?? 0) ^ 1
   }
 
   #run(): void {

@@ -42,6 +42,8 @@ export interface HostSetup {
   readonly server?: Partial<ServerOptions>
   readonly reserve?: (incoming: IncomingGuest) => Promise<void>
   readonly memoryBytes?: number
+  /** Stands in for the end of the target's machine. */
+  readonly discard?: () => Promise<void>
 }
 
 export class World {
@@ -120,6 +122,7 @@ export class World {
       },
       activated: () => undefined,
       discard: async () => {
+        if (this.#setup.discard !== undefined) return this.#setup.discard()
         await machine.close()
         this.reservedBytes -= incoming.machine.ramBytes
       },

@@ -160,9 +160,7 @@ const keyboard = fc
   .tuple(section('keyboard'), fc.tuple(upTo(4), upTo(3), upTo(2)))
   .map(([k, chosen]) => possibleKeyboard(k, chosen))
 
-const NO_GEOMETRY = { atapi: false, cylinders: 0, heads: 0, sectorsPerTrack: 0, sectors: 0, sectorSize: 0 }
 function possibleDrive(d: IdeDrive): IdeDrive {
-  if (!d.present) return { ...d, ...NO_GEOMETRY }
   return { ...d, cylinders: d.cylinders & 0xffff, sectorSize: d.atapi ? 2048 : 512 }
 }
 const ide = section('ide').map((i) => {

@@ -1,7 +1,7 @@
 /**
  * IDE as QEMU saves it: vmstate `ide_bus` version 1, `ide_drive` version 3 with its `pio_state`, `ide bmdma` version 3.
  * Instances: a bus and its bus master by channel, a drive by channel × 2 + unit. The buffer of a transfer is a memory
- * block and not here. `identify_data` is always there (QEMU leaves it out while `identify_set` is 0): all zero then.
+ * block and not here. `identify_data` is always there, while QEMU leaves it out where `identify_set` is 0.
  */
 import { bytes, record, s32, s64, u32, u8 } from '../../util/record.ts'
 import type { Ide, IdeChannel, IdeDrive } from '../../vmstate/devices.ts'
@@ -76,7 +76,6 @@ const ATAPI_DEVICE = 0x8500
 
 function packIdentify(d: IdeDrive): Uint8Array {
   const data = new Uint8Array(512)
-  if (!d.present) return data
   const view = new DataView(data.buffer)
   const put = (word: number, value: number): void => view.setUint16(word * 2, value, true)
   put(WORD.general, d.atapi ? ATAPI_DEVICE : 0x0040)

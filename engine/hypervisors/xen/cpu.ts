@@ -100,8 +100,7 @@ const FPU_INITIALISED = 1
 /** Event of type NMI (SDM 3C, VM-entry interruption information), vector 2. */
 const NMI = { vector: 2, type: 2 } as const
 
-const SEGMENTS = ['cs', 'ds', 'es', 'fs', 'gs', 'ss', 'tr', 'ldtr'] as const
-type SegmentName = (typeof SEGMENTS)[number]
+type SegmentName = 'cs' | 'ds' | 'es' | 'fs' | 'gs' | 'ss' | 'tr' | 'ldtr'
 const P = 0x80
 const DPL = 0x60
 

@@ -51,13 +51,16 @@ export type AlgorithmName = keyof typeof POOL
 /** Names of all algorithms of this version, the default first. */
 export const ALGORITHM_NAMES = Object.keys(POOL) as readonly AlgorithmName[]
 
+export function isAlgorithmName(name: string): name is AlgorithmName {
+  return Object.hasOwn(POOL, name)
+}
+
 /** The algorithm of that name, or undefined. */
 export function algorithmOf(name: string): Algorithm | undefined {
-  return Object.hasOwn(POOL, name) ? POOL[name as AlgorithmName] : undefined
+  return isAlgorithmName(name) ? POOL[name] : undefined
 }
 
 /** The first of the offered algorithms that both sides have, or null. */
 export function negotiate(offered: readonly string[], supported: readonly string[]): AlgorithmName | null {
-  const common = offered.find((name) => supported.includes(name) && Object.hasOwn(POOL, name))
-  return common === undefined ? null : (common as AlgorithmName)
+  return offered.filter(isAlgorithmName).find((name) => supported.includes(name)) ?? null
 }

@@ -1,0 +1,38 @@
+/** The command line as a whole: its commands, and what all of them have in common. */
+import { Command, Option } from 'commander'
+import manifest from '../../package.json' with { type: 'json' }
+import { migrateCommand } from './migrate.ts'
+import { runCommand } from './run.ts'
+
+const HELP = `
+\`ferry demo\` is a good start: a Linux guest crosses from Xen to KVM and back.
+
+Environment:
+  FERRY_DATA    folder of the measurements (default: ferry in XDG_DATA_HOME, else ~/.local/share/ferry)
+  FERRY_CACHE   folder of built guest images (default: ferry/images in XDG_CACHE_HOME, else ~/.cache/ferry/images)
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`
+
+/** @param done takes the exit code of the command that ran */
+export function createProgram(done: (code: number) => void): Command {
+  const program = new Command('ferry')
+    .description('A lab that moves running guests, live, between a Xen-like and a KVM-like host.')
+    .version(manifest.version, '-V, --version')
+    .addOption(new Option('--debug', 'show the causes of an error'))
+    .addHelpText('after', HELP)
+  migrateCommand(program, done)
+  runCommand(program, done)
+  for (const command of [program, ...program.commands]) settle(command)
+  return program
+}
+
+/** Errors are thrown, not exits; they end with a hint. Subcommands too. */
+function settle(command: Command): void {
+  const path: string[] = []
+  for (let at: Command | null = command; at !== null; at = at.parent) path.unshift(at.name())
+  command
+    .exitOverride()
+    .showHelpAfterError(`Try \`${path.join(' ')} --help\`.`)
+    .configureHelp({ showGlobalOptions: true })
+  for (const child of command.commands) settle(child)
+}

@@ -1,0 +1,135 @@
+/**
+ * The control socket of a running lab: its methods for other programs of the same user, such as `ferry guests`.
+ *
+ * One JSON object a line, both ways: `{"id": 1, "method": "guests.list", "input": {}}` is answered with
+ * `{"id": 1, "result": …}` or `{"id": 1, "error": {"code", "message", "data"}}`, in the order in which the answers are
+ * ready. Inputs are checked by the contract's schemas. A line that is too long, or no request, ends the connection.
+ */
+import { chmod, rm } from 'node:fs/promises'
+import { createServer, type Socket } from 'node:net'
+import * as v from 'valibot'
+import { METHODS, type MethodInput, type MethodName } from '../contract/lab.ts'
+import { FerryError } from '../util/errors.ts'
+import { newEntry } from './control-address.ts'
+import { runtimeDirectory } from './places.ts'
+import type { LabService } from './service.ts'
+
+/** Of a request. The largest input, text for a console, is 64 KiB before it is quoted. */
+const MAX_LINE_BYTES = 1 << 20
+const MAX_CONNECTIONS = 16
+/** Requests of one connection that are being carried out. */
+const MAX_PENDING = 32
+/** Answers that a peer has not read: more, and it is let go. */
+const MAX_UNREAD_BYTES = 64 << 20
+
+const request = v.object({
+  id: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  method: v.picklist(Object.keys(METHODS) as MethodName[]),
+  input: v.optional(v.unknown(), {}),
+})
+
+export interface ControlServer {
+  readonly address: string
+  /** Ends all connections and removes the entry. */
+  close(): Promise<void>
+}
+
+/** @throws FerryError `control.folder`, `control.path`, `control.listen` */
+export async function serveControl(service: LabService, directory = runtimeDirectory()): Promise<ControlServer> {
+  const { address, file } = await newEntry(directory)
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+    serve(service, socket)
+  })
+  server.maxConnections = MAX_CONNECTIONS
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause) => {
+      reject(
+        new FerryError('control.listen', `Nothing can listen at ${address}: ${cause.message}.`, { address }, cause),
+      )
+    })
+    server.listen(address, resolve)
+  })
+  if (address === file) await chmod(file, 0o600)
+  return {
+    address,
+    close: async () => {
+      const closed = new Promise((resolve) => server.close(resolve))
+      for (const socket of sockets) socket.destroy()
+      await closed
+      await rm(file, { force: true })
+    },
+  }
+}
+
+function serve(service: LabService, socket: Socket): void {
+  let rest: Buffer[] = []
+  let restBytes = 0
+  let pending = 0
+  const answer = (message: object): void => {
+    if (socket.destroyed) return
+    socket.write(`${JSON.stringify(message)}\n`)
+    if (socket.writableLength > MAX_UNREAD_BYTES) socket.destroy()
+  }
+  const refuse = (id: number | null, error: FerryError): void => answer({ id, error: error.toJSON() })
+  const refuseAndEnd = (error: FerryError): void => {
+    refuse(null, error)
+    socket.removeListener('data', onData)
+    socket.destroySoon()
+  }
+
+  const onLine = (line: string): void => {
+    const parsed = v.safeParse(request, parseJson(line))
+    if (!parsed.success) {
+      const what = v.getDotPath(parsed.issues[0]) ?? 'the line'
+      refuseAndEnd(new FerryError('control.request', `This is no request to a lab: ${what} is wrong.`))
+      return
+    }
+    const { id, method, input } = parsed.output
+    if (pending >= MAX_PENDING) {
+      refuse(id, new FerryError('control.busy', `More than ${MAX_PENDING} requests are under way. Wait for answers.`))
+      return
+    }
+    pending++
+    // `call` checks the input against the method's schema.
+    service
+      .call(method, input as MethodInput<typeof method>)
+      .then(
+        (result) => answer({ id, result }),
+        (thrown: unknown) => refuse(id, FerryError.from(thrown)),
+      )
+      .finally(() => pending--)
+  }
+
+  const onData = (chunk: Buffer): void => {
+    let from = 0
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
+      const line = Buffer.concat([...rest, chunk.subarray(from, end)])
+      rest = []
+      restBytes = 0
+      from = end + 1
+      if (line.length > MAX_LINE_BYTES) return refuseAndEnd(tooLong())
+      if (line.length > 0) onLine(line.toString('utf8'))
+      if (!socket.writable) return
+    }
+    const tail = chunk.subarray(from)
+    restBytes += tail.length
+    if (restBytes > MAX_LINE_BYTES) return refuseAndEnd(tooLong())
+    if (tail.length > 0) rest.push(tail)
+  }
+  socket.on('data', onData)
+  // The peer went away; it will not read an answer.
+  socket.on('error', () => socket.destroy())
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+const tooLong = () => new FerryError('control.request', `A request has at most ${MAX_LINE_BYTES} bytes.`)

@@ -1,0 +1,41 @@
+/** A lab for tests: hosts on any free port, LabOS guests, everything closed at the end of the test. */
+import { onTestFinished } from 'vitest'
+import type { GuestInput, GuestView, HostInput, MigrateInput } from '../../engine/contract/lab.ts'
+import type { RunReport } from '../../engine/contract/report.ts'
+import { LabService } from '../../engine/lab/service.ts'
+
+export async function openLab(hosts: readonly HostInput[]): Promise<LabService> {
+  const service = new LabService({ store: ':memory:' })
+  onTestFinished(() => service.close())
+  for (const host of hosts) await service.call('hosts.add', { port: 0, memory_MB: 256, ...host })
+  return service
+}
+
+export const XEN_AND_KVM: readonly HostInput[] = [
+  { name: 'xen', kind: 'xen' },
+  { name: 'kvm', kind: 'kvm' },
+]
+
+export function createLabOs(service: LabService, input: Partial<GuestInput> = {}): Promise<GuestView> {
+  return service.call('guests.create', { image: 'labos', host: 'xen', ram_MB: 16, ...input })
+}
+
+export async function move(service: LabService, input: MigrateInput): Promise<RunReport> {
+  const { run_id } = await service.call('migrations.start', input)
+  return service.call('migrations.wait', { run_id })
+}
+
+export async function consoleOf(service: LabService, guest: string): Promise<string> {
+  return (await service.call('guests.console', { guest })).text
+}
+
+/** The guest as the lab tells it now. */
+export async function viewOf(service: LabService, guest: string): Promise<GuestView | undefined> {
+  return (await service.call('guests.list', {})).find(({ id }) => id === guest)
+}
+
+/** Used machine memory of each host, in bytes, by name. */
+export async function memoryUse(service: LabService): Promise<Record<string, number>> {
+  const hosts = await service.call('hosts.list', {})
+  return Object.fromEntries(hosts.map(({ name, memory_used_B }) => [name, memory_used_B]))
+}
