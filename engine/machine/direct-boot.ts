@@ -9,6 +9,8 @@ const DATA_SELECTOR = 0x18
 const CODE_ACCESS = 0x9a
 const DATA_ACCESS = 0x92
 const CR0_PE = 1
+/** Reads as one on every processor since the 80486 (SDM 3A, 2.5). */
+const CR0_ET = 0x10
 const EFLAGS_FIXED = 2
 
 /** What a start needs of an emulator. */
@@ -24,7 +26,7 @@ export function directBoot(emulator: Bootable, plan: DirectBoot): void {
   set(at.gdtrSize, plan.gdt.limit)
   set(at.idtrBase, 0)
   set(at.idtrSize, 0)
-  set(at.cr0, CR0_PE)
+  set(at.cr0, CR0_PE | CR0_ET)
   set(at.protectedMode, 1)
   set(at.flags, EFLAGS_FIXED)
   set(at.flagsChanged, 0)

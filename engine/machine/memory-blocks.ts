@@ -96,10 +96,19 @@ export class MemoryBlocks {
     }
   }
 
-  /** @throws FerryError `machine.page-range` before anything is written, when a page lies outside of the block */
+  /**
+   * @throws FerryError `machine.page-range` when a page lies outside of the block, `machine.page-data` when the bytes are
+   * not those of as many pages; both before anything is written
+   */
   write({ block, pages, zeroPages, data }: PageBatch): void {
     this.#check(block, pages)
     this.#check(block, zeroPages)
+    if (data.length !== pages.length * PAGE_SIZE) {
+      throw new FerryError('machine.page-data', `${pages.length} pages came with ${data.length} bytes.`, {
+        pages: pages.length,
+        bytes: data.length,
+      })
+    }
     const target = this.bytes(block)
     const { devices } = this.#emulator.cpu
     pages.forEach((page, i) => {
@@ -114,9 +123,10 @@ export class MemoryBlocks {
   }
 
   digests(block: BlockId): BigUint64Array<ArrayBuffer> {
+    const info = this.info(block)
     const bytes = this.bytes(block)
     if (bytes !== null) return pageDigests(bytes)
-    const copy = new Uint8Array(this.info(block).bytes)
+    const copy = new Uint8Array(info.bytes)
     for (let page = 0; page < copy.length / PAGE_SIZE; page++) {
       readIdePage(this.#emulator.cpu.devices, page, copy.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE))
     }

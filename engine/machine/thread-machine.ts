@@ -182,7 +182,12 @@ function checkConfig({ ramBytes, vgaBytes, mac, disk }: MachineConfig): void {
     throw new FerryError('machine.config', message)
   }
   if (ramBytes % MIB !== 0 || ramBytes < 8 * MIB || ramBytes > 1024 * MIB) refuse('RAM must be 8 to 1024 MiB.')
-  if ((vgaBytes & (vgaBytes - 1)) !== 0 || vgaBytes < 256 * 1024 || vgaBytes > 256 * MIB) {
+  if (
+    !Number.isInteger(vgaBytes) ||
+    (vgaBytes & (vgaBytes - 1)) !== 0 ||
+    vgaBytes < 256 * 1024 ||
+    vgaBytes > 256 * MIB
+  ) {
     refuse('Video memory must be a power of two from 256 KiB.')
   }
   if (!/^[0-9a-f][26ae](:[0-9a-f]{2}){5}$/i.test(mac)) refuse(`${mac} is not a locally administered MAC address.`)
@@ -200,6 +205,7 @@ export async function createMachine(config: MachineConfig): Promise<Machine> {
   const worker = new Worker(new URL('./vcpu-thread.ts', import.meta.url), { workerData: data })
   await new Promise<void>((resolve, reject) => {
     const fail = (cause?: unknown) => {
+      clearTimeout(deadline)
       void worker.terminate()
       reject(new FerryError('machine.start', 'The thread of the machine did not start.', {}, cause))
     }

@@ -154,6 +154,7 @@ port.on('message', (request: Request) => {
       if (emulator.running) emulator.send('net0-receive', request.frame)
       break
     case 'keys':
+      if (inputClosed) break
       for (const code of request.scanCodes) emulator.send('keyboard-code', code)
       break
     case 'close':

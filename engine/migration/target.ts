@@ -28,7 +28,7 @@ import type { TargetState } from './states.ts'
 import { receiveStream } from './target-stream.ts'
 import type { TargetOptions, TargetResult, TargetSlot } from './target-options.ts'
 
-/** How long a farewell may take before the connection is cut, ms. */
+/** Longest farewell, ms; then the connection is cut. */
 const FAREWELL_MS = 500
 
 export class TargetSession {
@@ -47,6 +47,7 @@ export class TargetSession {
   #discarding: Promise<void> | null = null
   #discardError: FerryError | null = null
   #container: Uint8Array = new Uint8Array(0)
+  #algorithm = ''
   #refused = false
   #rounds = 0
 
@@ -132,9 +133,9 @@ export class TargetSession {
       refusalOf(checkCompatibility(body, offer, connection.remoteAddress)) ?? this.#options.busy?.() ?? null
     if (refusal !== null) throw this.#refuse('REQ_FAIL', refusal)
     this.#state.go('agreed')
-    const algorithm = negotiate(body.algorithms, offer.algorithms) ?? ''
+    this.#algorithm = negotiate(body.algorithms, offer.algorithms) ?? ''
     const target = { name: offer.name, kind: offer.kind }
-    const answer: Message = { type: 'REQ_OK', body: { target, algorithm, rehearsal: true } }
+    const answer: Message = { type: 'REQ_OK', body: { target, algorithm: this.#algorithm, rehearsal: true } }
     await connection.send(answer, this.#deadlines.answerMs)
     return body
   }
@@ -147,8 +148,8 @@ export class TargetSession {
     this.#state.go('reserving')
     this.#enter(1)
     const { host } = this.#options
-    const { session, source, guest, clock, algorithms } = request
-    if (body.machine.ramBytes !== guest.ramBytes || !algorithms.includes(body.algorithm)) {
+    const { session, source, guest, clock } = request
+    if (body.machine.ramBytes !== guest.ramBytes || body.algorithm !== this.#algorithm) {
       throw this.#refuse(
         'CFG_FAIL',
         new FerryError('refused.configuration', 'The configuration is not that of the guest that was announced.'),

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { SourceOptions } from '../../engine/migration/source-options.ts'
 import { TYPE } from '../../engine/migration/protocol/frame.ts'
+import { sleep } from '../../engine/util/clock.ts'
 import { World } from '../migration/world.ts'
 import { CuttingProxy } from './cutting-proxy.ts'
 import type { ProxyAction } from './cutting-proxy.ts'
@@ -56,4 +57,33 @@ describe.each(['pre-copy', 'stop-and-copy'] as const)('%s', (algorithm) => {
 
 test.each([0, 1, 2, 3, 4, 6, 8, 10, 12, 14])('a peer that falls silent after message %i', async (after) => {
   await run(after, 'swallow', { algorithms: ['stop-and-copy'] })
+})
+
+test('the lease was handed over and COMMIT is lost: the target runs the guest', async () => {
+  const world = await World.start()
+  const proxy = await CuttingProxy.start(world.server.port, (type) => type === -TYPE.READY, 'swallow')
+  const machine = world.guest()
+  await machine.resume()
+  const options = world.options(machine)
+  const result = await world.migrate(machine, { target: { ...options.target, port: proxy.port } }).finished
+  await expectOneGuest(world, machine, result)
+  expect(result).toMatchObject({ guestAt: 'target', error: { code: 'connection.lost-after-commit' } })
+  expect(result.report).toMatchObject({ outcome: 'completed', downtime_ms: null })
+  await proxy.stop()
+  await world.stop()
+})
+
+test('a cut is noticed at once, also while the source waits for its machine', async () => {
+  const world = await World.start()
+  const proxy = await CuttingProxy.start(world.server.port, Infinity, 'cut')
+  const machine = world.guest({ sourceFault: { call: 'readPages', at: 4, how: 'hang' } })
+  await machine.resume()
+  const options = world.options(machine)
+  const migration = world.migrate(machine, { target: { ...options.target, port: proxy.port } })
+  await sleep(200)
+  await proxy.stop()
+  const result = await migration.finished
+  await expectOneGuest(world, machine, result)
+  expect(result.error?.code).toMatch(/^connection\./)
+  await world.stop()
 })

@@ -2,74 +2,12 @@ import { expect, test } from 'vitest'
 import { DirtyLog } from '../../engine/machine/dirty-log.ts'
 import { GLOBAL } from '../../engine/machine/dirty-log-patch.ts'
 import type { Emulator } from '../../engine/machine/emulator.ts'
-import type { DirectBoot, Machine, PageSet } from '../../engine/machine/machine.ts'
+import type { DirectBoot, PageSet } from '../../engine/machine/machine.ts'
 import { MemoryBlocks } from '../../engine/machine/memory-blocks.ts'
-import { nowMs, sleep } from '../../engine/util/clock.ts'
+import { sleep } from '../../engine/util/clock.ts'
 import { BLOCK, PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
+import { rounds } from './dirty-rounds.ts'
 import { allPages, codePlan, config, emulator, labos, machine, MIB, random } from './helpers.ts'
-
-type Snapshot = Map<number, Uint8Array>
-/** All pages of all blocks of a paused machine. */
-async function snapshot(guest: Machine): Promise<Snapshot> {
-  const found: Snapshot = new Map()
-  for (const block of guest.blocks) {
-    const bytes = new Uint8Array(block.bytes)
-    const { pages, data } = await guest.readPages(allPages(block))
-    pages.forEach((page, i) => bytes.set(data.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE), page * PAGE_SIZE))
-    found.set(block.id, bytes)
-  }
-  return found
-}
-
-function changedPages(before: Snapshot, after: Snapshot): Map<number, Set<number>> {
-  const changed = new Map<number, Set<number>>()
-  for (const [block, bytes] of after) {
-    const old = before.get(block) ?? new Uint8Array(0)
-    const pages = new Set<number>()
-    for (let from = 0; from < bytes.length; from += PAGE_SIZE) {
-      if (Buffer.compare(bytes.subarray(from, from + PAGE_SIZE), old.subarray(from, from + PAGE_SIZE)) !== 0) {
-        pages.add(from / PAGE_SIZE)
-      }
-    }
-    changed.set(block, pages)
-  }
-  return changed
-}
-
-interface RoundResult {
-  readonly changed: number
-  readonly logged: number
-  readonly missed: string[]
-}
-/** Lets the guest run with a cleared log, and compares what changed with what the log says. The guest ends paused. */
-async function round(guest: Machine, before: Snapshot, runMs: number): Promise<RoundResult & { after: Snapshot }> {
-  await guest.dirtyLogFetch(true)
-  await guest.resume()
-  await sleep(runMs)
-  await guest.pause()
-  const after = await snapshot(guest)
-  const log = new Map((await guest.dirtyLogFetch(false)).map(({ block, pages }) => [block as number, new Set(pages)]))
-  const changed = changedPages(before, after)
-  const missed: string[] = []
-  for (const [block, pages] of changed) {
-    for (const page of pages) if (log.get(block)?.has(page) !== true) missed.push(`${block}:${page}`)
-  }
-  const count = (sets: Map<number, Set<number>>) => [...sets.values()].reduce((sum, { size }) => sum + size, 0)
-  return { changed: count(changed), logged: count(log), missed, after }
-}
-
-async function rounds(guest: Machine, count: number, runMs: () => number): Promise<RoundResult[]> {
-  await guest.pause()
-  await guest.dirtyLogStart()
-  let before = await snapshot(guest)
-  const results: RoundResult[] = []
-  for (let i = 0; i < count; i++) {
-    const result = await round(guest, before, runMs())
-    before = result.after
-    results.push(result)
-  }
-  return results
-}
 
 const PATTERNS = ['seq', 'random', 'hotcold'] as const
 test.each([1, 2, 3, 4, 5])(
@@ -94,6 +32,7 @@ test.each([1, 2, 3, 4, 5])(
       await guest.resume()
     }
     expect(changed).toBeGreaterThan(20)
+    globalThis.console.log(seed, changed, logged)
     // Written with what was there already, or by accesses that only might write: a page too many, but not many.
     expect(logged).toBeLessThan(1.3 * changed + 200)
     await console.waitFor(/DISK ok sectors=\d+/)
@@ -180,6 +119,7 @@ test.each([{ name: 'no paging', paging: undefined }, ...MODES.map((paging) => ({
       expect(logged).toBeLessThan(1.05 * changed + 70)
     }
     const changed = results.reduce((sum, result) => sum + result.changed, 0)
+    console.log(paging?.name, results)
     expect(changed).toBeGreaterThan(100)
     // Small enough that pages are left which nobody has touched: their accessed bits change round after round.
     expect(changed).toBeLessThan(20_000)
@@ -240,7 +180,8 @@ async function logOf(): Promise<{ guest: Emulator; log: DirtyLog; ram(): number[
 
 test('with the log off nothing of it is left in the emulator', async () => {
   const { guest, log } = await logOf()
-  const hooks = () => (['jit_dirty_cache', 'write8', 'write16', 'write32'] as const).map((name) => guest.cpu[name])
+  const names = ['jit_dirty_cache', 'write8', 'write16', 'write32'] as const
+  const hooks = () => names.map((name): unknown => guest.cpu[name])
   const before = hooks()
   log.start()
   hooks().forEach((hook, i) => expect(hook).not.toBe(before[i]))
@@ -291,14 +232,12 @@ test('device memories are logged to the page', async () => {
   expect(log.fetch(true)).toEqual([])
 })
 
-test('a log costs no page that was only read', async () => {
+test('looking at a machine marks no page as changed', async () => {
   const { machine: guest } = await labos('own=1M')
-  const begun = nowMs()
   await guest.pause()
   await guest.dirtyLogStart()
   await guest.readPages(allPages(guest.blocks[0]))
   await guest.digests(BLOCK.ram)
   await guest.screen()
   expect(await guest.dirtyLogFetch(false)).toEqual([])
-  expect(nowMs()).toBeGreaterThan(begun)
 })

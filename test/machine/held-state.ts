@@ -117,7 +117,8 @@ function restrictDevices(state: MachineState, base: MachineState, pick: Pick): v
     const random = pci.functions[i].config
     if (i >= base.pci.count) return { devfn, config, intx: false }
     random.set(config.subarray(0x10, 0x28), 0x10)
-    if (devfn === NIC_DEVFN) new DataView(random.buffer, random.byteOffset).setUint32(0x10, 0x1001 + 32 * pick(1000), true)
+    if (devfn === NIC_DEVFN)
+      new DataView(random.buffer, random.byteOffset).setUint32(0x10, 0x1001 + 32 * pick(1000), true)
     return { devfn, config: random, intx: false }
   })
 }

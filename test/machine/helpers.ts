@@ -1,4 +1,5 @@
 /** What the tests of the machine share: machines that are closed afterwards, LabOS, and a console to talk to it. */
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { afterEach } from 'vitest'
 import { directBoot } from '../../engine/machine/direct-boot.ts'
@@ -10,7 +11,7 @@ import { patchedModule } from '../../engine/machine/v86/package.ts'
 import { CPU_OFFSET } from '../../engine/machine/v86/layout.ts'
 import { nowMs, sleep } from '../../engine/util/clock.ts'
 import type { RecordType } from '../../engine/util/record.ts'
-import { type BlockInfo, PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
+import { type BlockId, type BlockInfo, PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
 import { type MachineState, SECTION_NAMES, SECTIONS } from '../../engine/vmstate/state.ts'
 import type { BootPlan } from '../../images/direct-boot.ts'
 import { multibootPlan } from '../../images/multiboot.ts'
@@ -61,7 +62,10 @@ export class Console {
   text = ''
   #machine: Machine
 
-  constructor(first: Machine) {
+  readonly #deadlineMs: number
+
+  constructor(first: Machine, deadlineMs = ANSWER_DEADLINE_MS) {
+    this.#deadlineMs = deadlineMs
     this.#machine = first
     this.listenTo(first)
   }
@@ -79,7 +83,7 @@ export class Console {
 
   /** Waits until `pattern` stands in what was written after position `from`. */
   async waitFor(pattern: RegExp, from = 0): Promise<RegExpExecArray> {
-    const deadline = nowMs() + ANSWER_DEADLINE_MS
+    const deadline = nowMs() + this.#deadlineMs
     for (;;) {
       const found = pattern.exec(this.text.slice(from))
       if (found !== null) return found
@@ -91,7 +95,7 @@ export class Console {
   /** Types a line and waits for an answer that comes after it. */
   async ask(command: string, answer: RegExp): Promise<string> {
     const from = this.text.length
-    for (let rest = Buffer.from(`${command}\n`); rest.length > 0; ) {
+    for (let rest = Buffer.from(`${command}\n`); rest.length > 0;) {
       const taken = await this.#machine.serialWrite(rest)
       rest = rest.subarray(taken)
       if (rest.length > 0) await sleep(2)
@@ -123,7 +127,14 @@ export const allPages = ({ id, bytes }: BlockInfo): PageSet => ({
   pages: Uint32Array.from({ length: bytes / PAGE_SIZE }, (_, page) => page),
 })
 
-/** How many pages of all blocks differ between two paused machines, by block name. */
+/** One short value for the contents of a block of a paused machine: quick to compare. */
+export async function contents(machine: Machine, block: BlockId): Promise<string> {
+  return createHash('sha256')
+    .update(await machine.digests(block))
+    .digest('hex')
+}
+
+/** The pages that differ between two paused machines, by block name. */
 export async function differences(a: Machine, b: Machine): Promise<Record<string, number[]>> {
   const found: Record<string, number[]> = {}
   for (const { id, name } of a.blocks) {

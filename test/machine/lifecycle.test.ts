@@ -4,7 +4,7 @@ import { createMachine } from '../../engine/machine/thread-machine.ts'
 import { FerryError } from '../../engine/util/errors.ts'
 import { sleep } from '../../engine/util/clock.ts'
 import { BLOCK, type BlockId, PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
-import { config, labos, labosPlan, machine, MIB } from './helpers.ts'
+import { config, contents, labos, labosPlan, machine, MIB } from './helpers.ts'
 
 const small = { ramBytes: 8 * MIB, vgaBytes: MIB / 4 }
 
@@ -33,11 +33,11 @@ test('pause stops between two instructions at once, and twice is the same as onc
   for (let i = 0; i < 20; i++) {
     const { pausedAtMs } = await guest.pause()
     const count = await guest.instructions()
-    const digests = await guest.digests(BLOCK.ram)
+    const ram = await contents(guest, BLOCK.ram)
     await sleep(2)
     expect((await guest.pause()).pausedAtMs).toBeGreaterThanOrEqual(pausedAtMs)
     expect(await guest.instructions()).toBe(count)
-    expect(await guest.digests(BLOCK.ram)).toEqual(digests)
+    expect(await contents(guest, BLOCK.ram)).toBe(ram)
     await guest.resume()
     await guest.resume()
     await expect.poll(() => guest.instructions(), { timeout: 10_000, interval: 1 }).not.toBe(count)
@@ -68,7 +68,7 @@ test('pages of every block read as they were written, zero pages apart', async (
 
 test('pages outside of a block, unknown blocks and short data are refused, and nothing is written', async () => {
   const guest = await machine(small)
-  const before = await guest.digests(BLOCK.ram)
+  const before = await contents(guest, BLOCK.ram)
   const end = (8 * MIB) / PAGE_SIZE
   const outside = { code: 'machine.page-range' }
   await expect(guest.readPages({ block: BLOCK.ram, pages: Uint32Array.of(0, end) })).rejects.toMatchObject(outside)
@@ -83,7 +83,7 @@ test('pages outside of a block, unknown blocks and short data are refused, and n
     const wrong = { ...batchOf(BLOCK.ram, [5, 6], []), data: new Uint8Array(length).fill(1) }
     await expect(guest.writePages(wrong)).rejects.toMatchObject({ code: 'machine.page-data' })
   }
-  expect(await guest.digests(BLOCK.ram)).toEqual(before)
+  expect(await contents(guest, BLOCK.ram)).toBe(before)
 })
 
 test('close refuses what is pending and what comes later, twice is the same as once, and says so by an event', async () => {

@@ -156,6 +156,11 @@ test('an 8259 in the middle of its initialisation goes on where it was', async (
     const target = await moved(source)
     for (let i = done; i < 4; i++) out(target, i)
     execute(target, outs([0x21, 0xfe]))
-    expect(captureState(target, false).picMaster).toMatchObject({ irqBase: 0x28, imr: 0xfe, autoEoi: true, initState: 0 })
+    expect(captureState(target, false).picMaster).toMatchObject({
+      irqBase: 0x28,
+      imr: 0xfe,
+      autoEoi: true,
+      initState: 0,
+    })
   }
 })

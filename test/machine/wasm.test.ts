@@ -100,7 +100,7 @@ test('a wrapper may have locals, blocks and conditions', () => {
 
 test('what cannot be changed is refused and not emitted broken', () => {
   const small = () => new WasmModule(SMALL)
-  const refused = expect.objectContaining({ code: 'wasm.malformed' })
+  const refused = expect.objectContaining({ code: 'wasm.malformed' }) as Error
   expect(() => small().wrapFunction(0, () => w.body(0))).toThrow(refused) // imported
   expect(() => small().wrapFunction(3, () => w.body(0))).toThrow(refused)
   expect(() => new WasmModule(Uint8Array.from([...HEADER, ...TYPES])).addGlobal('x')).toThrow(refused)

@@ -129,3 +129,25 @@ test('a link can be changed while the migration runs', async () => {
   await world.targetEnded()
   crossed(machine)
 })
+
+test('a round sends what was dirtied since the last one, and nothing else again', async () => {
+  world = await World.start()
+  const machine = world.guest({ source: { dirtyPerMs: 0 } })
+  await machine.resume()
+  let touched = false
+  const result = await world.migrate(machine, {
+    policy: { preCopy: { thresholdPages: 0 } },
+    verify: 'all',
+    onMessage: ({ type }) => {
+      if (type !== 'ROUND_END' || touched) return
+      touched = true
+      for (let page = 10; page < 20; page++) machine.touch(0, page)
+    },
+  }).finished
+  expect(result.report.rounds.map((round) => [round.pages_sent, round.dirty_pages])).toEqual([
+    [result.statistics.pages_total, 10],
+    [10, 0],
+  ])
+  expect(result.report.pages_retransmitted).toBe(10)
+  expect(result.statistics.pages_while_stopped).toBe(0)
+})

@@ -118,7 +118,7 @@ export class FakeMachine implements Machine {
   /** Fills half of the pages with data, as a booted guest would have. */
   fill(): this {
     for (const [id, memory] of this.memory) {
-      for (let page = 0; page < memory.length / PAGE_SIZE; page += 2) this.#touch(id, page)
+      for (let page = 0; page < memory.length / PAGE_SIZE; page += 2) this.touch(id, page)
     }
     return this
   }
@@ -316,12 +316,12 @@ export class FakeMachine implements Machine {
     this.#lastMs = nowMs()
     const total = this.config.ramBytes / PAGE_SIZE
     const set = Math.min(this.#options.workingSet ?? total, total)
-    for (let i = 0; i < pages; i++) this.#touch(BLOCK.ram, uniformInt(this.#random, 0, set - 1))
-    this.#touch(BLOCK.vgaPlanes, uniformInt(this.#random, 0, 15))
+    for (let i = 0; i < pages; i++) this.touch(BLOCK.ram, uniformInt(this.#random, 0, set - 1))
+    this.touch(BLOCK.vgaPlanes, uniformInt(this.#random, 0, 15))
     this.instructionCount += pages
   }
 
-  #touch(id: BlockId, page: number): void {
+  touch(id: BlockId, page: number): void {
     const memory = this.#block(id)
     const view = new DataView(memory.buffer)
     const at = page * PAGE_SIZE + uniformInt(this.#random, 0, PAGE_SIZE / 4 - 1) * 4

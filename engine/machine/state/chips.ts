@@ -5,6 +5,10 @@ import { APIC_BYTES, APIC_WORD as A, IOAPIC_BYTES, IOAPIC_WORD as IO, PIC_OFFSET
 import { type Instant, NOT_ARMED, nsUntil, toMs, toNs } from './times.ts'
 
 const PIC_BYTES = 13
+/** Port 0x61 bit 0: the gate of channel 2, which v86 takes to be always open. */
+const SPEAKER_GATE = 1
+/** CMOS indexes of the clock's registers and of the diagnostic byte (MC146818 data sheet; IBM PC/AT). */
+const CMOS = { registerA: 0x0a, registerB: 0x0b, registerC: 0x0c, diagnostics: 0x0e } as const
 /** v86's APIC timer counts at 1 MHz × 1000 before division (`APIC_TIMER_FREQ` in apic.rs), per ms. */
 const APIC_TICKS_PER_MS = 1_000_000
 
@@ -69,7 +73,7 @@ export function capturePit(emulator: Emulator, now: Instant): Pit {
     startCount: pit.counter_start_value[i],
     sinceStartNs: toNs(now.machineMs - pit.counter_start_time[i]),
   })
-  return { channels: [0, 1, 2].map(channel), speaker: 0 }
+  return { channels: [0, 1, 2].map(channel), speaker: SPEAKER_GATE }
 }
 
 export function restorePit(emulator: Emulator, { channels }: Pit, now: Instant, elapsedNs: bigint): void {
@@ -90,7 +94,11 @@ export function restorePit(emulator: Emulator, { channels }: Pit, now: Instant, 
 export function captureRtc(emulator: Emulator, now: Instant): Rtc {
   const { rtc } = emulator.cpu.devices
   const cmos = rtc.cmos_data.slice()
-  cmos[0x0e] = rtc.cmos_diag_status // v86 keeps the diagnostic byte apart
+  // v86 keeps these apart from the array.
+  cmos[CMOS.diagnostics] = rtc.cmos_diag_status
+  cmos[CMOS.registerA] = rtc.cmos_a
+  cmos[CMOS.registerB] = rtc.cmos_b
+  cmos[CMOS.registerC] = rtc.cmos_c
   return {
     cmos,
     index: rtc.cmos_index,
@@ -108,7 +116,7 @@ export function captureRtc(emulator: Emulator, now: Instant): Rtc {
 export function restoreRtc(emulator: Emulator, state: Rtc, now: Instant, elapsedNs: bigint): void {
   const { rtc } = emulator.cpu.devices
   rtc.cmos_data.set(state.cmos)
-  rtc.cmos_diag_status = state.cmos[0x0e]
+  rtc.cmos_diag_status = state.cmos[CMOS.diagnostics]
   rtc.cmos_index = state.index
   rtc.nmi_disabled = state.nmiDisabled ? 1 : 0
   rtc.cmos_a = state.registerA

@@ -11,6 +11,7 @@ export const TSC_KHZ = 1_000_000
 /** Everything from the registers to the end of the FPU stack. */
 const CPU_BYTES = at.fpuRegisters + 8 * 16
 
+const ACCESS_PRESENT = 1 << 7
 const ACCESS_BIG = 1 << 10
 const ACCESS_GRANULAR = 1 << 11
 const SEGMENT_TYPE_TSS32 = 0x08
@@ -83,10 +84,12 @@ function captureSegment(v: DataView, name: SegmentName): Segment {
   if (name === 'tr') access = 0x80 | (v.getInt32(at.tss32, true) !== 0 ? 0x0b : 0x03)
   if (name === 'ldtr') access = 0x82
   if (limit > 0xfffff) access |= ACCESS_GRANULAR
+  const unusable = v.getUint8(at.segmentIsNull + i) !== 0
+  if (unusable) access &= ~ACCESS_PRESENT
   return {
     selector: v.getUint16(at.sreg + 2 * i, true),
     access,
-    unusable: v.getUint8(at.segmentIsNull + i) !== 0,
+    unusable,
     limit,
     base: v.getUint32(at.segmentBase + 4 * i, true),
   }

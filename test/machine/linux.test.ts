@@ -1,0 +1,58 @@
+/** A real kernel under the dirty log and across a move. Needs the Linux image in the cache (`images/linux`). */
+import { expect, test } from 'vitest'
+import { sleep } from '../../engine/util/clock.ts'
+import { cacheDirectory } from '../../images/cache.ts'
+import { loadGuest, type LoadedGuest } from '../../images/guest.ts'
+import { cachedPackages } from '../../images/linux/fetch.ts'
+import { bootOf, Console, machine, MIB, moveLive } from './helpers.ts'
+import { rounds } from './dirty-rounds.ts'
+
+/** The Linux guest, if it can be had without a network; else why not. */
+async function cachedLinux(): Promise<LoadedGuest | string> {
+  try {
+    if ((await cachedPackages(cacheDirectory())) === undefined) return 'its packages are not in the cache'
+    return await loadGuest('linux')
+  } catch (thrown) {
+    return thrown instanceof Error ? thrown.message : String(thrown)
+  }
+}
+
+const linux = await cachedLinux()
+const why = typeof linux === 'string' ? ` (skipped: ${linux})` : ''
+
+test.skipIf(typeof linux === 'string')(
+  `a Linux guest: no changed page is missed, and it lives on after two moves${why}`,
+  { timeout: 120_000 },
+  async () => {
+    if (typeof linux === 'string') return
+    const memoryMb = Math.max(64, linux.minimumMb)
+    const changes = { ramBytes: memoryMb * MIB, disk: new SharedArrayBuffer(8 * MIB) }
+    const first = await machine(changes)
+    const console = new Console(first, 60_000)
+    await first.boot(bootOf(linux.plan({ memoryMb, address: '10.0.0.2/24' })))
+    await first.resume()
+    await console.waitFor(linux.ready ?? /# $/)
+    await console.ask(
+      'while :; do dd if=/dev/urandom of=/tmp/x bs=4096 count=60 conv=notrunc 2>/dev/null; done & echo st""arted',
+      /started/,
+    )
+    for (const { missed, changed, logged } of await rounds(first, 4, () => 25)) {
+      expect(missed).toEqual([])
+      expect(changed).toBeGreaterThan(0)
+      expect(logged).toBeLessThan(2 * changed + 400)
+    }
+    await first.resume()
+    const second = await machine(changes)
+    console.listenTo(second)
+    const out = await moveLive(first, second, { rounds: 4, compare: true })
+    expect(out.different).toEqual({})
+    console.follow(second)
+    await console.ask('echo al""ive 1', /alive 1/)
+    const back = await moveLive(second, first, { rounds: 4, compare: true })
+    expect(back.different).toEqual({})
+    console.follow(first)
+    await console.ask('kill $!; wait; echo al""ive 2; md5sum /bin/busybox >/tmp/sum; md5sum -c /tmp/sum', /OK/)
+    await sleep(50)
+    expect(console.text).not.toMatch(/BUG:|Oops|Kernel panic|segfault|Call Trace/)
+  },
+)
