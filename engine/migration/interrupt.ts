@@ -17,6 +17,7 @@ export class Interrupt {
   fail(error: FerryError): void {
     if (this.#error !== null) return
     this.#error = error
+    for (const listener of [...this.#listeners]) listener(error)
     this.#listeners.clear()
   }
 

