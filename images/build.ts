@@ -66,10 +66,8 @@ async function buildLinuxImage(refresh: boolean): Promise<void> {
   say('linux', `ready after ${seconds} s: kernel ${image.kernelVersion}, ${megabytes} MB, in ${cacheDirectory()}`)
 }
 
-async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: { refresh: { type: 'boolean' }, labos: { type: 'boolean' }, linux: { type: 'boolean' } },
-  })
+/** Resolves with an exit code: 1 if an image that was asked for could not be built. */
+export async function buildImages(values: { refresh?: boolean; labos?: boolean; linux?: boolean }): Promise<number> {
   const asked = values.labos === true || values.linux === true
   let failures = 0
   const attempt = async (image: string, required: boolean, work: () => Promise<void>): Promise<void> => {
@@ -86,4 +84,9 @@ async function main(): Promise<number> {
   return failures === 0 ? 0 : 1
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = await main()
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { values } = parseArgs({
+    options: { refresh: { type: 'boolean' }, labos: { type: 'boolean' }, linux: { type: 'boolean' } },
+  })
+  process.exitCode = await buildImages(values)
+}

@@ -32,6 +32,7 @@ export class ConsoleSession {
   /** The migration under way: resolves when it has been told of. */
   #migration: { readonly runId: string; readonly told: Promise<void> } | null = null
   #moves = 0
+  #over = false
   #lastOutputMs = 0
 
   constructor(
@@ -69,6 +70,7 @@ export class ConsoleSession {
   }
 
   quit(why: Ended): void {
+    this.#over = true
     this.#ended.resolve(why)
   }
 
@@ -108,8 +110,8 @@ export class ConsoleSession {
       }
       await this.#lastWords()
     } catch (thrown) {
-      // The input was closed because the session ended, or the guest is gone.
-      if (this.#service.lab.guests.has(this.#guest.id)) this.#say(errorText(thrown))
+      // When the session ends, its input is closed under this loop.
+      if (!this.#over) this.#say(errorText(thrown))
     }
     this.quit('quit')
   }

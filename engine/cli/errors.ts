@@ -82,8 +82,8 @@ function sentence(text: string): string {
 function causes(error: FerryError): string[] {
   const lines = [`  code ${error.code} ${JSON.stringify(error.data)}`, ...stackOf(error)]
   for (let cause = error.cause, depth = 0; cause !== undefined && depth < 8; depth++) {
-    lines.push(`  caused by ${cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)}`)
-    if (!(cause instanceof Error)) break
+    if (!(cause instanceof Error)) return [...lines, `  caused by ${JSON.stringify(cause)}`]
+    lines.push(`  caused by ${cause.name}: ${cause.message}`)
     lines.push(...stackOf(cause))
     cause = cause.cause
   }

@@ -82,7 +82,9 @@ async function migrate(options: MigrateOptions): Promise<number> {
   let failure: unknown = null
   let service: LabService | null = null
   try {
-    const plan = await interrupts.orInterrupted(planGuest(options, options.workload ?? DEFAULT_WORKLOAD, view.note))
+    const plan = await interrupts.orInterrupted(
+      planGuest(options, options.workload ?? DEFAULT_WORKLOAD, (line) => view.note(line)),
+    )
     service = await openLab(options.store, options.seed, (line) => view.note(line))
     service.on('migrations.progress', (event) => view.update(event))
     const hosts = await addHosts(service, options)

@@ -1,8 +1,27 @@
 /** The command line as a whole: its commands, and what all of them have in common. */
 import { Command, Option } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
+import { demoCommand } from './demo.ts'
+import { guestsCommand } from './guests.ts'
+import { hostsCommand } from './hosts.ts'
+import { imagesCommand } from './images.ts'
+import { layoutsCommand } from './layouts.ts'
 import { migrateCommand } from './migrate.ts'
 import { runCommand } from './run.ts'
+import { runsCommand } from './runs.ts'
+import { verifyStreamCommand } from './verify-stream.ts'
+
+const COMMANDS = [
+  demoCommand,
+  migrateCommand,
+  runCommand,
+  runsCommand,
+  hostsCommand,
+  guestsCommand,
+  imagesCommand,
+  layoutsCommand,
+  verifyStreamCommand,
+]
 
 const HELP = `
 \`ferry demo\` is a good start: a Linux guest crosses from Xen to KVM and back.
@@ -20,9 +39,8 @@ export function createProgram(done: (code: number) => void): Command {
     .version(manifest.version, '-V, --version')
     .addOption(new Option('--debug', 'show the causes of an error'))
     .addHelpText('after', HELP)
-  migrateCommand(program, done)
-  runCommand(program, done)
-  for (const command of [program, ...program.commands]) settle(command)
+  for (const add of COMMANDS) add(program, done)
+  settle(program)
   return program
 }
 

@@ -15,8 +15,9 @@ const PART_NAMES: Readonly<Record<keyof DowntimeParts, string>> = {
   resume_ms: 'resume',
 }
 
-/** More rounds than this are shown without their middle. */
-const ROUNDS_SHOWN = 12
+/** More rounds than this are shown without their middle: so many of the first and of the last. */
+const ROUNDS_SHOWN = 16
+const ROUNDS_AT_ENDS = 6
 
 /** e.g. `xen → kvm · pre-copy · linux 128 MiB · dirty:2000 · link 1G`. */
 export function conditionsLine(run: RunReport): string {
@@ -54,7 +55,12 @@ function runPairs(run: RunReport): [string, string][] {
     rows.push(['downtime', `${ms(run.downtime_ms)}   vCPU stopped at ${run.from} → first instruction at ${run.to}`])
   }
   if (run.downtime_parts !== null) rows.push(['its parts, ms', partsText(run.downtime_parts)])
-  rows.push(['outage', run.outage_ms === null ? 'not measured' : `${ms(run.outage_ms)}   seen by the network client`])
+  rows.push([
+    'outage',
+    run.outage_ms === null
+      ? 'not measured'
+      : `${ms(run.outage_ms)}   seen by the network client${run.verify_ms === null ? '' : ', the RAM check included'}`,
+  ])
   rows.push(['total', ms(run.total_ms)])
   rows.push([
     'sent',
@@ -68,8 +74,14 @@ function runPairs(run: RunReport): [string, string][] {
 
 /** What the user wants to know first when a migration did not come to its end. */
 export function whereIsGuest(run: RunReport): string {
-  if (run.error?.code === 'machine.crashed') return 'lost: the machine that ran it ended'
-  return `safe: it was not moved and is still at ${run.from}`
+  switch (run.error?.data['guest']) {
+    case 'lost':
+      return 'lost: the machine that ran it ended'
+    case 'undecided':
+      return `kept paused at ${run.from}: it is not known whether ${run.to} runs it`
+    default:
+      return `safe: it was not moved and is still at ${run.from}`
+  }
 }
 
 export function partsText(parts: DowntimeParts): string {
@@ -95,8 +107,10 @@ const ROUND_COLUMNS: readonly Column<RoundReport | null>[] = [
 const cellOf = (value: number | undefined): string => (value === undefined ? '' : count(value))
 
 export function roundsTable(rounds: readonly RoundReport[], indent = '  '): string {
-  const half = ROUNDS_SHOWN / 2
-  const shown = rounds.length <= ROUNDS_SHOWN ? rounds : [...rounds.slice(0, half), null, ...rounds.slice(-half)]
+  const shown =
+    rounds.length <= ROUNDS_SHOWN
+      ? rounds
+      : [...rounds.slice(0, ROUNDS_AT_ENDS), null, ...rounds.slice(-ROUNDS_AT_ENDS)]
   return table<RoundReport | null>(ROUND_COLUMNS, shown, indent)
 }
 

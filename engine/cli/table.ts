@@ -32,6 +32,5 @@ export function pairs(entries: readonly (readonly [name: string, value: string])
 
 /** Text of a peer, a guest or a user must not move the cursor. */
 export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what is meant
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '·')
 }

@@ -81,7 +81,7 @@ export class ControlClient {
     })
     const parsed = v.safeParse(METHODS[method].output, result)
     if (!parsed.success) throw misunderstood()
-    return parsed.output as MethodOutput<M>
+    return parsed.output
   }
 
   close(): void {

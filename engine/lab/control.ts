@@ -22,6 +22,9 @@ const MAX_PENDING = 32
 /** Answers that a peer has not read: more, and it is let go. */
 const MAX_UNREAD_BYTES = 64 << 20
 
+/** At the end of the lab, answers that are on their way get so long. */
+const LAST_ANSWERS_MS = 500
+
 const request = v.object({
   id: v.pipe(v.number(), v.integer(), v.minValue(0)),
   method: v.picklist(Object.keys(METHODS) as MethodName[]),
@@ -37,11 +40,10 @@ export interface ControlServer {
 /** @throws FerryError `control.folder`, `control.path`, `control.listen` */
 export async function serveControl(service: LabService, directory = runtimeDirectory()): Promise<ControlServer> {
   const { address, file } = await newEntry(directory)
-  const sockets = new Set<Socket>()
+  const connections = new Map<Socket, Connection>()
   const server = createServer((socket) => {
-    sockets.add(socket)
-    socket.on('close', () => sockets.delete(socket))
-    serve(service, socket)
+    connections.set(socket, serve(service, socket))
+    socket.on('close', () => connections.delete(socket))
   })
   server.maxConnections = MAX_CONNECTIONS
   await new Promise<void>((resolve, reject) => {
@@ -57,17 +59,28 @@ export async function serveControl(service: LabService, directory = runtimeDirec
     address,
     close: async () => {
       const closed = new Promise((resolve) => server.close(resolve))
-      for (const socket of sockets) socket.destroy()
+      for (const connection of connections.values()) connection.end()
+      // Who destroys the last guest wants to hear that it is done; who does not read is not waited for.
+      const impatience = setTimeout(() => {
+        for (const socket of connections.keys()) socket.destroy()
+      }, LAST_ANSWERS_MS)
       await closed
+      clearTimeout(impatience)
       await rm(file, { force: true })
     },
   }
 }
 
-function serve(service: LabService, socket: Socket): void {
+interface Connection {
+  /** Takes no further request; closes when what is under way was answered. */
+  end(): void
+}
+
+function serve(service: LabService, socket: Socket): Connection {
   let rest: Buffer[] = []
   let restBytes = 0
   let pending = 0
+  let ending = false
   const answer = (message: object): void => {
     if (socket.destroyed) return
     socket.write(`${JSON.stringify(message)}\n`)
@@ -100,7 +113,10 @@ function serve(service: LabService, socket: Socket): void {
         (result) => answer({ id, result }),
         (thrown: unknown) => refuse(id, FerryError.from(thrown)),
       )
-      .finally(() => pending--)
+      .finally(() => {
+        pending--
+        if (ending && pending === 0) socket.destroySoon()
+      })
   }
 
   const onData = (chunk: Buffer): void => {
@@ -122,6 +138,13 @@ function serve(service: LabService, socket: Socket): void {
   socket.on('data', onData)
   // The peer went away; it will not read an answer.
   socket.on('error', () => socket.destroy())
+  return {
+    end() {
+      ending = true
+      socket.removeListener('data', onData)
+      if (pending === 0) socket.destroySoon()
+    },
+  }
 }
 
 function parseJson(text: string): unknown {

@@ -11,7 +11,7 @@
  *   not go through the TLB, so the entries are compared before and after.
  *
  * With the log off (map address 0) the wrapper costs one test and one call per walk, and nothing per access.
- * Pages written by devices do not walk; device-writes.ts adds them.
+ * Pages written by devices do not walk; dirty-log.ts adds them.
  */
 import { WasmModule } from './wasm/module.ts'
 import * as w from './wasm/code.ts'

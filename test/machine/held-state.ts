@@ -7,6 +7,7 @@ import { PS2_QUEUE, SERIAL_QUEUE } from '../../engine/vmstate/devices.ts'
 import { type MachineState, SECTIONS, type SectionName } from '../../engine/vmstate/state.ts'
 import { random } from './helpers.ts'
 
+const PRESENT = 1 << 7
 const GRANULAR = 1 << 11
 const BIG = 1 << 10
 const DRQ = 0x08
@@ -40,10 +41,11 @@ function restrictCpu({ cpu, fpu, events }: MachineState, pick: Pick): void {
   if (!conforming) cpu.cs.access = (cpu.cs.access & ~0x60) | (cpu.cpl << 5)
   cpu.tr.access = pick(2) === 0 ? 0x8b : 0x83
   cpu.ldtr.access = 0x82
-  const granular = (segment: Segment) => {
+  const derived = (segment: Segment) => {
     if (segment.limit > 0xfffff) segment.access |= GRANULAR
+    if (segment.unusable) segment.access &= ~PRESENT
   }
-  ;[cpu.es, cpu.cs, cpu.ss, cpu.ds, cpu.fs, cpu.gs, cpu.tr, cpu.ldtr].forEach(granular)
+  ;[cpu.es, cpu.cs, cpu.ss, cpu.ds, cpu.fs, cpu.gs, cpu.tr, cpu.ldtr].forEach(derived)
   cpu.tsc = BigInt(pick(2 ** 31)) << 20n
   cpu.tscKHz = 1_000_000
   cpu.apicBase = 0xfee00100n | (pick(2) === 0 ? 0n : 0x800n)
@@ -64,13 +66,14 @@ function restrictChips(state: MachineState, pick: Pick): void {
     if (pic.initState === 0) pic.expectIcw4 = false
     if (pic.initState === 4) pic.expectIcw4 = true
   }
-  state.pit.speaker = 0
+  state.pit.speaker = 1 // the gate of channel 2 is always open
   for (const channel of state.pit.channels) {
     channel.bcd = false
     channel.gate = true
     channel.sinceStartNs = BigInt(pick(2 ** 31))
   }
   const { rtc } = state
+  rtc.cmos.set([rtc.registerA, rtc.registerB, rtc.registerC], 0x0a)
   rtc.timeMs = 1_700_000_000_000n + BigInt(pick(2 ** 31))
   const armed = () => (pick(3) === 0 ? -1n : BigInt(pick(100_000)) * NS_PER_MS)
   rtc.periodicInNs = armed()

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
+import type { Machine } from '../../engine/machine/machine.ts'
 import { sleep } from '../../engine/util/clock.ts'
-import type { Console } from './helpers.ts'
-import { differences, labos, machine, MIB, moveLive, overTheWire, random } from './helpers.ts'
+import { BLOCK } from '../../engine/vmstate/blocks.ts'
+import { codePlan, type Console, differences, labos, machine, MIB, moveLive, overTheWire, random } from './helpers.ts'
 import { echoReply, echoRequest } from './frames.ts'
 
 /** What LabOS itself says about its memory, its registers and its clock. */
@@ -97,4 +98,47 @@ test('a stop tells the times of its parts, on the clock of all threads', async (
   for (const part of [report.pauseMs, report.lastPagesMs, report.captureMs]) expect(part).toBeGreaterThanOrEqual(0)
   const { runAtMs } = await guest.resume()
   expect(runAtMs).toBeGreaterThanOrEqual(done)
+})
+
+// Turns paging on (CR3 = EDI, CR0 |= EBP) and then counts at [ECX + displacement].
+const counter = (displacement: number) => [
+  ...[0x0f, 0x22, 0xdf, 0x0f, 0x20, 0xc0, 0x09, 0xe8, 0x0f, 0x22, 0xc0, 0xeb, 0x00],
+  ...[0xff, 0x41, displacement, 0xeb, 0xfb],
+]
+/** A page directory at 0x10000 and a table that maps the first 4 MB to themselves, but page 4 to `target`. */
+function tables(target: number): Uint8Array {
+  const words = new Uint32Array(2048)
+  words[0] = 0x11000 | 3
+  for (let page = 0; page < 1024; page++) words[1024 + page] = ((page === 4 ? target : page) << 12) | 3
+  return new Uint8Array(words.buffer)
+}
+const counterPlan = (displacement: number, target: number) =>
+  codePlan(counter(displacement), { ecx: 0x4000, edi: 0x10000, ebp: 0x80000000 | 0 }, [
+    { address: 0x10000, bytes: tables(target) },
+  ])
+
+test('a target forgets the code that it had compiled and the pages that it had mapped', async () => {
+  const small = { ramBytes: 8 * MIB, vgaBytes: MIB / 4 }
+  const [source, target] = [await machine(small), await machine(small)]
+  const count = async (guest: Machine, address: number) => {
+    const { data, pages } = await guest.readPages({ block: BLOCK.ram, pages: Uint32Array.of(address >> 12) })
+    return pages.length === 0 ? 0 : new DataView(data.buffer).getUint32(address & 0xfff, true)
+  }
+  // Long enough to be compiled: other code at the same place, and another page behind the same address.
+  await target.boot(counterPlan(0, 4))
+  await target.resume()
+  await expect.poll(() => count(target, 0x4000), { timeout: 10_000 }).toBeGreaterThan(1_000_000)
+  await source.boot(counterPlan(4, 5))
+  await source.resume()
+  await expect.poll(() => count(source, 0x5004), { timeout: 10_000 }).toBeGreaterThan(0)
+
+  await target.pause()
+  const { batches, state } = await source.stop({ inlinePages: 100_000 })
+  await target.load(batches, state, 'continue')
+  const arrived = await count(target, 0x5004)
+  await target.resume()
+  await expect.poll(() => count(target, 0x5004), { timeout: 5_000 }).toBeGreaterThan(arrived)
+  await target.pause()
+  const others = [0x4000, 0x4004, 0x5000].map((address) => count(target, address))
+  expect(await Promise.all(others)).toEqual([0, 0, 0])
 })

@@ -20,7 +20,7 @@ import type { ByteQueue, IdeInterface, PciDevices } from '../v86/types.ts'
 export function captureSerial(emulator: Emulator): Serial {
   const { uart0 } = emulator.cpu.devices
   const rx = new Uint8Array(SERIAL_QUEUE)
-  // The thread's own queue (serial-input.ts) keeps the UART's from growing beyond this.
+  // vcpu-thread.ts takes no more than fits (SERIAL_ROOM).
   const waiting = uart0.input.slice(0, SERIAL_QUEUE)
   rx.set(waiting)
   return {
