@@ -60,7 +60,7 @@ export function addGuestOptions(command: Command): Command {
       ),
     )
     .addOption(new Option('--from <kind>', 'kind of the host that it starts on').choices(KINDS).default('xen'))
-    .addOption(new Option('--to <kind>', 'kind of the host that it moves to').choices(KINDS).default('kvm'))
+    .addOption(new Option('--to <kind>', 'kind of the host that it moves to (default: the other kind)').choices(KINDS))
     .addOption(
       new Option('--heartbeat <ms>', 'the guest counts on its console, one line every so many ms; 0 = not')
         .default(0)
@@ -114,7 +114,7 @@ export interface GuestOptions {
   readonly strictGuest?: true
   readonly ram?: number
   readonly from: 'xen' | 'kvm'
-  readonly to: 'xen' | 'kvm'
+  readonly to?: 'xen' | 'kvm'
   readonly heartbeat: number
   readonly disk: number
   readonly workload?: string

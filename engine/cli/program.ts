@@ -1,12 +1,14 @@
 /** The command line as a whole: its commands, and what all of them have in common. */
-import { Command, Option } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { demoCommand } from './demo.ts'
+import { describeError, EXIT, exitCodeOf } from './errors.ts'
 import { guestsCommand } from './guests.ts'
 import { hostsCommand } from './hosts.ts'
 import { imagesCommand } from './images.ts'
 import { layoutsCommand } from './layouts.ts'
 import { migrateCommand } from './migrate.ts'
+import { say, sayNow } from './output.ts'
 import { runCommand } from './run.ts'
 import { runsCommand } from './runs.ts'
 import { verifyStreamCommand } from './verify-stream.ts'
@@ -32,8 +34,29 @@ Environment:
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`
 
+/** Runs a command line to its end. Resolves with the exit code; never rejects. */
+export async function main(): Promise<number> {
+  let code: number = EXIT.ok
+  try {
+    await createProgram((result) => (code = result)).parseAsync()
+    return code
+  } catch (thrown) {
+    // Commander has said what is wrong with the command line already.
+    if (!(thrown instanceof CommanderError)) say(describeError(thrown, debugging()))
+    return exitCodeOf(thrown)
+  }
+}
+
+/** What nobody caught, told as any other error. */
+export function fault(thrown: unknown): void {
+  sayNow(describeError(thrown, debugging()))
+  process.exit(EXIT.failed)
+}
+
+const debugging = (): boolean => process.argv.includes('--debug')
+
 /** @param done takes the exit code of the command that ran */
-export function createProgram(done: (code: number) => void): Command {
+function createProgram(done: (code: number) => void): Command {
   const program = new Command('ferry')
     .description('A lab that moves running guests, live, between a Xen-like and a KVM-like host.')
     .version(manifest.version, '-V, --version')

@@ -31,8 +31,9 @@ export async function openLab(
   return new LabService({ store: await storePath(store), seed, onNote: note })
 }
 
-/** The two hosts of a command, named after their kinds. */
-export async function addHosts(service: LabService, { from, to }: { from: HostKind; to: HostKind }) {
+/** The two hosts of a command, named after their kinds: unlike ones, unless `to` says otherwise. */
+export async function addHosts(service: LabService, options: { from: HostKind; to?: HostKind }) {
+  const { from, to = from === 'xen' ? 'kvm' : 'xen' } = options
   const names = { from, to: from === to ? `${to}-2` : to }
   await service.call('hosts.add', { name: names.from, kind: from })
   await service.call('hosts.add', { name: names.to, kind: to })

@@ -28,8 +28,7 @@ import type { TargetState } from './states.ts'
 import { receiveStream } from './target-stream.ts'
 import type { TargetOptions, TargetResult, TargetSlot } from './target-options.ts'
 
-/** Longest farewell, ms; then the connection is cut. */
-const FAREWELL_MS = 500
+const FAREWELL_MS = 500 // then the connection is cut
 
 export class TargetSession {
   /** Never rejects. */

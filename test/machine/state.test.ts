@@ -3,6 +3,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vi
 import type { Emulator } from '../../engine/machine/emulator.ts'
 import { captureState, restoreState } from '../../engine/machine/state/index.ts'
 import { type MachineState, SECTIONS, type SectionName } from '../../engine/vmstate/state.ts'
+import { arbitraryState } from '../vmstate/arbitrary-state.ts'
 import { heldState } from './held-state.ts'
 import { emulator } from './helpers.ts'
 
@@ -65,6 +66,42 @@ describe.each([
         expectEqual(captureState(b, apic), first)
       }),
       { numRuns: 150 },
+    )
+  })
+
+  test('of any other state keeps what it can hold, and loses nothing more the second time', () => {
+    fc.assert(
+      fc.property(arbitraryState, (any) => {
+        const channels = any.ide.channels.map((channel, i) => ({
+          ...channel,
+          drives: channel.drives.map((drive, j) => {
+            const { present, atapi } = reset.ide.channels[i].drives[j]
+            return { ...drive, present, atapi, dataLength: drive.dataLength % (128 * 1024) }
+          }),
+        }))
+        restoreState(a, { ...any, pci: reset.pci, ide: { channels } }, 'freeze')
+        const held = captureState(a, apic)
+        for (const name of [
+          'eax',
+          'esp',
+          'eip',
+          'eflags',
+          'cr0',
+          'cr3',
+          'cr4',
+          'dr',
+          'gdtr',
+          'idtr',
+          'pdpte',
+        ] as const) {
+          expect({ [name]: held.cpu[name] }).toEqual({ [name]: any.cpu[name] })
+        }
+        expect(held.fpu).toEqual({ ...any.fpu, fop: any.fpu.fop & 0x7ff })
+        expect({ ...held.serial }).toEqual(any.serial)
+        restoreState(b, held, 'freeze')
+        expectEqual(captureState(b, apic), held)
+      }),
+      { numRuns: 60 },
     )
   })
 
