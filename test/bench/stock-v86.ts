@@ -9,7 +9,9 @@ export const WARM_UPS = 4
 
 /** Runs a task of stock-v86-thread.ts on a thread of its own and gives back the times it measured, in ms. */
 async function onThread(task: { kind: 'save-restore' | 'speed'; guest: string; n: number; script: string }) {
-  const worker = new Worker(new URL('./stock-v86-thread.ts', import.meta.url), { workerData: { ...task, warmUps: WARM_UPS } })
+  const worker = new Worker(new URL('./stock-v86-thread.ts', import.meta.url), {
+    workerData: { ...task, warmUps: WARM_UPS },
+  })
   try {
     return await new Promise<number[]>((resolve, reject) => {
       worker.once('message', (message: unknown) => resolve(v.parse(milliseconds, message)))

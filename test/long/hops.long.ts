@@ -19,7 +19,14 @@ async function hop(image: string, ram_MB: number, workload: string): Promise<voi
   const service = new LabService({ store: ':memory:' })
   onTestFinished(() => service.close())
   for (const host of RING) await service.call('hosts.add', { ...host, port: 0 })
-  const guest = await service.call('guests.create', { image, host: 'xen-1', ram_MB, workload, heartbeat_ms: 100, disk_MB: 8 })
+  const guest = await service.call('guests.create', {
+    image,
+    host: 'xen-1',
+    ram_MB,
+    workload,
+    heartbeat_ms: 100,
+    disk_MB: 8,
+  })
   const outcomes = { crossed: 0, wrongPages: 0, failedChecks: 0 }
   const directions = new Set<string>()
   for (let i = 1; i <= HOPS; i++) {

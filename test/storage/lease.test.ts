@@ -68,7 +68,7 @@ describe('lease', () => {
   it('names the holder to whoever tries without holding it', () => {
     const lease = new Lease('disk')
     const xen = lease.acquire('xen')
-    const held = expect.objectContaining({
+    const held: unknown = expect.objectContaining({
       code: 'storage.lease-held',
       data: { resource: 'disk', holder: 'xen', claimant: 'kvm', epoch: 1 },
       message: expect.stringContaining('xen') as string,
