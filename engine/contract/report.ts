@@ -86,7 +86,10 @@ export const runReport = v.object({
   link: v.string(),
   /** vCPU stopped on the source → first instruction on the target; null where the guest did not cross. */
   downtime_ms: v.nullable(ms),
-  /** Longest time without an answer that the network client saw around the switch-over, less its probe interval. */
+  /**
+   * Longest time without an answer that the network client saw around the switch-over, less its probe interval. The
+   * comparison of `--verify-ram` is part of it: the client waits through it.
+   */
   outage_ms: v.nullable(ms),
   /** From the request to the end of the last stage. */
   total_ms: ms,

@@ -96,6 +96,7 @@ export class Runs {
       throw new FerryError('guest.already-there', `The guest ${guest.identity.name} is on ${target.name} already.`)
     }
     const link = parseLink(input.link ?? 'unlimited')
+    const algorithms = algorithmsOf(input)
     const id = randomUUID()
     this.#lab.setState(guest, 'migrating')
     let migration: Migration | null = null
@@ -105,13 +106,21 @@ export class Runs {
       id,
       guest,
       target,
-      input,
+      { ...input, algorithms: [...algorithms] },
       () => lastLink,
       (started) => {
         migration = started
         if (cancelled) started.cancel()
       },
-    ).finally(() => this.#active.delete(id))
+    )
+      .catch((thrown: unknown) => {
+        // Nothing was begun (a recording that cannot be written, say): the guest runs as before.
+        if (migration === null) this.#lab.setState(guest, 'running')
+        throw thrown
+      })
+      .finally(() => this.#active.delete(id))
+    // Whoever waits for the run is told; that nobody does is no error of its own.
+    finished.catch(() => undefined)
     const run: Run = {
       id,
       finished,
@@ -185,23 +194,37 @@ export class Runs {
       outage_ms: seen?.outage_ms ?? null,
       guest_check: wantsCheck && guest.state === 'running' ? await checkGuest(guest) : null,
     }
-    lab.store.saveRun(report, {
-      messages: messages.map((message) => ({
-        direction: message.direction === 'sent' ? 'source-to-target' : 'target-to-source',
-        type: message.type,
-        stage: message.stage,
-        bytes_B: message.bytes,
-        at_ms: Math.max(0, message.atMs - startedAtMs),
-      })),
-      probes: series === null ? [] : probeRecords(series, startedAtMs),
-      provenance: collectProvenance({
-        settings: plain({ ...input, workload: guest.workload, image: guest.image.name, seed: input.seed ?? 1 }),
-        seed: input.seed ?? 1,
-        images: { ...guest.image.digests },
-      }),
-    })
+    this.#keep(report, messages, series, startedAtMs, input, guest)
     lab.events.emit('runs.added', report)
     return report
+  }
+
+  /** Stores a finished run. The report is the user's even where the store cannot take it. */
+  #keep(
+    report: RunReport,
+    messages: readonly MessageEvent[],
+    series: ProbeSeries | null,
+    startedAtMs: number,
+    input: MigrateInput,
+    guest: Guest,
+  ): void {
+    const seed = input.seed ?? 1
+    const settings = plain({ ...input, workload: guest.workload, image: guest.image.name, seed })
+    try {
+      this.#lab.store.saveRun(report, {
+        messages: messages.map((message) => ({
+          direction: message.direction === 'sent' ? 'source-to-target' : 'target-to-source',
+          type: message.type,
+          stage: message.stage,
+          bytes_B: message.bytes,
+          at_ms: message.atMs - startedAtMs,
+        })),
+        probes: series === null ? [] : probeRecords(series, startedAtMs),
+        provenance: collectProvenance({ settings, seed, images: { ...guest.image.digests } }),
+      })
+    } catch (thrown) {
+      this.#lab.note(`The run ${report.run_id} could not be stored: ${FerryError.from(thrown).message}`)
+    }
   }
 
   /** Null where the guest does not answer: it has no network, or not yet. */

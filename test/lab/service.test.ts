@@ -100,3 +100,23 @@ test('every run is stored with its messages, rounds and provenance', async () =>
   expect(stored?.provenance.images).toHaveProperty('kernel')
   expect(await service.call('runs.list', {})).toEqual([report])
 })
+
+test('a run is reported even where the store cannot take it, and the user is told', async () => {
+  const service = await openLab(XEN_AND_KVM)
+  const guest = await createLabOs(service)
+  const notes: string[] = []
+  Object.assign(service.lab, { note: (line: string) => notes.push(line) })
+  service.lab.store.close()
+  const report = await move(service, { guest: guest.id, to: 'kvm' }).catch((error: unknown) => error)
+  expect(report).toMatchObject({ outcome: 'completed' })
+  expect(notes.join()).toContain('could not be stored')
+})
+
+test('a migration that cannot begin leaves the guest running and movable', async () => {
+  const service = await openLab(XEN_AND_KVM)
+  const guest = await createLabOs(service)
+  const input = { guest: guest.id, to: 'kvm', algorithms: ['teleport'] }
+  await expect(service.call('migrations.start', input)).rejects.toMatchObject({ code: 'algorithm.unknown' })
+  expect((await viewOf(service, guest.id))?.state).toBe('running')
+  expect((await move(service, { guest: guest.id, to: 'kvm' })).outcome).toBe('completed')
+})
