@@ -11,7 +11,7 @@ export type HostKind = v.InferOutput<typeof hostKind>
 
 /** Parts of the downtime. They follow each other and add up to `downtime_ms` (the RAM check is left out). */
 export const downtimeParts = v.object({
-  /** From the decision to stop until the vCPU stands still. */
+  /** From the vCPU's stop until the host's service knows of it, less the two parts that come next. */
   pause_ms: ms,
   /** Collecting and sending the pages that were still dirty. */
   last_pages_ms: ms,

@@ -3,6 +3,7 @@
  * connection exists and the target asks again when it has one. Every point is listed, passed or not.
  */
 import { FerryError } from '../util/errors.ts'
+import type { BlockInfo } from '../vmstate/blocks.ts'
 import { negotiate } from './policy/pool.ts'
 import type { Body } from './protocol/schemas.ts'
 
@@ -165,4 +166,14 @@ export function refusalOf(points: readonly Point[]): FerryError | null {
 export function refused(body: { code: string; message: string }): FerryError {
   const code = body.code.startsWith('refused.') ? body.code : `refused.${body.code}`
   return new FerryError(code, `The target refused: ${body.message}`, { reason: body.code })
+}
+
+/** Whether two machines have the same memory blocks. */
+export function sameBlocks(own: readonly BlockInfo[], theirs: readonly BlockInfo[]): boolean {
+  const key = (blocks: readonly BlockInfo[]): string =>
+    blocks
+      .map((b) => `${b.id}:${b.bytes}`)
+      .sort()
+      .join()
+  return key(own) === key(theirs)
 }

@@ -29,7 +29,8 @@ export async function askComparison(
 ): Promise<VerifyResult> {
   const bodies = await connection.interrupt.within(digestMessages(machine, blocks), ms, 'digests')
   for (const body of bodies) await connection.send({ type: 'VERIFY', body }, ms)
-  return (await connection.receive(['VERIFY_RESULT'], ms, 'comparison')).body
+  // The target has the same time for its digests, and tells if it runs out of it: so wait longer than that.
+  return (await connection.receive(['VERIFY_RESULT'], 2 * ms, 'comparison')).body
 }
 
 /** The error of memories that are not equal. */

@@ -27,7 +27,7 @@ export interface Tuning {
   readonly rehearsals: number
 }
 
-export const TUNING: Tuning = { batchPages: 256, readAhead: 3, inlinePages: 1024, rehearsals: 3 }
+export const TUNING: Tuning = { batchPages: 256, readAhead: 6, inlinePages: 1024, rehearsals: 3 }
 
 export interface SourceOptions {
   /** Id of the run, unique. */

@@ -7,7 +7,7 @@ import { nowMs } from '../util/clock.ts'
 import { FerryError } from '../util/errors.ts'
 import { PAGE_SIZE } from '../vmstate/blocks.ts'
 import type { BlockId, BlockInfo } from '../vmstate/blocks.ts'
-import { checkCompatibility, refusalOf } from './compatibility.ts'
+import { checkCompatibility, refusalOf, sameBlocks } from './compatibility.ts'
 import { DEADLINES } from './deadlines.ts'
 import type { Deadlines } from './deadlines.ts'
 import { Interrupt } from './interrupt.ts'
@@ -28,7 +28,8 @@ import type { TargetState } from './states.ts'
 import { receiveStream } from './target-stream.ts'
 import type { TargetOptions, TargetResult, TargetSlot } from './target-options.ts'
 
-const FAREWELL_MS = 500 // then the connection is cut
+/** Longest farewell, ms; then the connection is cut. */
+const FAREWELL_MS = 500
 
 export class TargetSession {
   /** Never rejects. */
@@ -73,6 +74,10 @@ export class TargetSession {
 
   get session(): string {
     return this.#request?.session ?? ''
+  }
+
+  get state(): TargetState {
+    return this.#state.current
   }
 
   /** Gives up: the guest goes on at the source. Without effect once the guest was handed over. */
@@ -388,13 +393,4 @@ export class TargetSession {
 
 async function discard(slot: TargetSlot, reason: FerryError | null): Promise<void> {
   await slot.discard(reason ?? new FerryError('migration.discarded', 'The migration was given up.'))
-}
-
-function sameBlocks(own: readonly BlockInfo[], theirs: readonly BlockInfo[]): boolean {
-  const key = (blocks: readonly BlockInfo[]): string =>
-    blocks
-      .map((b) => `${b.id}:${b.bytes}`)
-      .sort()
-      .join()
-  return key(own) === key(theirs)
 }

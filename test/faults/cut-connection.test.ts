@@ -35,6 +35,8 @@ async function run(after: number, action: ProxyAction, extra: Partial<SourceOpti
       expect(result.guestAt).toBe('target')
       expect(result.error?.code).toBe('connection.lost-after-commit')
     }
+  } catch (thrown) {
+    throw new Error(`after message ${after} (${proxy.types.join()}): ${String(thrown)}`, { cause: thrown })
   } finally {
     await proxy.stop()
     await world.stop()
