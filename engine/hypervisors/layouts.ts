@@ -5,6 +5,7 @@ import { deviceModelLayouts } from './devicemodel/device-model.ts'
 import type { Hypervisor, HypervisorKind, NativeRecord } from './hypervisor.ts'
 import { kvmIoapicState, kvmIrqchip, kvmPicState, kvmPitChannelState } from './kvm/chips.ts'
 import { kvmDtable, kvmSegment } from './kvm/cpu.ts'
+import { kvmDirtyLog, kvmSregs, kvmUserspaceMemoryRegion } from './kvm/ioctls.ts'
 import { kvm } from './kvm/kvm.ts'
 import { kvmMsrEntry } from './kvm/msrs.ts'
 import { xenNestedLayouts } from './xen/chips.ts'
@@ -32,7 +33,7 @@ export interface LayoutTable {
 /** Structs that are no records by themselves: nested ones, the PV view, the descriptor. */
 const FURTHER: Readonly<Record<HypervisorKind, readonly RecordType<unknown>[]>> = {
   xen: [hvmSaveDescriptor, ...xenNestedLayouts, hvmOneMsr, vcpuGuestContext, cpuUserRegs, trapInfo],
-  kvm: [kvmSegment, kvmDtable, kvmMsrEntry, kvmPitChannelState],
+  kvm: [kvmSegment, kvmDtable, kvmMsrEntry, kvmPitChannelState, kvmSregs, kvmUserspaceMemoryRegion, kvmDirtyLog],
 }
 
 function table(owner: LayoutTable['owner'], type: RecordType<unknown>): LayoutTable {

@@ -3,8 +3,9 @@
  * form cannot hold travels beside it as extensions; nothing else bypasses the native form.
  */
 import { decodeState, encodeState } from '../vmstate/codec.ts'
+import { offsetBehind } from '../vmstate/container.ts'
 import { applyExtensions, extensionsOf } from '../vmstate/extensions.ts'
-import type { MachineState } from '../vmstate/state.ts'
+import { type MachineState, SECTIONS } from '../vmstate/state.ts'
 import type { Hypervisor, NativeRecord } from './hypervisor.ts'
 
 /** Source side: state → native records → common format. Pure. */
@@ -31,6 +32,13 @@ export function fromCommon(
   const native = hypervisor.pack(arrived)
   const told: MachineState = { ...hypervisor.unpack(native), capturedAtNs: arrived.capturedAtNs }
   return { native, state: applyExtensions(told, extensionsOf(arrived, hypervisor.notRepresentable)) }
+}
+
+const CPU_SECTIONS = new Set<number>([SECTIONS.cpu.id, SECTIONS.fpu.id, SECTIONS.events.id])
+
+/** Where the devices begin in a container made by `toCommon`: the vCPU is before it. */
+export function deviceOffset(bytes: Uint8Array): number {
+  return offsetBehind(bytes, CPU_SECTIONS)
 }
 
 /**

@@ -174,3 +174,16 @@ function truncated(bytes: number): FerryError {
 function crcError(what: string): FerryError {
   return new FerryError('vmstate.crc', `The checksum of ${what} is wrong: bytes changed on the way.`)
 }
+
+/**
+ * Where the first section begins whose id is not one of `ids`, for a container that this side wrote: what is before it
+ * can be sent apart from the rest.
+ */
+export function offsetBehind(bytes: Uint8Array, ids: ReadonlySet<number>): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  let offset = containerHeader.bytes
+  while (offset + sectionHeader.bytes <= bytes.length && ids.has(view.getUint16(offset, true))) {
+    offset += sectionHeader.bytes + view.getUint32(offset + 8, true)
+  }
+  return offset
+}

@@ -1,11 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { kvm } from '../../engine/hypervisors/kvm/kvm.ts'
-import { fromCommon, toCommon } from '../../engine/hypervisors/translate.ts'
+import { deviceOffset, fromCommon, toCommon } from '../../engine/hypervisors/translate.ts'
 import { xen } from '../../engine/hypervisors/xen/xen.ts'
 import { fromHvmContext, toHvmContext } from '../../engine/hypervisors/xen/hvm.ts'
 import type { Hypervisor } from '../../engine/hypervisors/hypervisor.ts'
 import { decodeState } from '../../engine/vmstate/codec.ts'
+import { readContainer } from '../../engine/vmstate/container.ts'
+import { SECTIONS } from '../../engine/vmstate/state.ts'
 import { arbitraryState, sampleState } from '../vmstate/arbitrary-state.ts'
 import { expectSame, without } from '../vmstate/compare.ts'
 
@@ -122,4 +124,15 @@ describe('the HVM context', () => {
       { numRuns: 20 },
     )
   })
+})
+
+it('the container is cut so that the vCPU travels apart from the devices, and nothing is lost', () => {
+  for (const hypervisor of [xen, kvm]) {
+    const { bytes } = toCommon(hypervisor, sampleState(7))
+    const cut = deviceOffset(bytes)
+    const sections = readContainer(bytes).sections
+    const before = [...sections.slice(0, 3)].reduce((sum, { body }) => sum + 16 + body.length, 32)
+    expect(sections.slice(0, 3).map(({ id }) => id)).toEqual([SECTIONS.cpu.id, SECTIONS.fpu.id, SECTIONS.events.id])
+    expect(cut).toBe(before)
+  }
 })

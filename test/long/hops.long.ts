@@ -4,7 +4,7 @@
  */
 import { expect, onTestFinished, test } from 'vitest'
 import { LabService } from '../../engine/lab/service.ts'
-import { ensureLinux } from '../../images/build.ts'
+import { linuxGuest } from '../linux-image.ts'
 
 const HOPS = 200
 /** Four hosts in a ring whose edges are the four directions: xen → kvm → kvm → xen → xen. */
@@ -50,10 +50,7 @@ test('LabOS, 200 hops, writing and reading its disk by DMA: no wrong page, every
 })
 
 test('Linux, 200 hops, dirtying 2000 pages a second: no wrong page, every self-check ok', async ({ skip }) => {
-  try {
-    await ensureLinux()
-  } catch (error) {
-    skip(`the Linux image cannot be had here: ${error instanceof Error ? error.message : String(error)}`)
-  }
+  const linux = await linuxGuest()
+  if (typeof linux === 'string') skip(`the Linux image cannot be had here: ${linux}`)
   await hop('linux', 128, 'dirty:2000')
 })

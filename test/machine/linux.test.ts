@@ -1,23 +1,11 @@
-/** A real kernel under the dirty log and across a move. Needs the Linux image in the cache (`images/linux`). */
+/** A real kernel under the dirty log and across a move. */
 import { expect, test } from 'vitest'
 import { sleep } from '../../engine/util/clock.ts'
-import { cacheDirectory } from '../../images/cache.ts'
-import { loadGuest, type LoadedGuest } from '../../images/guest.ts'
-import { cachedPackages } from '../../images/linux/fetch.ts'
+import { linuxGuest } from '../linux-image.ts'
 import { bootOf, Console, machine, MIB, moveLive } from './helpers.ts'
 import { rounds } from './dirty-rounds.ts'
 
-/** The Linux guest, if it can be had without a network; else why not. */
-async function cachedLinux(): Promise<LoadedGuest | string> {
-  try {
-    if ((await cachedPackages(cacheDirectory())) === undefined) return 'its packages are not in the cache'
-    return await loadGuest('linux')
-  } catch (thrown) {
-    return thrown instanceof Error ? thrown.message : String(thrown)
-  }
-}
-
-const linux = await cachedLinux()
+const linux = await linuxGuest()
 const why = typeof linux === 'string' ? ` (skipped: ${linux})` : ''
 
 test.skipIf(typeof linux === 'string')(
