@@ -43,7 +43,8 @@ export const kvmSegment = record('kvm_segment', 'le', {
   padding: pad(1),
 })
 export const kvmDtable = record('kvm_dtable', 'le', { base: u64, limit: u16, padding: pad(6) })
-export const kvmSregs2 = record('kvm_sregs2', 'le', {
+/** What `kvm_sregs` and `kvm_sregs2` begin with. */
+export const SYSTEM_REGISTERS = {
   cs: kvmSegment,
   ds: kvmSegment,
   es: kvmSegment,
@@ -61,9 +62,8 @@ export const kvmSregs2 = record('kvm_sregs2', 'le', {
   cr8: u64,
   efer: u64,
   apic_base: u64,
-  flags: u64,
-  pdptrs: array(u64, 4),
-})
+}
+export const kvmSregs2 = record('kvm_sregs2', 'le', { ...SYSTEM_REGISTERS, flags: u64, pdptrs: array(u64, 4) })
 export const kvmDebugregs = record('kvm_debugregs', 'le', {
   db: array(u64, 4),
   dr6: u64,

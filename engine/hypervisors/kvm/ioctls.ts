@@ -4,29 +4,10 @@
  * Source: `linux/kvm.h`, `asm/kvm.h`.
  */
 import { array, pad, record, u32, u64 } from '../../util/record.ts'
-import { kvmDtable, kvmSegment } from './cpu.ts'
+import { SYSTEM_REGISTERS } from './cpu.ts'
 
 /** KVM_GET_SREGS: what KVM_GET_SREGS2 (Linux 5.14) replaced; without PDPTEs, with the vector being injected. */
-export const kvmSregs = record('kvm_sregs', 'le', {
-  cs: kvmSegment,
-  ds: kvmSegment,
-  es: kvmSegment,
-  fs: kvmSegment,
-  gs: kvmSegment,
-  ss: kvmSegment,
-  tr: kvmSegment,
-  ldt: kvmSegment,
-  gdt: kvmDtable,
-  idt: kvmDtable,
-  cr0: u64,
-  cr2: u64,
-  cr3: u64,
-  cr4: u64,
-  cr8: u64,
-  efer: u64,
-  apic_base: u64,
-  interrupt_bitmap: array(u64, 4),
-})
+export const kvmSregs = record('kvm_sregs', 'le', { ...SYSTEM_REGISTERS, interrupt_bitmap: array(u64, 4) })
 
 /** KVM_SET_USER_MEMORY_REGION: one memory slot. */
 export const kvmUserspaceMemoryRegion = record('kvm_userspace_memory_region', 'le', {
