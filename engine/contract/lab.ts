@@ -3,7 +3,7 @@
  * travel in process, over a message port and over a socket; inputs are checked against these schemas at every border.
  */
 import * as v from 'valibot'
-import { type errorReport, hostKind, type RunReport, runReport } from './report.ts'
+import { type errorReport, hostKind, type RoundReport, type RunReport, runReport } from './report.ts'
 
 const name = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'a name has 1 to 32 of a-z, 0-9 and -'))
 const guestId = v.pipe(v.string(), v.minLength(1), v.maxLength(64))
@@ -100,6 +100,88 @@ export type MigrateInput = v.InferInput<typeof migrateInput>
 export const compatibilityPoint = v.object({ id: v.string(), ok: v.boolean(), title: v.string(), detail: v.string() })
 export type CompatibilityPoint = v.InferOutput<typeof compatibilityPoint>
 
+/** One field of a native record or of the common format, as an inspector shows it. */
+export const fieldView = v.object({
+  path: v.string(),
+  offset: v.number(),
+  bytes: v.number(),
+  type: v.string(),
+  /** Numbers in hexadecimal, byte strings as hex pairs. */
+  value: v.string(),
+})
+export type FieldView = v.InferOutput<typeof fieldView>
+
+export const recordView = v.object({
+  name: v.string(),
+  instance: v.number(),
+  bytes: v.number(),
+  fields: v.array(fieldView),
+})
+export type RecordView = v.InferOutput<typeof recordView>
+
+/** A guest's state as its host's hypervisor, the common format, and another hypervisor hold it. */
+export const stateView = v.object({
+  source: v.object({ kind: hostKind, records: v.array(recordView) }),
+  common: v.array(recordView),
+  target: v.object({ kind: hostKind, records: v.array(recordView) }),
+  /** Fields that a native form has no place for. */
+  not_representable: v.array(v.object({ kind: hostKind, section: v.string(), path: v.string(), reason: v.string() })),
+})
+export type StateView = v.InferOutput<typeof stateView>
+
+/** A stretch of a guest's memory, as its hypervisor sees it. */
+export const memoryRow = v.object({
+  name: v.string(),
+  guest_address: v.number(),
+  bytes: v.number(),
+  target: v.string(),
+  logged: v.boolean(),
+  dirty_pages: v.number(),
+})
+export const memoryView = v.object({ kind: hostKind, mode: v.string(), pages: v.number(), rows: v.array(memoryRow) })
+export type MemoryViewView = v.InferOutput<typeof memoryView>
+
+/** What the guest's screen shows. */
+export const screenView = v.variant('kind', [
+  v.object({ kind: v.literal('text'), columns: v.number(), rows: v.number(), lines: v.array(v.string()) }),
+  v.object({
+    kind: v.literal('graphics'),
+    width: v.number(),
+    height: v.number(),
+    /** RGBA, 4 bytes a pixel, in base64. */
+    rgba: v.string(),
+  }),
+])
+export type ScreenView = v.InferOutput<typeof screenView>
+
+export const messageView = v.object({
+  direction: v.picklist(['source-to-target', 'target-to-source']),
+  type: v.string(),
+  stage: v.number(),
+  bytes_B: v.number(),
+  /** Since the start of the migration. */
+  at_ms: v.number(),
+})
+export type MessageView = v.InferOutput<typeof messageView>
+
+export const probeView = v.object({
+  seq: v.number(),
+  sent_ms: v.number(),
+  /** Null = lost. */
+  rtt_ms: v.nullable(v.number()),
+})
+export type ProbeView = v.InferOutput<typeof probeView>
+
+export const runDetails = v.object({
+  report: runReport,
+  messages: v.array(messageView),
+  probes: v.array(probeView),
+  /** Versions, machine, settings, seed, digests: plain values. */
+  provenance: v.record(v.string(), v.unknown()),
+  note: v.nullable(v.string()),
+})
+export type RunDetails = v.InferOutput<typeof runDetails>
+
 export const runFilter = v.object({
   limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_000)), 100),
   offset: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 0),
@@ -136,6 +218,40 @@ export const METHODS = {
   'guests.check': { input: byId, output: v.object({ ok: v.boolean(), answer: v.string() }) },
   'guests.write': { input: v.object({ guest: guestId, data: text(65_536) }), output: done },
   'guests.console': { input: byId, output: v.object({ text: v.string(), position: v.number() }) },
+  'guests.screen': { input: byId, output: screenView },
+  /** PS/2 scan codes, set 1. */
+  'guests.keys': {
+    input: v.object({
+      guest: guestId,
+      scan_codes: v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(255))), v.maxLength(64)),
+    }),
+    output: done,
+  },
+  'guests.memory': {
+    input: v.object({
+      guest: guestId,
+      rows: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(4096)), 256),
+    }),
+    output: memoryView,
+  },
+  /** Captures the state and carries it through both hypervisors' native records; the guest goes on. */
+  'guests.state': { input: v.object({ guest: guestId, as: hostKind }), output: stateView },
+  'algorithms.list': {
+    input: nothing,
+    output: v.array(v.object({ name: v.string(), title: v.string(), summary: v.string() })),
+  },
+  'links.list': {
+    input: nothing,
+    output: v.array(
+      v.object({
+        text: v.string(),
+        forward_bps: v.nullable(v.number()),
+        backward_bps: v.nullable(v.number()),
+        latency_ms: v.number(),
+        jitter_ms: v.number(),
+      }),
+    ),
+  },
   'migrations.check': { input: migrateInput, output: v.array(compatibilityPoint) },
   'migrations.start': { input: migrateInput, output: v.object({ run_id: v.string() }) },
   'migrations.wait': { input: v.object({ run_id: text(64) }), output: runReport },
@@ -143,6 +259,15 @@ export const METHODS = {
   'migrations.setLink': { input: v.object({ run_id: text(64), link: text(64) }), output: done },
   'runs.list': { input: v.optional(runFilter, {}), output: v.array(runReport) },
   'runs.get': { input: v.object({ run_id: text(64) }), output: runReport },
+  'runs.details': { input: v.object({ run_id: text(64) }), output: runDetails },
+  'runs.note': { input: v.object({ run_id: text(64), text: text(10_000) }), output: done },
+  'runs.remove': { input: v.object({ run_id: text(64) }), output: done },
+  'runs.restore': { input: v.object({ run_id: text(64) }), output: done },
+  /** CSV of all runs that the filter selects: raw, one row a run; rounds; probes; or the summary by conditions. */
+  'runs.export': {
+    input: v.object({ what: v.picklist(['runs', 'rounds', 'probes', 'summary']), filter: v.optional(runFilter, {}) }),
+    output: v.object({ csv: v.string(), runs: v.number() }),
+  },
 } as const
 
 export type MethodName = keyof typeof METHODS
@@ -168,7 +293,15 @@ export interface LabEvents {
     estimate_ms: number | null
     /** What happened since the last event, in sentences. */
     notes: string[]
+    /** Stages entered since the last event; times since the start of the migration. */
+    stages: { number: number; started_ms: number }[]
+    /** Rounds finished since the last event. */
+    rounds: RoundReport[]
   }
+  /** Protocol messages since the last event, at most ten events a second. */
+  'migrations.messages': { run_id: string; messages: MessageView[] }
+  /** What the client station's probes saw since the last event; a probe comes again when its answer arrives. */
+  'migrations.probes': { run_id: string; probes: ProbeView[] }
   'runs.added': RunReport
 }
 export type EventName = keyof LabEvents

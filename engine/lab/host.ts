@@ -30,7 +30,8 @@ const MIB = 2 ** 20
 const PORTS_TRIED = 64
 const GUEST_RAM_LIMIT = 1024 * MIB
 
-const HYPERVISORS: Readonly<Record<HostInput['kind'], Hypervisor>> = { xen, kvm }
+/** Every kind of host that the lab has. */
+export const HYPERVISORS: Readonly<Record<HostInput['kind'], Hypervisor>> = { xen, kvm }
 
 /** What a host needs of the lab to take a guest in. */
 export interface Arrivals {

@@ -23,7 +23,8 @@ import type { Guest } from './guest.ts'
 import type { Host } from './host.ts'
 import type { Lab } from './lab.ts'
 import { collectProvenance, type Json } from './provenance.ts'
-import { probeRecords } from './store/records.ts'
+import { messageView, RunTelemetry } from './run-telemetry.ts'
+import { probeRecords, type StoredRun } from './store/records.ts'
 
 /** The client looks at the guest for so long before and after the migration, so that the outage has a normal around it. */
 const PROBE_LEAD_MS = 150
@@ -54,14 +55,14 @@ export class Runs {
 
   /** The report of a run, now or when it is done. @throws FerryError `run.unknown` */
   async finished(id: string): Promise<RunReport> {
-    return this.#active.get(id)?.finished ?? this.stored(id)
+    return this.#active.get(id)?.finished ?? this.stored(id).report
   }
 
   /** A run in the store. @throws FerryError `run.unknown` */
-  stored(id: string): RunReport {
+  stored(id: string): StoredRun {
     const run = this.#lab.store.get(id)
     if (run === null) throw new FerryError('run.unknown', `There is no run ${id}.`, { run_id: id })
-    return run.report
+    return run
   }
 
   /** The check of stage 0, without a connection. */
@@ -152,6 +153,7 @@ export class Runs {
     const recorder = input.record === undefined ? undefined : new FileRecorder(input.record)
     const startedAtMs = nowMs()
     const sourceMachine = guest.residence.machine
+    const telemetry = new RunTelemetry(id, lab.events, startedAtMs, probe)
     const migration = migrate({
       session: id,
       host: { name: source.name, kind: source.kind },
@@ -175,8 +177,11 @@ export class Runs {
       verify: input.verify_ram === true ? 'all' : 'none',
       seed: input.seed,
       recorder,
-      onProgress: (event) => lab.events.emit('migrations.progress', progressView(id, event)),
-      onMessage: (event) => messages.push(event),
+      onProgress: (event) => lab.events.emit('migrations.progress', progressView(id, startedAtMs, event)),
+      onMessage: (event) => {
+        messages.push(event)
+        telemetry.message(event)
+      },
       release: () => sourceMachine.close(),
     })
     started(migration)
@@ -185,6 +190,7 @@ export class Runs {
     await closeRecorder(recorder, lab)
     lab.setState(guest, stateAfter(result))
     const series = await stopProbe(probe)
+    telemetry.end()
     const seen = series === null ? null : outage(series, { fromMs: startedAtMs, toMs: endedAtMs + PROBE_TAIL_MS })
     const wantsCheck = (input.check ?? true) && guest.image.entry !== undefined
     const report: RunReport = {
@@ -212,13 +218,7 @@ export class Runs {
     const settings = plain({ ...input, workload: guest.workload, image: guest.image.name, seed })
     try {
       this.#lab.store.saveRun(report, {
-        messages: messages.map((message) => ({
-          direction: message.direction === 'sent' ? 'source-to-target' : 'target-to-source',
-          type: message.type,
-          stage: message.stage,
-          bytes_B: message.bytes,
-          at_ms: message.atMs - startedAtMs,
-        })),
+        messages: messages.map((message) => messageView(message, startedAtMs)),
         probes: series === null ? [] : probeRecords(series, startedAtMs),
         provenance: collectProvenance({ settings, seed, images: { ...guest.image.digests } }),
       })
@@ -304,7 +304,11 @@ function stateAfter({ guestAt }: MigrationResult): 'running' | 'paused' | 'crash
   return guestAt === 'undecided' ? 'paused' : 'running'
 }
 
-function progressView(run_id: string, { now, changes }: ProgressEvent): LabEvents['migrations.progress'] {
+function progressView(
+  run_id: string,
+  startedAtMs: number,
+  { now, changes }: ProgressEvent,
+): LabEvents['migrations.progress'] {
   return {
     run_id,
     stage: now.stage,
@@ -316,6 +320,10 @@ function progressView(run_id: string, { now, changes }: ProgressEvent): LabEvent
     rate_Bps: now.rate_Bps,
     estimate_ms: now.estimate_ms,
     notes: changes.flatMap((change) => (change.kind === 'decision' ? [change.decision.reason] : [])),
+    stages: changes.flatMap((change) =>
+      change.kind === 'stage' ? [{ number: change.stage, started_ms: Math.max(0, change.atMs - startedAtMs) }] : [],
+    ),
+    rounds: changes.flatMap((change) => (change.kind === 'round' ? [change.round] : [])),
   }
 }
 

@@ -6,6 +6,11 @@ import * as v from 'valibot'
 import { type LabEvents, METHODS, type MethodInput, type MethodName, type MethodOutput } from '../contract/lab.ts'
 import { FerryError } from '../util/errors.ts'
 import { Lab, type LabOptions } from './lab.ts'
+import { LINK_PRESETS } from '../migration/link.ts'
+import { POOL } from '../migration/policy/pool.ts'
+import { exportRuns } from './export/runs.ts'
+import { HYPERVISORS } from './host.ts'
+import { memoryOf, screenView, stateOf } from './inspect.ts'
 import { Runs } from './runs.ts'
 
 type Parsed<M extends MethodName> = v.InferOutput<(typeof METHODS)[M]['input']>
@@ -68,6 +73,18 @@ function handlers(lab: Lab, runs: Runs): Handlers {
       const { text, position } = lab.guest(guest).console
       return { text, position }
     },
+    'guests.screen': async ({ guest }) => screenView(await lab.guest(guest).residence.machine.screen()),
+    'guests.keys': ({ guest, scan_codes }) => {
+      lab.guest(guest).residence.machine.keyWrite(Uint8Array.from(scan_codes))
+      return undefined
+    },
+    'guests.memory': ({ guest, rows }) => memoryOf(lab.guest(guest).residence.machine.view, rows),
+    'guests.state': async ({ guest, as }) => {
+      const { kind, machine } = lab.guest(guest).residence
+      return stateOf(HYPERVISORS[kind], HYPERVISORS[as], await machine.capture())
+    },
+    'algorithms.list': () => Object.values(POOL).map(({ name, title, summary }) => ({ name, title, summary })),
+    'links.list': () => Object.values(LINK_PRESETS),
     'migrations.check': (input) => runs.check(input),
     'migrations.start': (input) => ({ run_id: runs.start(input).id }),
     'migrations.wait': ({ run_id }) => runs.finished(run_id),
@@ -77,6 +94,20 @@ function handlers(lab: Lab, runs: Runs): Handlers {
       return undefined
     },
     'runs.list': (filter) => lab.store.reports(filter),
-    'runs.get': ({ run_id }) => runs.stored(run_id),
+    'runs.get': ({ run_id }) => runs.stored(run_id).report,
+    'runs.details': ({ run_id }) => runs.stored(run_id),
+    'runs.note': ({ run_id, text }) => {
+      lab.store.setNote(run_id, text)
+      return undefined
+    },
+    'runs.remove': ({ run_id }) => {
+      lab.store.remove(run_id)
+      return undefined
+    },
+    'runs.restore': ({ run_id }) => {
+      lab.store.restore(run_id)
+      return undefined
+    },
+    'runs.export': ({ what, filter }) => exportRuns(lab.store, what, filter),
   }
 }

@@ -1,3 +1,4 @@
+import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
 import { METHODS } from '../../engine/contract/lab.ts'
 import { createLabOs, move, openLab, viewOf, XEN_AND_KVM } from './lab-fixture.ts'
@@ -34,12 +35,80 @@ describe('every input is checked before anything happens', () => {
 
 test('results keep to the schemas of the contract', async () => {
   const service = await openLab(XEN_AND_KVM)
-  const { parse } = await import('valibot')
   const guest = await createLabOs(service)
-  parse(METHODS['guests.create'].output, guest)
-  parse(METHODS['hosts.list'].output, await service.call('hosts.list', {}))
-  parse(METHODS['images.list'].output, await service.call('images.list', {}))
-  parse(METHODS['migrations.wait'].output, await move(service, { guest: guest.id, to: 'kvm' }))
+  const report = await move(service, { guest: guest.id, to: 'kvm' })
+  const of = { guest: guest.id }
+  const run = { run_id: report.run_id }
+  v.parse(METHODS['guests.create'].output, guest)
+  v.parse(METHODS['migrations.wait'].output, report)
+  v.parse(METHODS['hosts.list'].output, await service.call('hosts.list', {}))
+  v.parse(METHODS['images.list'].output, await service.call('images.list', {}))
+  v.parse(METHODS['algorithms.list'].output, await service.call('algorithms.list', {}))
+  v.parse(METHODS['links.list'].output, await service.call('links.list', {}))
+  v.parse(METHODS['guests.console'].output, await service.call('guests.console', of))
+  v.parse(METHODS['runs.details'].output, await service.call('runs.details', run))
+})
+
+test('the screen is told as text or as pixels', async () => {
+  const service = await openLab(XEN_AND_KVM)
+  const guest = await createLabOs(service)
+  const text = v.parse(METHODS['guests.screen'].output, await service.call('guests.screen', { guest: guest.id }))
+  expect(text.kind === 'text' && text.lines.join()).toContain('LabOS')
+  await service.lab.guest(guest.id).console.command('gfx on', /OK gfx/)
+  const picture = v.parse(METHODS['guests.screen'].output, await service.call('guests.screen', { guest: guest.id }))
+  expect(picture).toMatchObject({ kind: 'graphics', width: 320, height: 200 })
+})
+
+test('an inspector sees one state in two native forms and in the common format', async () => {
+  const service = await openLab(XEN_AND_KVM)
+  const guest = await createLabOs(service)
+  await service.call('guests.pause', { guest: guest.id })
+  const state = v.parse(
+    METHODS['guests.state'].output,
+    await service.call('guests.state', { guest: guest.id, as: 'kvm' }),
+  )
+  const field = (records: typeof state.common, record: string, path: string) =>
+    records.find(({ name }) => name === record)?.fields.find((one) => one.path === path)?.value
+  const cr3 = field(state.common, 'cpu', 'cr3')
+  expect(BigInt(cr3 ?? 0)).toBeGreaterThan(0n)
+  expect(BigInt(field(state.source.records, 'hvm_hw_cpu', 'cr3') ?? 0)).toBe(BigInt(cr3 ?? 1))
+  expect(BigInt(field(state.target.records, 'kvm_sregs2', 'cr3') ?? 0)).toBe(BigInt(cr3 ?? 1))
+  expect(state.not_representable.map(({ kind }) => kind)).toContain('xen')
+  const memory = v.parse(METHODS['guests.memory'].output, await service.call('guests.memory', { guest: guest.id }))
+  expect(memory).toMatchObject({ kind: 'xen', mode: 'direct', pages: 4096 })
+})
+
+test('messages, probes, stages and rounds are told while a guest moves, all of them', async () => {
+  const service = await openLab(XEN_AND_KVM)
+  const guest = await createLabOs(service)
+  const told = { messages: 0, stages: new Set<number>(), rounds: 0, probes: new Set<number>() }
+  service.on('migrations.messages', ({ messages }) => (told.messages += messages.length))
+  service.on('migrations.probes', ({ probes }) => probes.forEach(({ seq }) => told.probes.add(seq)))
+  service.on('migrations.progress', ({ stages, rounds }) => {
+    stages.forEach(({ number }) => told.stages.add(number))
+    told.rounds += rounds.length
+  })
+  const report = await move(service, { guest: guest.id, to: 'kvm' })
+  const { messages, probes } = await service.call('runs.details', { run_id: report.run_id })
+  expect(told.messages).toBe(messages.length)
+  expect(told.probes.size).toBe(probes.length)
+  expect(told.rounds).toBe(report.rounds.length)
+  expect([...told.stages].sort()).toEqual([0, 1, 2, 3, 4, 5])
+})
+
+test('runs are annotated, removed, brought back and exported', async () => {
+  const service = await openLab(XEN_AND_KVM)
+  const guest = await createLabOs(service)
+  const { run_id } = await move(service, { guest: guest.id, to: 'kvm' })
+  await service.call('runs.note', { run_id, text: 'first try' })
+  expect((await service.call('runs.details', { run_id })).note).toBe('first try')
+  const exported = await service.call('runs.export', { what: 'runs' })
+  expect(exported.runs).toBe(1)
+  expect(exported.csv.split('\r\n')[0]).toContain('downtime_ms')
+  await service.call('runs.remove', { run_id })
+  expect(await service.call('runs.list', {})).toEqual([])
+  await service.call('runs.restore', { run_id })
+  expect((await service.call('runs.list', {})).map((run) => run.run_id)).toEqual([run_id])
 })
 
 test('a guest that could not be created leaves nothing behind', async () => {
