@@ -14,7 +14,8 @@ const may = {
   hypervisors: ['util', 'vmstate'],
   migration: ['util', 'contract', 'vmstate', 'machine', 'hypervisors'],
   lab: ['util', 'contract', 'vmstate', 'machine', 'hypervisors', 'migration', 'network', 'storage'],
-  cli: ['util', 'contract', 'lab', 'hypervisors', 'migration'],
+  serve: ['util', 'contract', 'lab'],
+  cli: ['util', 'contract', 'lab', 'serve', 'hypervisors', 'migration'],
 }
 
 module.exports = {

@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['node_modules/', 'output/', 'coverage/', '.cache/'] },
+  { ignores: ['node_modules/', 'output/', 'coverage/', '.cache/', 'renderer/dist/', 'dist-electron/'] },
   ...tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },

@@ -11,12 +11,14 @@ import { migrateCommand } from './migrate.ts'
 import { say, sayNow } from './output.ts'
 import { runCommand } from './run.ts'
 import { runsCommand } from './runs.ts'
+import { serveCommand } from './serve.ts'
 import { verifyStreamCommand } from './verify-stream.ts'
 
 const COMMANDS = [
   demoCommand,
   migrateCommand,
   runCommand,
+  serveCommand,
   runsCommand,
   hostsCommand,
   guestsCommand,

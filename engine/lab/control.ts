@@ -7,29 +7,17 @@
  */
 import { chmod, rm } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
-import * as v from 'valibot'
-import { METHODS, type MethodInput, type MethodName } from '../contract/lab.ts'
 import { FerryError } from '../util/errors.ts'
 import { newEntry } from './control-address.ts'
 import { runtimeDirectory } from './places.ts'
+import { type Answer, MAX_REQUEST_BYTES, Requests, requestTooLong } from './requests.ts'
 import type { LabService } from './service.ts'
 
-/** Of a request. The largest input, text for a console, is 64 KiB before it is quoted. */
-const MAX_LINE_BYTES = 1 << 20
 const MAX_CONNECTIONS = 16
-/** Requests of one connection that are being carried out. */
-const MAX_PENDING = 32
 /** Answers that a peer has not read: more, and it is let go. */
 const MAX_UNREAD_BYTES = 64 << 20
-
 /** At the end of the lab, answers that are on their way get so long. */
 const LAST_ANSWERS_MS = 500
-
-const request = v.object({
-  id: v.pipe(v.number(), v.integer(), v.minValue(0)),
-  method: v.picklist(Object.keys(METHODS) as MethodName[]),
-  input: v.optional(v.unknown(), {}),
-})
 
 export interface ControlServer {
   readonly address: string
@@ -79,44 +67,24 @@ interface Connection {
 function serve(service: LabService, socket: Socket): Connection {
   let rest: Buffer[] = []
   let restBytes = 0
-  let pending = 0
-  let ending = false
-  const answer = (message: object): void => {
+  const answer = (message: Answer): void => {
     if (socket.destroyed) return
     socket.write(`${JSON.stringify(message)}\n`)
     if (socket.writableLength > MAX_UNREAD_BYTES) socket.destroy()
   }
-  const refuse = (id: number | null, error: FerryError): void => answer({ id, error: error.toJSON() })
+  const requests = new Requests(service, answer)
   const refuseAndEnd = (error: FerryError): void => {
-    refuse(null, error)
+    answer({ id: null, error: error.toJSON() })
     socket.removeListener('data', onData)
     socket.destroySoon()
   }
 
   const onLine = (line: string): void => {
-    const parsed = v.safeParse(request, parseJson(line))
-    if (!parsed.success) {
-      const what = v.getDotPath(parsed.issues[0]) ?? 'the line'
-      refuseAndEnd(new FerryError('control.request', `This is no request to a lab: ${what} is wrong.`))
-      return
+    try {
+      requests.take(line)
+    } catch (thrown) {
+      refuseAndEnd(FerryError.from(thrown))
     }
-    const { id, method, input } = parsed.output
-    if (pending >= MAX_PENDING) {
-      refuse(id, new FerryError('control.busy', `More than ${MAX_PENDING} requests are under way. Wait for answers.`))
-      return
-    }
-    pending++
-    // `call` checks the input against the method's schema.
-    service
-      .call(method, input as MethodInput<typeof method>)
-      .then(
-        (result) => answer({ id, result }),
-        (thrown: unknown) => refuse(id, FerryError.from(thrown)),
-      )
-      .finally(() => {
-        pending--
-        if (ending && pending === 0) socket.destroySoon()
-      })
   }
 
   const onData = (chunk: Buffer): void => {
@@ -126,13 +94,13 @@ function serve(service: LabService, socket: Socket): Connection {
       rest = []
       restBytes = 0
       from = end + 1
-      if (line.length > MAX_LINE_BYTES) return refuseAndEnd(tooLong())
+      if (line.length > MAX_REQUEST_BYTES) return refuseAndEnd(requestTooLong())
       if (line.length > 0) onLine(line.toString('utf8'))
       if (!socket.writable) return
     }
     const tail = chunk.subarray(from)
     restBytes += tail.length
-    if (restBytes > MAX_LINE_BYTES) return refuseAndEnd(tooLong())
+    if (restBytes > MAX_REQUEST_BYTES) return refuseAndEnd(requestTooLong())
     if (tail.length > 0) rest.push(tail)
   }
   socket.on('data', onData)
@@ -140,19 +108,8 @@ function serve(service: LabService, socket: Socket): Connection {
   socket.on('error', () => socket.destroy())
   return {
     end() {
-      ending = true
       socket.removeListener('data', onData)
-      if (pending === 0) socket.destroySoon()
+      requests.whenAnswered(() => socket.destroySoon())
     },
   }
 }
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-const tooLong = () => new FerryError('control.request', `A request has at most ${MAX_LINE_BYTES} bytes.`)

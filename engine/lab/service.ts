@@ -27,8 +27,11 @@ export class LabService {
     this.#handlers = handlers(this.lab, this.runs)
   }
 
-  /** @throws FerryError `lab.input` naming the field, or what the method throws */
+  /** @throws FerryError `lab.method`, `lab.input` naming the field, or what the method throws */
   async call<M extends MethodName>(method: M, input: MethodInput<M>): Promise<MethodOutput<M>> {
+    if (!Object.hasOwn(METHODS, method)) {
+      throw new FerryError('lab.method', `The lab has no method ${method}. Is it of another version?`, { method })
+    }
     const parsed = v.safeParse(METHODS[method].input, input)
     if (!parsed.success) {
       const issue = parsed.issues[0]

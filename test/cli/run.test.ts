@@ -80,13 +80,15 @@ describe('ferry run', () => {
     expect(check).toMatchObject({ code: 0, stdout: expect.stringContaining('CHECK ok') as string })
     expect((await sandbox.ferry('guests', 'check', 'nobody')).code).toBe(1)
 
-    for (const nonsense of ['nonsense\n', '{"id":1,"method":"constructor"}\n', 'x'.repeat((1 << 20) + 2)]) {
+    for (const nonsense of ['nonsense\n', '{"id":-1,"method":"guests.list"}\n', 'x'.repeat((1 << 20) + 2)]) {
       expect(await answerTo(socket, nonsense)).toMatchObject({ id: null, error: { code: 'control.request' } })
     }
-    expect(await answerTo(socket, '{"id":7,"method":"guests.pause","input":{}}\n')).toMatchObject({
+    const errorTo = async (request: object) => answerTo(socket, `${JSON.stringify(request)}\n`)
+    expect(await errorTo({ id: 7, method: 'guests.pause', input: {} })).toMatchObject({
       id: 7,
       error: { code: 'lab.input' },
     })
+    expect(await errorTo({ id: 8, method: 'constructor' })).toMatchObject({ id: 8, error: { code: 'lab.method' } })
 
     expect((await sandbox.ferry('guests', 'destroy', view.id)).code).toBe(0)
     expect((await guest.ended).code).toBe(0)

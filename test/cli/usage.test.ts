@@ -7,7 +7,18 @@ afterAll(() => sandbox.remove())
 
 describe('the command line', () => {
   it('explains itself, and each command, with exit code 0', async () => {
-    const commands = ['demo', 'migrate', 'run', 'runs', 'hosts', 'guests', 'images', 'layouts', 'verify-stream']
+    const commands = [
+      'demo',
+      'migrate',
+      'run',
+      'serve',
+      'runs',
+      'hosts',
+      'guests',
+      'images',
+      'layouts',
+      'verify-stream',
+    ]
     const [all, ...each] = await Promise.all(
       [[], ...commands.map((name) => [name])].map((name) => sandbox.ferry(...name, '--help')),
     )

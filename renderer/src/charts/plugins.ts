@@ -1,0 +1,75 @@
+/** What Chart.js does not draw by itself: counts below boxes, lengths beside spans, bands behind a timeline. */
+import type { Chart, Plugin } from 'chart.js'
+import type { Palette } from './looks.ts'
+import type { BoxChart, SpanChart, TimelineChart } from './model.ts'
+
+function pen(chart: Chart, p: Palette): CanvasRenderingContext2D {
+  const { ctx } = chart
+  ctx.font = `11px ${p.font}`
+  ctx.fillStyle = p.text2
+  return ctx
+}
+
+/** `n 12` below each box. */
+export function countsPlugin(model: BoxChart, p: Palette): Plugin {
+  return {
+    id: 'counts',
+    afterDatasetsDraw(chart) {
+      const ctx = pen(chart, p)
+      ctx.save()
+      ctx.textAlign = 'center'
+      model.series.forEach(({ boxes }, s) => {
+        if (!chart.isDatasetVisible(s)) return
+        chart.getDatasetMeta(s).data.forEach((element, c) => {
+          const box = boxes[c]
+          if (box !== null && box !== undefined) ctx.fillText(`n ${box.n}`, element.x, chart.chartArea.bottom + 14)
+        })
+      })
+      ctx.restore()
+    },
+  }
+}
+
+/** The length of each span, to its right. */
+export function spanLabelsPlugin(model: SpanChart, p: Palette): Plugin {
+  return {
+    id: 'span-labels',
+    afterDatasetsDraw(chart) {
+      const ctx = pen(chart, p)
+      ctx.save()
+      ctx.textBaseline = 'middle'
+      chart.getDatasetMeta(0).data.forEach((element, i) => {
+        ctx.fillText(model.spans[i]?.label ?? '', element.x + 6, element.y)
+      })
+      ctx.restore()
+    },
+  }
+}
+
+/** Bands from edge to edge, each with its name on the top. */
+export function bandsPlugin(model: TimelineChart, p: Palette): Plugin {
+  return {
+    id: 'bands',
+    beforeDatasetsDraw(chart) {
+      const { chartArea: area, scales } = chart
+      const x = scales['x']
+      if (x === undefined) return
+      const ctx = pen(chart, p)
+      ctx.save()
+      model.bands.forEach(({ from, to, label, bad }, i) => {
+        const left = Math.max(area.left, x.getPixelForValue(from))
+        const width = Math.max(2, Math.min(area.right, x.getPixelForValue(to)) - left)
+        ctx.fillStyle = ctx.strokeStyle = bad ? p.bad : (p.series[0] ?? p.text)
+        ctx.globalAlpha = 0.14
+        ctx.fillRect(left, area.top, width, area.bottom - area.top)
+        ctx.globalAlpha = 1
+        ctx.setLineDash(bad ? [] : [4, 3])
+        ctx.strokeRect(left, area.top, width, area.bottom - area.top)
+        const fits = left + width + 6 + ctx.measureText(label).width < area.right
+        ctx.textAlign = fits ? 'left' : 'right'
+        ctx.fillText(label, fits ? left + width + 6 : left - 6, area.top + 14 + i * 16)
+      })
+      ctx.restore()
+    },
+  }
+}

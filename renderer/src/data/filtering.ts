@@ -1,0 +1,60 @@
+/** Which runs a table shows. */
+import type { RunReport } from '../../../engine/contract/report.ts'
+import { type Direction, directionOf, directionTitle } from './format.ts'
+
+export type Outcome = RunReport['outcome']
+export const OUTCOMES: readonly Outcome[] = ['completed', 'failed', 'cancelled']
+
+/** Empty = does not restrict. */
+export interface RunFilter {
+  readonly outcome: Outcome | ''
+  readonly algorithm: string
+  readonly direction: Direction | ''
+  readonly guest: string
+  /** Words, each of which has to occur somewhere in the run. */
+  readonly text: string
+}
+
+export const NO_FILTER: RunFilter = { outcome: '', algorithm: '', direction: '', guest: '', text: '' }
+
+export const isFiltering = (filter: RunFilter): boolean => Object.values(filter).some((value) => value !== '')
+
+export function filterRuns(runs: readonly RunReport[], filter: RunFilter): RunReport[] {
+  const words = filter.text.toLowerCase().split(/\s+/).filter(Boolean)
+  return runs.filter(
+    (run) =>
+      (filter.outcome === '' || run.outcome === filter.outcome) &&
+      (filter.algorithm === '' || run.algorithm === filter.algorithm) &&
+      (filter.direction === '' || directionOf(run) === filter.direction) &&
+      (filter.guest === '' || run.guest === filter.guest) &&
+      (words.length === 0 || hasWords(run, words)),
+  )
+}
+
+function hasWords(run: RunReport, words: readonly string[]): boolean {
+  const { run_id, outcome, guest, from, to, algorithm, workload, link, error, started_at } = run
+  const direction = directionTitle(directionOf(run))
+  const all = [run_id, outcome, guest, from, to, direction, algorithm, workload, link, started_at, error?.message ?? '']
+  const text = all.join('\n').toLowerCase()
+  return words.every((word) => text.includes(word))
+}
+
+/** How many runs ended which way. */
+export function countOutcomes(runs: readonly RunReport[]): Readonly<Record<Outcome, number>> {
+  const counts = { completed: 0, failed: 0, cancelled: 0 }
+  for (const run of runs) counts[run.outcome]++
+  return counts
+}
+
+/** The values that occur, in order: what a filter offers. */
+export function choices(runs: readonly RunReport[], of: (run: RunReport) => string): string[] {
+  return [...new Set(runs.map(of))].sort()
+}
+
+/** Made under the same conditions as `run`, itself left out: what it can be compared with. */
+export function alike(runs: readonly RunReport[], run: RunReport): RunReport[] {
+  const keys = ['from_kind', 'to_kind', 'algorithm', 'guest', 'ram_B', 'workload', 'link'] as const
+  return runs.filter(
+    (other) => other.run_id !== run.run_id && other.outcome === 'completed' && keys.every((k) => other[k] === run[k]),
+  )
+}

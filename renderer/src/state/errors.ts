@@ -1,0 +1,37 @@
+/** An error as the user meets it: what happened, that the guest is safe, what to do. */
+import type { ErrorView } from '../../../engine/contract/lab.ts'
+import { LabError } from '../api/api.ts'
+
+export interface Explained {
+  readonly title: string
+  readonly message: string
+  readonly todo: string
+  readonly code: string
+}
+
+const TODO: Readonly<Record<string, string>> = {
+  'refused.out-of-memory': 'Destroy or move a guest on the target, or choose a host with more free memory.',
+  'refused.peer-not-allowed': 'Choose another destination, or let that host accept this one.',
+  'refused.no-common-algorithm': 'Choose an algorithm that both hosts have in their pools.',
+  'refused.guest-exists': 'Choose another destination.',
+  'refused.ram-limit': 'Create the guest anew with less RAM.',
+  'host.out-of-memory': 'Give the guest less RAM, or destroy or move another guest on this host.',
+  'image.too-little-memory': 'Give the guest more RAM.',
+  'link.syntax': 'Correct the values of the link.',
+  'link.range': 'Correct the values of the link.',
+  'workload.parameter': 'Correct the values of the workload.',
+  'connection.closed': 'Ferry reconnects by itself; then try again.',
+}
+
+/** @param title what was attempted, as a sentence of failure: `The guest could not be paused` */
+export function explain(thrown: unknown, title: string): Explained {
+  const error: ErrorView =
+    thrown instanceof LabError
+      ? { code: thrown.code, message: thrown.message, data: {} }
+      : { code: 'internal', message: thrown instanceof Error ? thrown.message : String(thrown), data: {} }
+  return explainReport(error, title)
+}
+
+export function explainReport({ code, message }: ErrorView, title: string): Explained {
+  return { title, message, code, todo: TODO[code] ?? '' }
+}

@@ -1,0 +1,264 @@
+/** The lab as it stands: hosts, guests, migrations under way and the last runs, kept up to date by the lab's events. */
+import type {
+  GuestInput,
+  GuestView,
+  HostInput,
+  HostView,
+  MethodOutput,
+  MigrateInput,
+} from '../../../engine/contract/lab.ts'
+import type { RunReport } from '../../../engine/contract/report.ts'
+import type { ConnectionState, LabApi } from '../api/api.ts'
+import { explain } from './errors.ts'
+import type { LinkPreset } from './links.ts'
+import { LiveRun } from './live-run.svelte.ts'
+import { notices } from './notices.svelte.ts'
+import { Series } from './series.ts'
+
+const HOSTS_EVERY_MS = 1000
+const LAST_RUNS = 20
+const FINISHED_KEPT = 8
+
+export type ImageInfo = MethodOutput<'images.list'>[number]
+export type AlgorithmInfo = MethodOutput<'algorithms.list'>[number]
+
+/** A guest that was asked for and is not at its prompt yet. */
+export interface Starting {
+  readonly key: number
+  readonly image: string
+  readonly host: string
+  readonly ram_MB: number
+}
+
+export class LabState {
+  readonly api: LabApi
+  connection = $state.raw<ConnectionState>('connecting')
+  /** False until the first answer: nothing is said about an empty lab before. */
+  loaded = $state(false)
+  hosts = $state.raw<readonly HostView[]>([])
+  guests = $state.raw<readonly GuestView[]>([])
+  starting = $state.raw<readonly Starting[]>([])
+  images = $state.raw<readonly ImageInfo[]>([])
+  algorithms = $state.raw<readonly AlgorithmInfo[]>([])
+  links = $state.raw<readonly LinkPreset[]>([])
+  recent = $state.raw<readonly RunReport[]>([])
+  /** The newest migration of each guest, by its id. */
+  runs = $state.raw<ReadonlyMap<string, LiveRun>>(new Map())
+  selectedId = $state<string | null>(null)
+  /** Memory in use of each host, by name; `ticks` says that they grew. */
+  readonly memory = new Map<string, Series>()
+  ticks = $state(0)
+  #startingKey = 0
+
+  constructor(api: LabApi) {
+    this.api = api
+  }
+
+  get selected(): GuestView | null {
+    return this.guests.find(({ id }) => id === this.selectedId) ?? this.guests[0] ?? null
+  }
+
+  /** The run that the link shows: the newest one under way. */
+  get crossing(): LiveRun | null {
+    return [...this.runs.values()].findLast((run) => run.running) ?? null
+  }
+
+  guestsOf(host: string): GuestView[] {
+    return this.guests.filter((guest) => guest.host === host)
+  }
+
+  hostOf(name: string): HostView | undefined {
+    return this.hosts.find((host) => host.name === name)
+  }
+
+  runOf(guest: string): LiveRun | null {
+    return this.runs.get(guest) ?? null
+  }
+
+  /** Listens and loads. Returns the function that ends it. */
+  start(): () => void {
+    const { api } = this
+    const offs = [
+      api.on('hosts.changed', (host) => (this.hosts = upsert(this.hosts, host, (h) => h.name))),
+      api.on('guests.changed', (guest) => this.#guestChanged(guest)),
+      api.on('guests.removed', ({ guest }) => this.#guestRemoved(guest)),
+      api.on('migrations.progress', (event) => this.#runOf(event.run_id, (run) => run.progress(event))),
+      api.on('migrations.probes', (event) => this.#runOf(event.run_id, (run) => run.probes(event))),
+      api.on('runs.added', (report) => this.#runAdded(report)),
+      api.onState((state) => {
+        this.connection = state
+        if (state === 'open') void this.#load()
+      }),
+    ]
+    this.connection = api.state
+    if (api.state === 'open') void this.#load()
+    const timer = setInterval(() => void this.#sample(), HOSTS_EVERY_MS)
+    return () => {
+      clearInterval(timer)
+      for (const off of offs) off()
+    }
+  }
+
+  async addHost(input: HostInput): Promise<void> {
+    await this.api.call('hosts.add', input)
+    await this.#refreshHosts()
+  }
+
+  async removeHost(name: string): Promise<void> {
+    await this.api.call('hosts.remove', { name })
+    this.memory.delete(name)
+    await this.#refreshHosts()
+  }
+
+  async createGuest(input: GuestInput, ram_MB: number): Promise<GuestView> {
+    const starting = { key: ++this.#startingKey, image: input.image, host: input.host, ram_MB }
+    this.starting = [...this.starting, starting]
+    try {
+      const guest = await this.api.call('guests.create', input)
+      this.#guestChanged(guest)
+      this.selectedId = guest.id
+      return guest
+    } finally {
+      this.starting = this.starting.filter(({ key }) => key !== starting.key)
+      void this.#refreshHosts()
+    }
+  }
+
+  async migrate(input: MigrateInput): Promise<LiveRun> {
+    const guest = this.guests.find(({ id }) => id === input.guest)
+    const to = this.hostOf(input.to)
+    const from = guest === undefined ? undefined : this.hostOf(guest.host)
+    if (guest === undefined || to === undefined || from === undefined) throw new Error('The guest or its host is gone.')
+    const { run_id } = await this.api.call('migrations.start', input)
+    const run = new LiveRun(run_id, guest, { from: place(from), to: place(to) }, input)
+    this.#keep(run)
+    this.selectedId = guest.id
+    void this.#awaitEnd(run)
+    return run
+  }
+
+  async cancel(run: LiveRun): Promise<void> {
+    run.cancelling = true
+    try {
+      const { cancelled } = await this.api.call('migrations.cancel', { run_id: run.id })
+      if (!cancelled) notices.show('info', 'It is too late to cancel: the guest is switching over.')
+    } catch (thrown) {
+      const { title, message } = explain(thrown, 'The migration could not be cancelled')
+      notices.show('bad', title, { detail: message })
+    }
+    run.cancelling = false
+  }
+
+  /** Does something to a guest; an error becomes a notice. */
+  async attempt(title: string, action: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await action()
+      return true
+    } catch (thrown) {
+      const { message, todo } = explain(thrown, title)
+      notices.show('bad', title, { detail: `${message} ${todo}`.trim() })
+      return false
+    }
+  }
+
+  async #load(): Promise<void> {
+    const { api } = this
+    await this.attempt('The lab could not be read', async () => {
+      const [hosts, guests, images, algorithms, links, recent] = await Promise.all([
+        api.call('hosts.list', {}),
+        api.call('guests.list', {}),
+        api.call('images.list', {}),
+        api.call('algorithms.list', {}),
+        api.call('links.list', {}),
+        api.call('runs.list', { limit: LAST_RUNS }),
+      ])
+      Object.assign(this, { hosts, guests, images, algorithms, links, recent, loaded: true })
+    })
+  }
+
+  async #refreshHosts(): Promise<void> {
+    try {
+      this.hosts = await this.api.call('hosts.list', {})
+    } catch {
+      // The connection's state says so already.
+    }
+  }
+
+  async #sample(): Promise<void> {
+    if (this.connection !== 'open') return
+    await this.#refreshHosts()
+    for (const host of this.hosts) {
+      const series = this.memory.get(host.name) ?? new Series()
+      series.push(host.memory_used_B / host.memory_B)
+      this.memory.set(host.name, series)
+    }
+    this.ticks++
+  }
+
+  #guestChanged(guest: GuestView): void {
+    // While it starts, its placeholder stands for it.
+    if (guest.state === 'starting') return
+    this.guests = upsert(this.guests, guest, (g) => g.id)
+    this.selectedId ??= guest.id
+  }
+
+  #guestRemoved(id: string): void {
+    this.guests = this.guests.filter((guest) => guest.id !== id)
+    const runs = new Map(this.runs)
+    runs.delete(id)
+    this.runs = runs
+    if (this.selectedId === id) this.selectedId = this.guests[0]?.id ?? null
+    void this.#refreshHosts()
+  }
+
+  /** The run of an event. One that another front end started is known by the only guest that migrates unseen. */
+  #runOf(id: string, tell: (run: LiveRun) => void): void {
+    let run = [...this.runs.values()].find((candidate) => candidate.id === id)
+    if (run === undefined) {
+      const unseen = this.guests.filter((g) => g.state === 'migrating' && this.runs.get(g.id)?.running !== true)
+      const guest = unseen.length === 1 ? unseen[0] : undefined
+      const from = guest === undefined ? undefined : this.hostOf(guest.host)
+      const to = this.hosts.find((host) => host.name !== guest?.host)
+      if (guest === undefined || from === undefined || to === undefined) return
+      run = new LiveRun(id, guest, { from: place(from), to: place(to) }, null)
+      this.#keep(run)
+      void this.#awaitEnd(run)
+    }
+    tell(run)
+  }
+
+  #keep(run: LiveRun): void {
+    const others = [...this.runs].filter(([guest]) => guest !== run.guest.id)
+    const running = others.filter(([, other]) => other.running)
+    const finished = others.filter(([, other]) => !other.running).slice(-FINISHED_KEPT)
+    this.runs = new Map([...finished, ...running, [run.guest.id, run]])
+  }
+
+  /** `runs.added` comes only for runs that were begun; the wait ends for all. */
+  async #awaitEnd(run: LiveRun): Promise<void> {
+    try {
+      run.finish(await this.api.call('migrations.wait', { run_id: run.id }))
+    } catch (thrown) {
+      if (!run.running) return
+      const { message } = explain(thrown, '')
+      notices.show('bad', 'The migration could not be followed', { detail: `${message} The guest is safe.` })
+      const runs = new Map(this.runs)
+      runs.delete(run.guest.id)
+      this.runs = runs
+    }
+    void this.#refreshHosts()
+  }
+
+  #runAdded(report: RunReport): void {
+    this.recent = [report, ...this.recent.filter(({ run_id }) => run_id !== report.run_id)].slice(0, LAST_RUNS)
+    const run = [...this.runs.values()].find(({ id }) => id === report.run_id)
+    if (run?.running === true) run.finish(report)
+  }
+}
+
+const place = ({ name, kind }: HostView) => ({ name, kind })
+
+function upsert<T>(list: readonly T[], item: T, key: (item: T) => string): readonly T[] {
+  const at = list.findIndex((other) => key(other) === key(item))
+  return at < 0 ? [...list, item] : list.with(at, item)
+}

@@ -1,0 +1,139 @@
+/** One migration as it is seen from here: fed by events, told to the view at the pace of frames. */
+import type { GuestView, HostView, LabEvents, MigrateInput } from '../../../engine/contract/lab.ts'
+import type { RoundReport, RunReport, StageReport } from '../../../engine/contract/report.ts'
+import { ProbeLog } from './probe-log.ts'
+import { Series } from './series.ts'
+
+type Progress = LabEvents['migrations.progress']
+const MAX_NOTES = 200
+const MAX_ROUNDS = 1000
+
+export interface Place {
+  readonly name: string
+  readonly kind: HostView['kind']
+}
+
+export interface LiveFigures {
+  readonly stage: number
+  /** Stages entered, with their durations where they have ended. */
+  readonly stages: readonly { number: number; started_ms: number; duration_ms: number | null }[]
+  readonly round: number
+  readonly rounds: readonly RoundReport[]
+  readonly pages_total: number
+  readonly remaining_pages: number
+  readonly pages_sent: number
+  readonly bytes_sent_B: number
+  readonly rate_Bps: number
+  readonly estimate_ms: number | null
+  readonly notes: readonly string[]
+  readonly probes: number
+}
+
+const NOTHING: LiveFigures = {
+  stage: 0,
+  stages: [],
+  round: 0,
+  rounds: [],
+  pages_total: 0,
+  remaining_pages: 0,
+  pages_sent: 0,
+  bytes_sent_B: 0,
+  rate_Bps: 0,
+  estimate_ms: null,
+  notes: [],
+  probes: 0,
+}
+
+export class LiveRun {
+  readonly id: string
+  readonly guest: Pick<GuestView, 'id' | 'name' | 'ram_B' | 'workload' | 'image'>
+  readonly from: Place
+  readonly to: Place
+  /** As it was started; null where another front end started it. */
+  readonly input: MigrateInput | null
+  readonly probeLog = new ProbeLog()
+  readonly throughput = new Series(120)
+  figures = $state.raw<LiveFigures>(NOTHING)
+  report = $state.raw<RunReport | null>(null)
+  cancelling = $state(false)
+  #next: LiveFigures = NOTHING
+  #frame = 0
+
+  constructor(id: string, guest: LiveRun['guest'], places: { from: Place; to: Place }, input: MigrateInput | null) {
+    this.id = id
+    this.guest = guest
+    this.from = places.from
+    this.to = places.to
+    this.input = input
+  }
+
+  get running(): boolean {
+    return this.report === null
+  }
+
+  /** Share of the guest's pages, 0–1, of which the target has a copy that this round need not send again. */
+  get arrived(): number {
+    const { pages_total, remaining_pages, stage } = this.figures
+    if (this.report?.outcome === 'completed' || stage >= 4) return 1
+    if (pages_total === 0 || stage < 2) return 0
+    return Math.max(0, 1 - remaining_pages / pages_total)
+  }
+
+  progress(event: Progress): void {
+    const { run_id: _, stages, rounds, notes, ...now } = event
+    const before = this.#next
+    this.throughput.push(event.rate_Bps)
+    this.#tell({
+      ...before,
+      ...now,
+      stages: stages.reduce(entered, before.stages),
+      rounds: rounds.length === 0 ? before.rounds : [...before.rounds, ...rounds].slice(-MAX_ROUNDS),
+      notes: notes.length === 0 ? before.notes : [...before.notes, ...notes].slice(-MAX_NOTES),
+    })
+  }
+
+  probes(event: LabEvents['migrations.probes']): void {
+    this.probeLog.add(event.probes)
+    this.#tell({ ...this.#next, probes: this.#next.probes + 1 })
+  }
+
+  finish(report: RunReport): void {
+    cancelAnimationFrame(this.#frame)
+    this.#frame = 0
+    this.figures = {
+      ...this.#next,
+      stage: report.stages.at(-1)?.number ?? this.#next.stage,
+      stages: report.stages.map(({ number, started_ms, duration_ms }: StageReport) => ({
+        number,
+        started_ms,
+        duration_ms,
+      })),
+      rounds: report.rounds,
+      pages_sent: report.pages_sent,
+      bytes_sent_B: report.bytes_sent_B,
+      rate_Bps: 0,
+      estimate_ms: null,
+    }
+    this.report = report
+  }
+
+  /** A frame takes what is newest then; nothing queues up in a window that is not drawn. */
+  #tell(figures: LiveFigures): void {
+    this.#next = figures
+    if (this.#frame !== 0 || this.report !== null) return
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0
+      this.figures = this.#next
+    })
+  }
+}
+
+function entered(
+  stages: LiveFigures['stages'],
+  { number, started_ms }: { number: number; started_ms: number },
+): LiveFigures['stages'] {
+  const last = stages.at(-1)
+  if (last?.number === number) return stages
+  const ended = last === undefined ? [] : [{ ...last, duration_ms: started_ms - last.started_ms }]
+  return [...stages.slice(0, -1), ...ended, { number, started_ms, duration_ms: null }]
+}

@@ -1,0 +1,29 @@
+/** All stored runs as CSV. The lab gives so many runs a call; the parts are put together under one header. */
+import type { LabApi } from '../../api/api.ts'
+import type { Outcome } from '../../data/filtering.ts'
+
+export type CsvSubject = 'runs' | 'rounds' | 'probes' | 'summary'
+const MOST = 10_000
+
+export async function csvOf(
+  api: Pick<LabApi, 'call'>,
+  what: CsvSubject,
+  outcome: Outcome | '',
+  most = MOST,
+): Promise<{ csv: string; runs: number }> {
+  const parts: string[] = []
+  let runs = 0
+  for (;;) {
+    const filter = { limit: most, offset: runs, ...(outcome === '' ? {} : { outcome }) }
+    const part = await api.call('runs.export', { what, filter })
+    runs += part.runs
+    parts.push(parts.length === 0 ? part.csv : withoutHeader(part.csv))
+    if (part.runs < most) return { csv: parts.join(''), runs }
+    // A summary's groups cannot be added up from parts.
+    if (what === 'summary')
+      throw new Error(`A summary holds at most ${most} runs; choose an outcome, or export the raw runs.`)
+  }
+}
+
+/** Headers are names of ours: no line break in them. */
+const withoutHeader = (csv: string): string => csv.slice(csv.indexOf('\n') + 1)

@@ -1,0 +1,105 @@
+/** Starts the real app in a real Electron, with data and window state in a folder of the test. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { _electron, type ElectronApplication, type Page } from 'playwright-core'
+import { COMPILED, compile } from '../../build/compile.ts'
+import { findRuntime, NoRuntime, type Runtime } from '../../build/runtime/find.ts'
+import { type Display, noDisplay, openDisplay } from './display.ts'
+
+const PAGE = fileURLToPath(new URL('./page', import.meta.url))
+
+export interface Setting {
+  readonly runtime: Runtime
+  readonly display: Display
+}
+
+/** Whether the real app can be tested here: a display and an Electron, which is fetched where it is not there. */
+export async function here() {
+  const reason = noDisplay() ?? (await runtime.then(({ problem }) => problem))
+  return {
+    reason,
+    /** For the title of what is left out. */
+    because: reason === undefined ? '' : ` (left out: ${reason})`,
+    setting: async (): Promise<Setting> => {
+      const { found } = await runtime
+      if (found === undefined) throw new Error(reason)
+      await compile()
+      return { runtime: found, display: await openDisplay() }
+    },
+  }
+}
+
+const runtime = findRuntime({ note: (line) => console.error(line) }).then(
+  (found) => ({ found, problem: undefined }),
+  (error: unknown) => {
+    if (!(error instanceof NoRuntime)) throw error
+    return { found: undefined, problem: error.message }
+  },
+)
+
+export class App {
+  readonly electron: ElectronApplication
+  readonly page: Page
+  readonly folder: string
+
+  private constructor(electron: ElectronApplication, page: Page, folder: string) {
+    this.electron = electron
+    this.page = page
+    this.folder = folder
+  }
+
+  static async start(
+    { runtime, display }: Setting,
+    options: { env?: Record<string, string>; folder?: string; renderer?: string } = {},
+  ): Promise<App> {
+    const folder = options.folder ?? newFolder()
+    const electron = await _electron.launch({
+      timeout: 30_000,
+      executablePath: runtime.program,
+      args: launchArguments(folder),
+      env: environment(display, folder, { FERRY_TEST_RENDERER: options.renderer ?? PAGE, ...options.env }),
+    })
+    return new App(electron, await electron.firstWindow(), folder)
+  }
+
+  /** The page is connected to the lab for the n-th time. */
+  async connected(times = 1): Promise<void> {
+    await this.until(`window.connections >= ${times} && document.querySelector('#hosts').textContent !== ''`)
+  }
+
+  /** Playwright's own waiting evaluates in the page, which our policy refuses. */
+  async until(condition: string, timeoutMs = 15_000): Promise<void> {
+    const deadline = performance.now() + timeoutMs
+    while (!(await this.page.evaluate<boolean>(condition))) {
+      if (performance.now() > deadline) throw new Error(`Not within ${timeoutMs} ms: ${condition}`)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+
+  async close(keepFolder = false): Promise<void> {
+    await this.electron.close()
+    if (!keepFolder) rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+export const newFolder = (): string => mkdtempSync(join(tmpdir(), 'ferry-app-'))
+
+export const launchArguments = (folder: string): string[] => [
+  ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+  `--user-data-dir=${join(folder, 'config')}`,
+  COMPILED,
+]
+
+export function environment(display: Display, folder: string, extra: Record<string, string> = {}) {
+  const { ELECTRON_RUN_AS_NODE: _, WAYLAND_DISPLAY: __, ...rest } = process.env
+  return {
+    ...(rest as Record<string, string>),
+    ...(display.name === '' ? {} : { DISPLAY: display.name }),
+    FERRY_NODE: process.execPath,
+    FERRY_DATA: join(folder, 'data'),
+    XDG_RUNTIME_DIR: folder,
+    ...extra,
+  }
+}

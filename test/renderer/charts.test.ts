@@ -1,0 +1,156 @@
+/** Charts: their statistics, their models, and the SVG that is exported. */
+import fc from 'fast-check'
+import { describe as group, expect, it } from 'vitest'
+import { describe } from '../../engine/lab/export/statistics.ts'
+import type { Palette } from '../../renderer/src/charts/looks.ts'
+import type { ChartModel } from '../../renderer/src/charts/model.ts'
+import { boxesByCondition, partsByCondition } from '../../renderer/src/charts/models/by-condition.ts'
+import { downtimeOfRun } from '../../renderer/src/charts/models/downtime-parts.ts'
+import { longestSilence, outageOfRun } from '../../renderer/src/charts/models/outage.ts'
+import { roundsOfRun } from '../../renderer/src/charts/models/rounds.ts'
+import { boxOf, median } from '../../renderer/src/charts/statistics.ts'
+import { renderSvg } from '../../renderer/src/charts/svg/render.ts'
+import { linearTicks, logTicks } from '../../renderer/src/charts/svg/scale.ts'
+import { brokenReport, sampleProbes, sampleReport } from '../lab/store/samples.ts'
+
+const values = fc.array(fc.double({ min: 0, max: 1e6, noNaN: true }), { minLength: 1, maxLength: 60 })
+
+group('statistics', () => {
+  it('agree with those of the exports', () => {
+    fc.assert(
+      fc.property(values, (v) => {
+        const box = boxOf(v)
+        const exported = describe(v, { resamples: 1 })
+        expect(box?.n).toBe(exported.n)
+        expect(box?.median).toBeCloseTo(exported.median ?? NaN, 6)
+        // R's type 7, as the engine has it too, but for positions that fall on a value exactly.
+        expect(median(v)).toBeCloseTo(exported.median ?? NaN, 6)
+      }),
+    )
+  })
+  it('have the quartiles of R, type 7', () => {
+    expect(boxOf([1, 2, 3, 4])).toMatchObject({ q1: 1.75, median: 2.5, q3: 3.25 })
+    expect(boxOf([7, 15, 36, 39, 40, 41])).toMatchObject({ q1: 20.25, median: 37.5, q3: 39.75 })
+  })
+  it('end whiskers at values, and tell outliers apart', () => {
+    const box = boxOf([1, 2, 3, 4, 5, 100])
+    expect(box).toMatchObject({ whiskerLow: 1, whiskerHigh: 5, outliers: [100], min: 1, max: 100 })
+  })
+  it('keep their order for any values', () => {
+    fc.assert(
+      fc.property(values, (v) => {
+        const b = boxOf(v)
+        if (b === null) throw new Error('no box')
+        const order = [b.min, b.whiskerLow, b.q1, b.median, b.q3, b.whiskerHigh, b.max]
+        expect([...order].sort((x, y) => x - y)).toEqual(order)
+      }),
+    )
+  })
+  it('say nothing of nothing', () => {
+    expect([boxOf([]), median([])]).toEqual([null, null])
+  })
+})
+
+const runs = [
+  ...Array.from({ length: 12 }, (_, i) => sampleReport(i)),
+  ...Array.from({ length: 5 }, (_, i) => sampleReport(20 + i, { from_kind: 'kvm', to_kind: 'xen' })),
+  ...Array.from({ length: 4 }, (_, i) => sampleReport(30 + i, { algorithm: 'stop-and-copy', downtime_ms: 900 + i })),
+  brokenReport(40, 'failed'),
+  brokenReport(41, 'cancelled'),
+]
+
+group('models', () => {
+  it('group by direction and algorithm, and count what is not drawn', () => {
+    const model = boxesByCondition(runs, 'downtime_ms')
+    expect(model?.categories).toEqual(['Xen → KVM', 'KVM → Xen'])
+    expect(model?.series.map(({ name, boxes }) => [name, boxes.map((box) => box?.n ?? 0)])).toEqual([
+      ['pre-copy', [12, 5]],
+      ['stop-and-copy', [4, 0]],
+    ])
+    expect(model?.caption).toContain('n = 21 completed runs.')
+    expect(model?.caption).toContain('2 failed or cancelled runs not drawn')
+    expect(model?.table.rows).toHaveLength(3)
+  })
+  it('take a logarithmic axis for a wide range, and say so', () => {
+    expect(boxesByCondition(runs, 'downtime_ms')?.value).toMatchObject({
+      scale: 'log',
+      title: 'Downtime (ms), logarithmic',
+    })
+    expect(boxesByCondition(runs, 'downtime_ms', 'linear')?.value.scale).toBe('linear')
+  })
+  it('warn where unlike runs are thrown together', () => {
+    const mixed = [...runs, sampleReport(50, { link: '10M' }), sampleReport(51, { workload: 'idle' })]
+    expect(boxesByCondition(mixed, 'total_ms')?.caption).toContain('Different workloads, links are mixed')
+    expect(boxesByCondition(runs, 'total_ms')?.caption).not.toContain('mixed')
+  })
+  it('are absent where nothing was measured', () => {
+    const broken = brokenReport(1, 'failed', { rounds: [] })
+    expect(boxesByCondition([broken], 'downtime_ms')).toBeNull()
+    expect(partsByCondition([broken])).toBeNull()
+    expect(downtimeOfRun(broken)).toBeNull()
+    expect(roundsOfRun(broken)).toBeNull()
+    expect(outageOfRun(broken, [])).toBeNull()
+  })
+  it('lay the parts of the downtime end to end', () => {
+    const spans = downtimeOfRun(sampleReport(0))?.spans ?? []
+    spans.slice(1).forEach((span, i) => expect(span.from).toBe(spans[i]?.to))
+    expect(spans.at(-1)?.to).toBeCloseTo(20.25)
+  })
+  it('find the longest silence between answers', () => {
+    const probe = (seq: number, sent_ms: number, rtt_ms: number | null) => ({ seq, sent_ms, rtt_ms })
+    const probes = [probe(0, 0, 1), probe(1, 5, 1), probe(2, 10, null), probe(3, 15, 40), probe(4, 20, 36)]
+    expect(longestSilence(probes)).toEqual({ from: 6, to: 55 })
+    expect(longestSilence(probes.slice(0, 1))).toBeNull()
+  })
+})
+
+const palette: Palette = {
+  text: '#000',
+  text2: '#444',
+  surface: '#fff',
+  line: '#ddd',
+  axis: '#888',
+  good: '#060',
+  bad: '#a00',
+  series: ['#1f5d99', '#8a5300'],
+  font: 'sans-serif',
+}
+const models: (ChartModel | null)[] = [
+  boxesByCondition(runs, 'downtime_ms'),
+  boxesByCondition(runs, 'outage_ms', 'linear'),
+  partsByCondition(runs),
+  downtimeOfRun(sampleReport(1)),
+  roundsOfRun(sampleReport(1)),
+  outageOfRun(sampleReport(1), sampleProbes(1)),
+]
+
+group('SVG', () => {
+  it.each(models.map((model) => [model?.id ?? 'none', model] as const))(
+    'draws %s within its frame, with title and caption',
+    (_, model) => {
+      if (model === null) throw new Error('no model')
+      const svg = renderSvg(model, palette, { width: 640, height: 400 })
+      expect(svg).not.toMatch(/NaN|undefined|Infinity/)
+      expect(svg).toContain('viewBox="0 0 640 400"')
+      expect(svg).toContain('<title id="title">')
+      expect(svg).toContain('<desc id="desc">')
+      for (const [, x] of svg.matchAll(/ x="(-?[\d.]+)"/g)) expect(Number(x)).toBeLessThanOrEqual(640)
+      for (const [, w] of svg.matchAll(/ (?:width|height)="(-?[\d.]+)"/g)) expect(Number(w)).toBeGreaterThanOrEqual(0)
+      const [opened, closed] = [svg.match(/<[a-z]+[^>]*[^/]>/g)?.length, svg.match(/<\/[a-z]+>/g)?.length]
+      expect(opened).toBe(closed)
+    },
+  )
+  it('escapes what comes from runs', () => {
+    const model = boxesByCondition([sampleReport(1, { algorithm: '<b>&"x' })], 'total_ms')
+    if (model === null) throw new Error('no model')
+    const svg = renderSvg(model, palette)
+    expect(svg).not.toContain('<b>')
+    expect(svg).toContain('&#60;b&#62;&#38;')
+  })
+  it('has round marks on its axes', () => {
+    expect(linearTicks(0, 23)).toEqual([0, 5, 10, 15, 20])
+    expect(linearTicks(0, 0.7)).toEqual([0, 0.2, 0.4, 0.6])
+    expect(logTicks(3, 800)).toEqual([5, 10, 20, 50, 100, 200, 500])
+    expect(logTicks(1, 1e6)).toEqual([1, 10, 100, 1000, 1e4, 1e5, 1e6])
+  })
+})
