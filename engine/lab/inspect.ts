@@ -55,7 +55,7 @@ export function stateOf(source: Hypervisor, target: Hypervisor, state: MachineSt
     const { type } = SECTIONS[name]
     return value === undefined
       ? []
-      : [{ name, instance: 0, bytes: type.bytes, fields: fieldsOf(type as FieldType<unknown>, value, '', 0) }]
+      : [{ name, instance: 0, bytes: type.bytes, fields: fieldsOf(type, value, '', 0) }]
   })
   const lost = ({ kind, notRepresentable }: Hypervisor) => notRepresentable.map((field) => ({ kind, ...field }))
   return {
