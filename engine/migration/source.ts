@@ -110,7 +110,7 @@ class SourceSession {
   async run(): Promise<MigrationResult> {
     const off = this.#options.machine.on('exit', (error) => {
       this.#interrupt.fail(
-        new FerryError('source.machine-died', `The source's machine ended: ${error?.message ?? 'it was closed'}.`),
+        new FerryError('source.machine-died', `The source's machine ended. ${error?.message ?? 'It was closed.'}`),
       )
     })
     try {
@@ -326,7 +326,9 @@ class SourceSession {
     let fate = `The guest goes on at ${host.name}.`
     const own = new Interrupt()
     try {
-      if (this.#stopOrdered) await own.within(machine.resume(), this.#deadlines.machineMs, 'machine-resume')
+      // A machine that was not stopped is asked for a sign of life all the same: it may be what failed.
+      const answer: Promise<unknown> = this.#stopOrdered ? machine.resume() : machine.instructions()
+      await own.within(answer, this.#deadlines.machineMs, 'machine-resume')
       if (cause.code === 'source.machine-died') throw cause
     } catch (thrown) {
       guestAt = 'lost'
