@@ -326,9 +326,9 @@ class SourceSession {
     let fate = `The guest goes on at ${host.name}.`
     const own = new Interrupt()
     try {
-      // A machine that was not stopped is asked for a sign of life all the same: it may be what failed.
-      const answer: Promise<unknown> = this.#stopOrdered ? machine.resume() : machine.instructions()
-      await own.within(answer, this.#deadlines.machineMs, 'machine-resume')
+      // One that was not stopped is asked for a sign of life all the same: it may be what failed.
+      const sign: Promise<unknown> = this.#stopOrdered ? machine.resume() : machine.instructions()
+      await own.within(sign, this.#deadlines.machineMs, 'machine-resume')
       if (cause.code === 'source.machine-died') throw cause
     } catch (thrown) {
       guestAt = 'lost'
@@ -387,16 +387,10 @@ class SourceSession {
   }
 
   #progressNow(): ProgressNow {
-    const { left, rate_Bps, estimate_ms } = this.#rounds.now(this.#connection)
-    return {
-      stage: this.#stages.current,
-      round: this.#rounds.rounds.length,
-      pagesTotal: this.#statistics.pages_total,
-      remainingPages: left,
-      pagesSent: this.#statistics.pages_sent,
-      bytesSent: this.#connection?.bytesSent ?? 0,
-      rate_Bps,
-      estimate_ms,
-    }
+    const { left: remainingPages, ...speed } = this.#rounds.now(this.#connection)
+    const { pages_total: pagesTotal, pages_sent: pagesSent } = this.#statistics
+    const { current: stage } = this.#stages
+    const bytesSent = this.#connection?.bytesSent ?? 0
+    return { stage, round: this.#rounds.rounds.length, pagesTotal, remainingPages, pagesSent, bytesSent, ...speed }
   }
 }
