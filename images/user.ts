@@ -43,10 +43,13 @@ export interface AddUserImage {
   /** Path of an initial RAM disk, or of a Multiboot module. */
   readonly initrd?: string
   readonly cmdline?: string
-  /** MB; default 64. */
+  /** MB; default 64 for Linux, 8 for Multiboot. */
   readonly minRam?: number
   readonly ready?: string
 }
+
+/** What an image gets that does not say: the least that such kernels boot in, MB. */
+const LEAST_RAM_MB = { linux: 64, multiboot: 8 } as const
 
 /** Where users' images live: `ferry/images` in the user's data directory (`XDG_DATA_HOME`). */
 export function userImageDirectory(): string {
@@ -68,7 +71,7 @@ export async function addUserImage(input: AddUserImage, root = userImageDirector
     kernel: 'kernel',
     ...(initrd === undefined ? {} : { initrd: 'initrd' }),
     cmdline: input.cmdline ?? '',
-    minRam: input.minRam ?? 64,
+    minRam: input.minRam ?? LEAST_RAM_MB[input.kind],
     ...(input.ready === undefined ? {} : { ready: input.ready }),
     digests: { kernel: sha256(kernel), ...(initrd === undefined ? {} : { initrd: sha256(initrd) }) },
   })

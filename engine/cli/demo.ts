@@ -185,8 +185,8 @@ function closing({ image, ram_B }: GuestView): string {
 The same guest, one life, two hypervisors: every page equal, its own checks right.
 
 Try next:
-  ferry run ${guest}          its console here; Ctrl-] m moves it while you type
-  ferry migrate ${guest} --algorithm stop-and-copy --link 1G --repeat 5
-  ferry runs                                  all runs so far; \`ferry runs export\` for CSV
-  ferry --help`
+  npx ferry run ${guest}          its console here; Ctrl-] m moves it while you type
+  npx ferry migrate ${guest} --algorithm stop-and-copy --link 1G --repeat 5
+  npx ferry runs                                  all runs so far; \`npx ferry runs export\` for CSV
+  npx ferry --help`
 }

@@ -36,7 +36,7 @@ const USAGE_CODES = new Set([
 /** What to do, by the beginning of the code, where the message itself does not say it. The longest match counts. */
 const ADVICE: readonly (readonly [prefix: string, advice: string])[] = [
   ['host.out-of-memory', 'Give the guest less with --ram, or destroy a guest on that host.'],
-  ['server.', 'Is the port in use? Close the other program, or the other lab, and try again.'],
+  ['server.', 'Close the other program, or the other lab, and try again.'],
   ['web.listen', 'Is the port in use? Name another with --port, or none for any.'],
   ['console.timeout', 'Is the computer very busy? Try again, with a smaller guest or workload.'],
   ['machine.v86', 'Run `npm ci`, so that the emulator is the one Ferry was made for.'],

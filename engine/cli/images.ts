@@ -71,7 +71,9 @@ export function imagesCommand(program: Command, done: (code: number) => void): v
     .addOption(
       new Option('--kind <kind>', 'what the kernel is (default: seen from the file)').choices(['linux', 'multiboot']),
     )
-    .addOption(new Option('--min-ram <MB>', 'least RAM').default(64).argParser(whole(4, 1024)))
+    .addOption(
+      new Option('--min-ram <MB>', 'least RAM (default: 64 for Linux, 8 for Multiboot)').argParser(whole(4, 1024)),
+    )
     .option('--ready <text>', 'what its console shows when it is ready (default: silence)')
     .action(async (name: string, { kind, ...options }: AddOptions) => {
       const image = await addUserImage({ ...options, name, kind: kind ?? (await kindOf(options.kernel)) })

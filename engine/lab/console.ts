@@ -18,6 +18,8 @@ export class GuestConsole {
   readonly #guest: string
   readonly #listeners = new Set<(bytes: Uint8Array) => void>()
   readonly #listening = new Set<() => void>()
+  /** Ends the waits for output, when there will be none. */
+  readonly #waiting = new Set<(error: FerryError) => void>()
   #machine: Machine | null = null
   #kept = ''
   /** How much was dropped from the front of `#kept`. */
@@ -48,16 +50,23 @@ export class GuestConsole {
     void this.#pump()
   }
 
+  /** No output will come any more: whoever waits for some is told why. */
+  fail(error: FerryError): void {
+    for (const reject of [...this.#waiting]) reject(error)
+  }
+
   close(): void {
     this.#closed = true
+    this.fail(this.#closedError())
     for (const end of [...this.#listening]) end()
     this.#machine = null
     this.#queue = []
     this.#queuedBytes = 0
   }
 
-  /** @throws FerryError `console.full` */
+  /** @throws FerryError `console.full`, `console.closed` */
   write(data: Uint8Array | string): void {
+    if (this.#closed) throw this.#closedError()
     const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data
     if (this.#queuedBytes + bytes.length > MAX_QUEUED_BYTES) {
       throw new FerryError('console.full', `The guest ${this.#guest} does not read its console; nothing was sent.`, {
@@ -86,17 +95,24 @@ export class GuestConsole {
 
   /**
    * Waits until the output after `from` matches.
-   * @throws FerryError `console.timeout` with the end of what came instead
+   * @throws FerryError `console.timeout` with the end of what came instead, `console.closed`, or why the guest ended
    */
   async expect(pattern: RegExp, { timeoutMs, from = this.position }: { timeoutMs: number; from?: number }) {
     const find = () => pattern.exec(this.#kept.slice(Math.max(0, from - this.#dropped)))
     return new Promise<RegExpExecArray>((resolve, reject) => {
       const found = find()
       if (found !== null) return resolve(found)
+      if (this.#closed) return reject(this.#closedError())
       const end = () => {
         clearTimeout(timer)
+        this.#waiting.delete(ended)
         off()
       }
+      const ended = (error: FerryError) => {
+        end()
+        reject(error)
+      }
+      this.#waiting.add(ended)
       const off = this.on('output', () => {
         const match = find()
         if (match === null) return
@@ -122,6 +138,12 @@ export class GuestConsole {
     const from = this.position
     this.write(`${line}\n`)
     return this.expect(pattern, { timeoutMs, from })
+  }
+
+  #closedError(): FerryError {
+    return new FerryError('console.closed', `The guest ${this.#guest} is gone, and its console with it.`, {
+      guest: this.#guest,
+    })
   }
 
   #output(bytes: Uint8Array): void {

@@ -39,6 +39,8 @@ export class Guest {
   readonly lease: MigrationLease
   readonly console: GuestConsole
   state: GuestState = 'starting'
+  /** What is being done to it at this moment, as a participle; null = nothing. */
+  operation: string | null = null
   residence: Residence
   /** Its card's place on the bridge of its host. */
   vif: Port | null = null

@@ -37,6 +37,8 @@ export const HYPERVISORS: Readonly<Record<HostInput['kind'], Hypervisor>> = { xe
 export interface Arrivals {
   /** The guest of that id, wherever it is now. @throws FerryError `guest.unknown` */
   guest(id: string): Guest
+  /** The lab's hosts, by name, with their addresses. */
+  knownPeers(): { name: string; address: string }[]
   /** The guest runs on the host now: its console and network follow it. */
   arrived(guest: Guest, residence: Residence): void
 }
@@ -113,6 +115,7 @@ export class Host {
       formatVersions: [FORMAT_VERSION.major],
       algorithms: this.algorithms,
       hostsAllow: this.#hostsAllow,
+      knownPeers: this.#arrivals.knownPeers(),
       guestIds: [...this.guests.keys()],
     }
   }

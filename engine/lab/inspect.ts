@@ -53,9 +53,7 @@ export function stateOf(source: Hypervisor, target: Hypervisor, state: MachineSt
   const common = SECTION_NAMES.flatMap((name): RecordView[] => {
     const value: unknown = here.state[name]
     const { type } = SECTIONS[name]
-    return value === undefined
-      ? []
-      : [{ name, instance: 0, bytes: type.bytes, fields: fieldsOf(type as FieldType<unknown>, value, '', 0) }]
+    return value === undefined ? [] : [{ name, instance: 0, bytes: type.bytes, fields: fieldsOf(type, value, '', 0) }]
   })
   const lost = ({ kind, notRepresentable }: Hypervisor) => notRepresentable.map((field) => ({ kind, ...field }))
   return {

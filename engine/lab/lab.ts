@@ -43,7 +43,9 @@ export class Lab {
   /** Tells the user a line that belongs to no answer. */
   readonly note: (line: string) => void
   readonly #warm = new Set<Hypervisor>()
-  #created = 0
+  readonly #numbers = new Set<number>()
+  readonly #creations = new Set<Promise<unknown>>()
+  #closed = false
 
   constructor(options: LabOptions) {
     this.store = openStore(options.store)
@@ -56,7 +58,9 @@ export class Lab {
     if (this.hosts.has(input.name)) {
       throw new FerryError('host.exists', `There is a host named ${input.name} already; choose another name.`)
     }
+    this.#checkOpen()
     const arrivals = {
+      knownPeers: () => [...this.hosts.values()].map(({ name, address }) => ({ name, address })),
       guest: (id: string) => this.guest(id),
       arrived: (guest: Guest, residence: Residence) => this.#moved(guest, residence),
     }
@@ -103,55 +107,71 @@ export class Lab {
 
   /**
    * Creates a guest and brings it to its prompt, with its workload running.
-   * @throws FerryError `image.*`, `host.*`, `machine.*`, `workload.*`, `console.timeout`; nothing is left behind
+   * @throws FerryError `image.*`, `host.*`, `machine.*`, `workload.*`, `console.*`, `lab.closed`; nothing is left behind
    */
-  async createGuest(input: GuestInput): Promise<GuestView> {
+  createGuest(input: GuestInput): Promise<GuestView> {
+    const creation = this.#create(input)
+    this.#creations.add(creation)
+    const ended = () => void this.#creations.delete(creation)
+    creation.then(ended, ended)
+    return creation
+  }
+
+  async #create(input: GuestInput): Promise<GuestView> {
+    this.#checkOpen()
     const host = this.host(input.host)
     const image = await loadImage(input.image, this.note)
-    const identity = this.#nextIdentity(input.image)
     const ramMb = input.ram_MB ?? image.defaultMb
     if (ramMb < image.minimumMb) {
-      throw new FerryError(
-        'image.too-little-memory',
-        `The guest ${input.image} needs at least ${image.minimumMb} MB of RAM.`,
-      )
+      const message = `The guest ${input.image} needs at least ${image.minimumMb} MB of RAM.`
+      throw new FerryError('image.too-little-memory', message, { minimum_MB: image.minimumMb })
     }
-    const disk = input.disk_MB === undefined || input.disk_MB === 0 ? null : createDisk(identity.name, input.disk_MB)
-    const machine = await host.createMachine({
-      ramBytes: ramMb * MIB,
-      vgaBytes: VGA_BYTES,
-      mac: identity.mac,
-      disk: disk?.buffer ?? null,
-      apic: false,
-    })
-    const residence: Residence = { host: host.name, kind: host.kind, machine }
-    const lease = guestLease(identity.name, host.name)
-    const guest = new Guest({ identity, image, ramBytes: ramMb * MIB, disk, lease, residence })
+    const identity = this.#nextIdentity(input.image)
+    let guest: Guest | null = null
+    try {
+      const disk = input.disk_MB === undefined || input.disk_MB === 0 ? null : createDisk(identity.name, input.disk_MB)
+      const { mac } = identity
+      const ramBytes = ramMb * MIB
+      const config = { ramBytes, vgaBytes: VGA_BYTES, mac, disk: disk?.buffer ?? null, apic: false }
+      const residence = { host: host.name, kind: host.kind, machine: await host.createMachine(config) }
+      const lease = guestLease(identity.name, host.name)
+      guest = new Guest({ identity, image, ramBytes, disk, lease, residence })
+      this.#settle(guest, host)
+      await this.#bringUp(guest, input)
+      this.#checkOpen()
+    } catch (error) {
+      if (guest === null) this.#numbers.delete(numberOf(identity))
+      else await this.#remove(guest)
+      throw error
+    }
+    this.setState(guest, 'running')
+    return guest.view
+  }
+
+  /** A new guest takes its place in the lab's books, on its host and on the network. */
+  #settle(guest: Guest, host: Host): void {
+    const { identity, residence } = guest
     this.guests.set(identity.id, guest)
     host.guests.set(identity.id, guest)
-    machine.on('exit', (error) => this.#machineEnded(guest, machine, error))
+    residence.machine.on('exit', (error) => this.#machineEnded(guest, residence.machine, error))
     guest.console.on('output', (bytes) => {
       this.events.emit('guests.output', { guest: identity.id, data: Buffer.from(bytes).toString('latin1') })
     })
-    guest.console.listen(machine)
-    guest.console.feed(machine)
+    guest.console.listen(residence.machine)
+    guest.console.feed(residence.machine)
+    this.#checkOpen()
     this.#plugIn(guest)
-    try {
-      guest.start = await startGuest(image, machine, guest.console, identity.ip)
-      if (image.entry !== undefined) {
-        if (guest.start.started === 'from saved state' || image.entry.network.configure !== undefined) {
-          await guest.configureNetwork()
-        }
-        if ((input.heartbeat_ms ?? 0) > 0) await guest.setHeartbeat(input.heartbeat_ms ?? 0)
-        if (input.workload !== undefined && input.workload !== 'idle') await guest.setWorkload(input.workload)
-      }
-    } catch (error) {
-      await this.destroyGuest(identity.id)
-      throw error
+  }
+
+  async #bringUp(guest: Guest, { heartbeat_ms = 0, workload = 'idle' }: GuestInput): Promise<void> {
+    const { image, identity, residence } = guest
+    guest.start = await startGuest(image, residence.machine, guest.console, identity.ip)
+    if (image.entry !== undefined) {
+      await guest.configureNetwork()
+      if (heartbeat_ms > 0) await guest.setHeartbeat(heartbeat_ms)
+      if (workload !== 'idle') await guest.setWorkload(workload)
     }
     await this.#warmUp(guest)
-    this.setState(guest, 'running')
-    return guest.view
   }
 
   /** Conversions run compiled from the first migration on; uncompiled they would cost the first guests milliseconds. */
@@ -165,38 +185,52 @@ export class Lab {
     }
   }
 
-  async pauseGuest(id: string): Promise<GuestView> {
-    const guest = this.#atRest(id)
-    await guest.residence.machine.pause()
-    return this.setState(guest, 'paused')
+  /** @throws FerryError `guest.unknown`, `guest.busy`, `guest.migrating` */
+  pauseGuest(id: string): Promise<GuestView> {
+    return this.#operate(id, 'paused', async ({ residence }) => {
+      await residence.machine.pause()
+      return 'paused'
+    })
   }
 
-  async resumeGuest(id: string): Promise<GuestView> {
-    const guest = this.#atRest(id)
-    await guest.residence.machine.resume()
-    return this.setState(guest, 'running')
+  /** @throws FerryError `guest.unknown`, `guest.busy`, `guest.migrating` */
+  resumeGuest(id: string): Promise<GuestView> {
+    return this.#operate(id, 'resumed', async ({ residence }) => {
+      await residence.machine.resume()
+      return 'running'
+    })
   }
 
+  /** @throws FerryError `guest.unknown`, `guest.busy`, `guest.migrating` */
   async destroyGuest(id: string): Promise<void> {
     const guest = this.guest(id)
-    if (guest.state === 'migrating') throw migrating(guest)
-    this.guests.delete(guest.identity.id)
-    this.hosts.get(guest.residence.host)?.guests.delete(guest.identity.id)
-    guest.vif?.detach()
-    guest.console.close()
-    await guest.residence.machine.close()
-    this.events.emit('guests.removed', { guest: guest.identity.id })
+    this.#checkFree(guest)
+    await this.#remove(guest)
   }
 
+  /** From now on the guest is on its way. @throws FerryError `guest.not-running`, `guest.busy` */
+  beginMigration(guest: Guest): void {
+    this.#checkOpen()
+    if (guest.operation !== null) this.#checkFree(guest)
+    if (guest.state !== 'running') {
+      const message = `The guest ${guest.identity.name} is ${guest.state}; only a running guest can be moved.`
+      throw new FerryError('guest.not-running', message, { guest: guest.identity.id, state: guest.state })
+    }
+    this.setState(guest, 'migrating')
+  }
+
+  /** A guest whose machine has ended stays crashed, whatever else was under way. */
   setState(guest: Guest, state: GuestView['state']): GuestView {
-    guest.state = state
+    if (guest.state !== 'crashed') guest.state = state
     this.events.emit('guests.changed', guest.view)
     return guest.view
   }
 
-  /** Ends everything that the lab started. Idempotent. */
+  /** Ends everything that the lab started; migrations are to be ended before (`Runs.close`). Idempotent. */
   async close(): Promise<void> {
+    this.#closed = true
     for (const guest of this.guests.values()) guest.console.close()
+    await Promise.allSettled(this.#creations)
     await Promise.all([...this.hosts.values()].map((host) => host.close()))
     this.hosts.clear()
     this.guests.clear()
@@ -204,21 +238,59 @@ export class Lab {
     this.store.close()
   }
 
-  #atRest(id: string): Guest {
+  /** One thing at a time is done to a guest; the state changes when it is done. */
+  async #operate(
+    id: string,
+    operation: string,
+    work: (guest: Guest) => Promise<GuestView['state']>,
+  ): Promise<GuestView> {
     const guest = this.guest(id)
-    if (guest.state === 'migrating') throw migrating(guest)
-    return guest
+    this.#checkFree(guest)
+    guest.operation = operation
+    try {
+      return this.setState(guest, await work(guest))
+    } finally {
+      guest.operation = null
+    }
   }
 
+  #checkFree(guest: Guest): void {
+    const { identity, operation, state } = guest
+    if (state === 'migrating') {
+      const message = `The guest ${identity.name} is on its way. Cancel the migration first.`
+      throw new FerryError('guest.migrating', message, { guest: identity.id })
+    }
+    const doing = state === 'starting' ? 'started' : operation
+    if (doing === null) return
+    const message = `The guest ${identity.name} is being ${doing} at this moment; try again.`
+    throw new FerryError('guest.busy', message, { guest: identity.id })
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new FerryError('lab.closed', 'The lab is closing; nothing new is begun.')
+  }
+
+  async #remove(guest: Guest): Promise<void> {
+    this.guests.delete(guest.identity.id)
+    this.hosts.get(guest.residence.host)?.guests.delete(guest.identity.id)
+    guest.vif?.detach()
+    guest.console.close()
+    await guest.residence.machine.close()
+    this.#numbers.delete(numberOf(guest.identity))
+    this.events.emit('guests.removed', { guest: guest.identity.id })
+  }
+
+  /** The lowest number that no guest of the lab has: it makes name, IP and MAC. */
   #nextIdentity(image: string): GuestIdentity {
-    const n = ++this.#created
-    if (n > MAX_GUESTS) throw new FerryError('lab.full', `A lab has room for ${MAX_GUESTS} guests over its life.`)
-    const mac = `02:fe:00:00:01:${n.toString(16).padStart(2, '0')}`
+    let n = 1
+    while (this.#numbers.has(n)) n++
+    if (n > MAX_GUESTS) throw new FerryError('lab.full', `A lab has room for ${MAX_GUESTS} guests at a time.`)
+    this.#numbers.add(n)
     return {
       id: `g${n}-${Math.round(nowMs()).toString(36)}`,
       name: `${image}-${n}`,
       ip: `10.0.0.${FIRST_GUEST + n}`,
-      mac,
+      mac: `02:fe:00:00:01:${n.toString(16).padStart(2, '0')}`,
     }
   }
 
@@ -245,11 +317,9 @@ export class Lab {
 
   #machineEnded(guest: Guest, machine: Residence['machine'], error: FerryError | null): void {
     if (error === null || guest.residence.machine !== machine || !this.guests.has(guest.identity.id)) return
+    guest.console.fail(error)
     this.setState(guest, 'crashed')
   }
 }
 
-const migrating = (guest: Guest) =>
-  new FerryError('guest.migrating', `The guest ${guest.identity.name} is on its way. Cancel the migration first.`, {
-    guest: guest.identity.id,
-  })
+const numberOf = ({ ip }: GuestIdentity): number => Number(ip.split('.')[3]) - FIRST_GUEST

@@ -65,6 +65,12 @@ export class Runs {
     return run
   }
 
+  /** Cancels what is under way and waits until it is stored. */
+  async close(): Promise<void> {
+    for (const run of this.#active.values()) run.cancel()
+    await Promise.allSettled([...this.#active.values()].map(({ finished }) => finished))
+  }
+
   /** The check of stage 0, without a connection. */
   check(input: MigrateInput): CompatibilityPoint[] {
     const guest = this.#lab.guest(input.guest)
@@ -89,17 +95,13 @@ export class Runs {
   start(input: MigrateInput): Run {
     const guest = this.#lab.guest(input.guest)
     const target = this.#lab.host(input.to)
-    if (guest.state !== 'running') {
-      const message = `The guest ${guest.identity.name} is ${guest.state}; only a running guest can be moved.`
-      throw new FerryError('guest.not-running', message, { guest: guest.identity.id, state: guest.state })
-    }
     if (guest.residence.host === target.name) {
       throw new FerryError('guest.already-there', `The guest ${guest.identity.name} is on ${target.name} already.`)
     }
     const link = parseLink(input.link ?? 'unlimited')
     const algorithms = algorithmsOf(input)
     const id = randomUUID()
-    this.#lab.setState(guest, 'migrating')
+    this.#lab.beginMigration(guest)
     let migration: Migration | null = null
     let cancelled = false
     let lastLink = link

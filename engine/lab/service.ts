@@ -47,8 +47,10 @@ export class LabService {
     return this.lab.events.on(event, listener)
   }
 
-  close(): Promise<void> {
-    return this.lab.close()
+  /** Cancels migrations under way, whose reports are stored, and ends everything. Idempotent. */
+  async close(): Promise<void> {
+    await this.runs.close()
+    await this.lab.close()
   }
 }
 

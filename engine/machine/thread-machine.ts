@@ -211,9 +211,11 @@ export async function createMachine(config: MachineConfig): Promise<Machine> {
     }
     const deadline = setTimeout(fail, START_DEADLINE_MS)
     worker.once('error', fail)
+    worker.once('exit', fail)
     worker.once('message', () => {
       clearTimeout(deadline)
       worker.off('error', fail)
+      worker.off('exit', fail)
       resolve()
     })
   })

@@ -24,10 +24,12 @@ export interface HostOffer {
   readonly formatVersions: readonly number[]
   readonly algorithms: readonly string[]
   /**
-   * Regular expressions, as in `xend-relocation-hosts-allow`: one must match the peer's address, or the name by which
-   * it calls itself (a convenience, not a proof). Empty: everyone may.
+   * Regular expressions, as in `xend-relocation-hosts-allow`: one must match the peer's address, or its name where it
+   * is one of `knownPeers`. Empty: everyone may.
    */
   readonly hostsAllow: readonly string[]
+  /** Hosts whose names are known, with the address that each connects from. */
+  readonly knownPeers: readonly { readonly name: string; readonly address: string }[]
   /** Ids of guests that are here already. */
   readonly guestIds: readonly string[]
 }
@@ -44,14 +46,17 @@ export interface Point {
 const mib = (bytes: number): string => `${(bytes / (1 << 20)).toFixed(0)} MiB`
 const missing = (wanted: readonly string[], had: readonly string[]): string[] => wanted.filter((w) => !had.includes(w))
 
-/** Whether the host takes connections from that peer. A pattern that is no regular expression matches only itself. */
+/**
+ * Whether the host takes connections from a peer that is known by these names. As with xend, a pattern has to match
+ * from the beginning of a name; one that is no regular expression matches only itself.
+ */
 export function peerAllowed(patterns: readonly string[], names: readonly string[]): boolean {
   if (patterns.length === 0) return true
   return patterns.some((pattern) =>
     names.some((name) => {
       if (pattern === name) return true
       try {
-        return new RegExp(pattern).test(name)
+        return new RegExp(`^(?:${pattern})`).test(name)
       } catch {
         return false
       }
@@ -65,7 +70,10 @@ export function peerAllowed(patterns: readonly string[], names: readonly string[
  */
 export function checkCompatibility(request: MigrationRequest, offer: HostOffer, peerAddress?: string): Point[] {
   const { guest, source } = request
-  const names = peerAddress === undefined ? [source.name] : [source.name, peerAddress.replace(/^::ffff:/, '')]
+  const address = peerAddress?.replace(/^::ffff:/, '')
+  // The name that a peer gives itself counts only where the host knows that name to be at that address.
+  const known = offer.knownPeers.some((peer) => peer.name === source.name && peer.address === address)
+  const names = [...(known ? [source.name] : []), ...(address === undefined ? [] : [address])]
   const allowed = peerAllowed(offer.hostsAllow, names)
   const format = offer.formatVersions.includes(request.formatVersion)
   const algorithm = negotiate(request.algorithms, offer.algorithms)

@@ -65,7 +65,7 @@ export class MigrationServer {
     }
     const last = options.port + tries - 1
     const range = tries === 1 ? `Port ${options.port} is` : `Ports ${options.port}–${last} are`
-    throw new FerryError('server.port', `${range} in use; choose another one.`, { address, port: options.port })
+    throw new FerryError('server.port', `${range} in use.`, { address, port: options.port })
   }
 
   get port(): number {

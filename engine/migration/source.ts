@@ -110,7 +110,7 @@ class SourceSession {
   async run(): Promise<MigrationResult> {
     const off = this.#options.machine.on('exit', (error) => {
       this.#interrupt.fail(
-        new FerryError('source.machine-died', `The source's machine ended: ${error?.message ?? 'it was closed'}.`),
+        new FerryError('source.machine-died', `The source's machine ended. ${error?.message ?? 'It was closed.'}`),
       )
     })
     try {
@@ -326,7 +326,9 @@ class SourceSession {
     let fate = `The guest goes on at ${host.name}.`
     const own = new Interrupt()
     try {
-      if (this.#stopOrdered) await own.within(machine.resume(), this.#deadlines.machineMs, 'machine-resume')
+      // One that was not stopped is asked for a sign of life all the same: it may be what failed.
+      const sign: Promise<unknown> = this.#stopOrdered ? machine.resume() : machine.instructions()
+      await own.within(sign, this.#deadlines.machineMs, 'machine-resume')
       if (cause.code === 'source.machine-died') throw cause
     } catch (thrown) {
       guestAt = 'lost'
@@ -385,16 +387,10 @@ class SourceSession {
   }
 
   #progressNow(): ProgressNow {
-    const { left, rate_Bps, estimate_ms } = this.#rounds.now(this.#connection)
-    return {
-      stage: this.#stages.current,
-      round: this.#rounds.rounds.length,
-      pagesTotal: this.#statistics.pages_total,
-      remainingPages: left,
-      pagesSent: this.#statistics.pages_sent,
-      bytesSent: this.#connection?.bytesSent ?? 0,
-      rate_Bps,
-      estimate_ms,
-    }
+    const { left: remainingPages, ...speed } = this.#rounds.now(this.#connection)
+    const { pages_total: pagesTotal, pages_sent: pagesSent } = this.#statistics
+    const { current: stage } = this.#stages
+    const bytesSent = this.#connection?.bytesSent ?? 0
+    return { stage, round: this.#rounds.rounds.length, pagesTotal, remainingPages, pagesSent, bytesSent, ...speed }
   }
 }

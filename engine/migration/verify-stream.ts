@@ -298,7 +298,11 @@ class Verifier {
       }
       const wanted = expected[i++] ?? 'nothing'
       // A migration may end early: what came must be a beginning of what was expected.
-      if (said !== wanted && !this.#aborted) this.problem(frame, `the target answered ${said} in place of ${wanted}.`)
+      if (said !== wanted && !this.#aborted)
+        this.problem(
+          frame,
+          `the target answered ${said}, ${wanted === 'nothing' ? 'where nothing was asked' : `in place of ${wanted}`}.`,
+        )
     }
     if (this.committed && i < expected.length) this.problem(null, `The target never answered ${expected[i]}.`)
     return null

@@ -1,4 +1,7 @@
-/** Typed events: one listener set an event name. Listeners are called in the order in which they subscribed. */
+/**
+ * Typed events: one listener set an event name. Listeners are called in the order in which they subscribed. One that
+ * throws is reported as a warning of the process: what it was told of goes on.
+ */
 export class Emitter<Events extends object> {
   readonly #listeners = new Map<keyof Events, Set<(payload: never) => void>>()
 
@@ -11,7 +14,13 @@ export class Emitter<Events extends object> {
   }
 
   emit<E extends keyof Events>(event: E, payload: Events[E]): void {
-    // Only listeners of this event's payload type are in this event's set.
-    for (const listener of this.#listeners.get(event) ?? []) (listener as (payload: Events[E]) => void)(payload)
+    for (const listener of this.#listeners.get(event) ?? []) {
+      try {
+        // Only listeners of this event's payload type are in this event's set.
+        ;(listener as (payload: Events[E]) => void)(payload)
+      } catch (thrown) {
+        process.emitWarning(thrown instanceof Error ? thrown : String(thrown))
+      }
+    }
   }
 }

@@ -46,7 +46,7 @@ describe("a user's own image", () => {
 
   it('may be a Multiboot kernel', async () => {
     await writeFile(kernel, sampleMultiboot())
-    await expect(add({ kind: 'multiboot' })).resolves.toMatchObject({ kind: 'multiboot', minRam: 64 })
+    await expect(add({ kind: 'multiboot' })).resolves.toMatchObject({ kind: 'multiboot', minRam: 8 })
   })
 
   it.each<[string, Partial<AddUserImage>]>([

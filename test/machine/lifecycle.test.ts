@@ -4,6 +4,7 @@ import { createMachine } from '../../engine/machine/thread-machine.ts'
 import { FerryError } from '../../engine/util/errors.ts'
 import { sleep } from '../../engine/util/clock.ts'
 import { BLOCK, type BlockId, PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
+import { crashMachine } from '../crash.ts'
 import { config, contents, labos, labosPlan, machine, MIB } from './helpers.ts'
 
 const small = { ramBytes: 8 * MIB, vgaBytes: MIB / 4 }
@@ -117,29 +118,11 @@ test('a call that can never be answered is refused by close', async () => {
   expect(new Set(await Promise.all(calls))).toContain('machine.closed')
 })
 
-/** A guest whose CPU v86 gives up on: the first instruction faults, and the fault's handler is no code segment. */
-async function crash(guest: Machine): Promise<void> {
-  const plan = labosPlan('own=1M', guest.config.ramBytes)
-  await guest.boot(plan)
-  const state = await guest.capture()
-  const broken = { ...state.cpu, idtr: { base: 0x9000, limit: 0x7ff }, eip: 0x8000 }
-  const idt = new Uint8Array(PAGE_SIZE).fill(0xff)
-  const code = new Uint8Array(PAGE_SIZE).fill(0x0f)
-  code.set([0x0f, 0x0b]) // UD2
-  await guest.writePages({
-    block: BLOCK.ram,
-    pages: Uint32Array.of(8, 9),
-    zeroPages: new Uint32Array(0),
-    data: Uint8Array.from([...code, ...idt]),
-  })
-  await guest.restore({ ...state, cpu: broken }, 'freeze')
-  await guest.resume()
-}
-
 test('a thread that dies says so by an event with a typed error, and refuses calls with it', async () => {
   const guest = await machine(small)
   const exit = new Promise<FerryError | null>((resolve) => guest.on('exit', resolve))
-  await crash(guest).catch(() => undefined)
+  await guest.boot(labosPlan('own=1M', guest.config.ramBytes))
+  await crashMachine(guest).catch(() => undefined)
   const error = await exit
   expect(error).toBeInstanceOf(FerryError)
   expect(error).toMatchObject({ code: 'machine.crashed' })

@@ -98,6 +98,7 @@ describe('compatibility', () => {
     formatVersions: [1],
     algorithms: ['pre-copy'],
     hostsAllow: ['^xen$'],
+    knownPeers: [{ name: 'xen', address: '127.0.0.1' }],
     guestIds: [],
   }
   test('lists every point, each with its facts', () => {
@@ -107,12 +108,24 @@ describe('compatibility', () => {
     expect(refusalOf(points)).toBeNull()
   })
   test('tells every point that failed, and refuses with the first', () => {
-    const points = checkCompatibility(request, { ...offer, devices: [], freeMemoryBytes: 1 })
+    const points = checkCompatibility(request, { ...offer, devices: [], freeMemoryBytes: 1 }, '127.0.0.1')
     expect(points.filter((p) => !p.ok).map((p) => p.id)).toEqual(['memory', 'devices'])
     expect(refusalOf(points)).toMatchObject({ code: 'refused.out-of-memory', data: { failed: 'memory,devices' } })
   })
+  test('a name counts only from the address that it is known at', () => {
+    const from = (address: string) =>
+      checkCompatibility(request, offer, address).find(({ id }) => id === 'peer-allowed')
+    expect(from('127.0.0.1')?.ok).toBe(true)
+    expect(from('::ffff:127.0.0.1')?.ok).toBe(true)
+    expect(from('10.0.0.7')?.ok).toBe(false)
+    const byAddress = { ...offer, hostsAllow: ['10\\.0\\.0\\.7'] }
+    const claimed = { ...request, source: { ...request.source, name: '10.0.0.7' } }
+    expect(checkCompatibility(claimed, byAddress, '127.0.0.1')[0].ok).toBe(false)
+    expect(checkCompatibility(request, byAddress, '10.0.0.7')[0].ok).toBe(true)
+  })
   test.each([
     [[], ['x'], true],
+    [['0\\.0\\.1'], ['10.0.0.1'], false],
     [['^localhost$', '^10\\.'], ['10.1.2.3'], true],
     [['^localhost$'], ['xlocalhost'], false],
     [['['], ['['], true],

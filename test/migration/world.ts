@@ -95,6 +95,7 @@ export class World {
       formatVersions: [1],
       algorithms: ['pre-copy', 'stop-and-copy'],
       hostsAllow: [],
+      knownPeers: [{ name: 'xen', address: '127.0.0.1' }],
       guestIds: [],
       ...this.#setup.offer,
     }
