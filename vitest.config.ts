@@ -6,7 +6,7 @@ export default defineConfig(({ mode }) => {
   return {
     test: {
       include: [long ? 'test/**/*.long.ts' : 'test/**/*.test.ts'],
-      exclude: ['test/e2e/**', 'node_modules/**'],
+      exclude: ['node_modules/**'],
       pool: 'forks',
       // Guests run on threads of their own: more than two files at once starve each other on two cores.
       maxWorkers: 2,

@@ -39,7 +39,7 @@ async function compileAll(to: string): Promise<number> {
         if (await upToDate(source, target)) continue
         await mkdir(dirname(target), { recursive: true })
         if (target === copy) await copyFile(source, target)
-        else await writeFile(target, toJavaScript(await readFile(source, 'utf8')))
+        else await writeFile(target, toJavaScript(await readFile(source, 'utf8'), source))
         written++
       }
     }
@@ -64,8 +64,13 @@ async function compileAll(to: string): Promise<number> {
 /** A string that is a relative path to a TypeScript file: in an import, or in `new URL(…, import.meta.url)`. */
 const RELATIVE_PATH = /(['"])(\.{1,2}\/[^'"\n]*)\.(c?)ts\1/g
 
-export function toJavaScript(source: string): string {
-  return stripTypeScriptTypes(source).replace(RELATIVE_PATH, '$1$2.$3js$1')
+/** @throws Error that names the file */
+export function toJavaScript(source: string, file = 'the source'): string {
+  try {
+    return stripTypeScriptTypes(source).replace(RELATIVE_PATH, '$1$2.$3js$1')
+  } catch (cause) {
+    throw new Error(`${file}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+  }
 }
 
 async function upToDate(source: string, target: string): Promise<boolean> {

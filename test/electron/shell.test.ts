@@ -1,7 +1,7 @@
 /** The parts of the shell that need no Electron. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join, sep } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { fileFor } from '../../electron/app-files.ts'
 import { menuTemplate } from '../../electron/menu.ts'
 import { carryOut, type RequestHandlers, ShellFailure } from '../../electron/requests.ts'
@@ -129,7 +129,9 @@ describe('the place of the window', () => {
     expect(fitTo({ ...state, width: 5000, height: 3000 }, [area])).toMatchObject({ width: 1920, height: 1040 })
   })
   test('is kept, and what is no state is as good as none', () => {
-    const file = join(newFolder(), 'config', 'window.json')
+    const folder = newFolder()
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const file = join(folder, 'config', 'window.json')
     expect(readState(file)).toEqual(firstState())
     writeState(file, { ...state, maximized: true, zoom_level: 1.5 })
     expect(readState(file)).toEqual({ ...state, maximized: true, zoom_level: 1.5 })

@@ -74,7 +74,7 @@ group('models', () => {
   it('take a logarithmic axis for a wide range, and say so', () => {
     expect(boxesByCondition(runs, 'downtime_ms')?.value).toMatchObject({
       scale: 'log',
-      title: 'Downtime (ms), logarithmic',
+      title: 'Downtime (ms), log',
     })
     expect(boxesByCondition(runs, 'downtime_ms', 'linear')?.value.scale).toBe('linear')
   })
@@ -132,8 +132,8 @@ group('SVG', () => {
       const svg = renderSvg(model, palette, { width: 640, height: 400 })
       expect(svg).not.toMatch(/NaN|undefined|Infinity/)
       expect(svg).toContain('viewBox="0 0 640 400"')
-      expect(svg).toContain('<title id="title">')
-      expect(svg).toContain('<desc id="desc">')
+      expect(svg).toContain(`<title id="${model.id}-title">`)
+      expect(svg).toContain(`<desc id="${model.id}-desc">`)
       for (const [, x] of svg.matchAll(/ x="(-?[\d.]+)"/g)) expect(Number(x)).toBeLessThanOrEqual(640)
       for (const [, w] of svg.matchAll(/ (?:width|height)="(-?[\d.]+)"/g)) expect(Number(w)).toBeGreaterThanOrEqual(0)
       const [opened, closed] = [svg.match(/<[a-z]+[^>]*[^/]>/g)?.length, svg.match(/<\/[a-z]+>/g)?.length]

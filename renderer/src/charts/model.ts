@@ -8,6 +8,8 @@ export interface Axis {
   /** With its unit: `Downtime (ms)`. */
   readonly title: string
   readonly scale: 'linear' | 'log'
+  /** Where the axis ends, if not where the values do. */
+  readonly most?: number
 }
 
 export interface TableTwin {

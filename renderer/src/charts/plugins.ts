@@ -56,6 +56,8 @@ export function bandsPlugin(model: TimelineChart, p: Palette): Plugin {
       if (x === undefined) return
       const ctx = pen(chart, p)
       ctx.save()
+      const end = Math.min(area.right, Math.max(...model.bands.map(({ to }) => x.getPixelForValue(to)))) + 6
+      const start = Math.max(area.left, Math.min(...model.bands.map(({ from }) => x.getPixelForValue(from)))) - 6
       model.bands.forEach(({ from, to, label, bad }, i) => {
         const left = Math.max(area.left, x.getPixelForValue(from))
         const width = Math.max(2, Math.min(area.right, x.getPixelForValue(to)) - left)
@@ -65,9 +67,9 @@ export function bandsPlugin(model: TimelineChart, p: Palette): Plugin {
         ctx.globalAlpha = 1
         ctx.setLineDash(bad ? [] : [4, 3])
         ctx.strokeRect(left, area.top, width, area.bottom - area.top)
-        const fits = left + width + 6 + ctx.measureText(label).width < area.right
+        const fits = end + ctx.measureText(label).width < area.right
         ctx.textAlign = fits ? 'left' : 'right'
-        ctx.fillText(label, fits ? left + width + 6 : left - 6, area.top + 14 + i * 16)
+        ctx.fillText(label, fits ? end : start, area.top + 14 + i * 16)
       })
       ctx.restore()
     },

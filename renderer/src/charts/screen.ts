@@ -6,7 +6,6 @@ import {
   CategoryScale,
   Chart,
   type ChartConfiguration,
-  type ChartDataset,
   type ChartOptions,
   type ChartType,
   Legend,
@@ -71,8 +70,9 @@ function fillOf(look: number, colour: string, palette: Palette): CanvasPattern |
 
 type Scale = NonNullable<NonNullable<ChartOptions['scales']>[string]>
 
-function valueScale({ title, scale }: Axis, p: Palette): Scale {
+function valueScale({ title, scale, most }: Axis, p: Palette): Scale {
   return {
+    ...(most === undefined ? {} : { max: most }),
     type: scale === 'log' ? 'logarithmic' : 'linear',
     ...(scale === 'linear'
       ? { beginAtZero: true }
@@ -106,13 +106,12 @@ function options(p: Palette, more: ChartOptions): ChartOptions {
     responsive: true,
     maintainAspectRatio: false,
     animation: false,
-    font: { family: p.font },
     ...more,
     plugins: {
       legend: {
         position: 'top',
         align: 'start',
-        labels: { color: p.text, boxWidth: 16, boxHeight: 12, padding: 12, font: { family: p.font } },
+        labels: { color: p.text, boxWidth: 16, boxHeight: 12, padding: 12 },
       },
       ...more.plugins,
     },
@@ -185,14 +184,22 @@ function barConfig(model: BarChart, p: Palette): Config {
       maxBarThickness: 40,
     }
   })
-  const [category, value] = [categoryScale(p, model.stacked ? '' : model.categoryTitle), valueScale(model.value, p)]
+  const value = valueScale(model.value, p)
+  const category = categoryScale(p, model.stacked ? '' : model.categoryTitle)
   return {
     type: 'bar',
-    data: { labels: [...model.categories], datasets: datasets },
+    data: {
+      // In two lines, where they stand beside the bars.
+      labels: model.categories.map((name) => (model.stacked ? name.replace(/\)$/, '').split(' (') : name)),
+      datasets: datasets,
+    },
     options: options(p, {
       indexAxis: model.stacked ? 'y' : 'x',
       scales: model.stacked
-        ? { x: { ...value, stacked: true }, y: { ...category, stacked: true } }
+        ? {
+            x: { ...value, stacked: true },
+            y: { ...category, stacked: true, ticks: { color: p.text, autoSkip: false } },
+          }
         : { x: category, y: value },
     }),
   }
@@ -248,7 +255,11 @@ function timelineConfig(model: TimelineChart, p: Palette): Config {
     options: options(p, {
       scales: { x: valueScale(model.x, p), y: valueScale(model.value, p) },
       plugins: {
-        legend: { position: 'top', align: 'end', labels: { usePointStyle: true, color: p.text } },
+        legend: {
+          position: 'top',
+          align: 'end',
+          labels: { usePointStyle: true, boxWidth: 7, boxHeight: 7, color: p.text },
+        },
         tooltip: {
           callbacks: {
             label: ({ parsed, datasetIndex }) =>
@@ -264,6 +275,7 @@ function timelineConfig(model: TimelineChart, p: Palette): Config {
 }
 
 export function chartConfig(model: ChartModel, palette: Palette): Config {
+  Chart.defaults.font.family = palette.font
   switch (model.kind) {
     case 'box':
       return boxConfig(model, palette)

@@ -173,6 +173,8 @@ export class LabState {
         api.call('runs.list', { limit: LAST_RUNS }),
       ])
       Object.assign(this, { hosts, guests, images, algorithms, links, recent, loaded: true })
+      // A lab that was started anew knows nothing of the guests of the last one.
+      this.runs = new Map([...this.runs].filter(([id]) => guests.some((guest) => guest.id === id)))
     })
   }
 
@@ -238,10 +240,14 @@ export class LabState {
   async #awaitEnd(run: LiveRun): Promise<void> {
     try {
       run.finish(await this.api.call('migrations.wait', { run_id: run.id }))
+      // Of a run that was not seen from its start, the store has the rest.
+      if (run.input === null) run.probes(await this.api.call('runs.details', { run_id: run.id }))
     } catch (thrown) {
       if (!run.running) return
       const { message } = explain(thrown, '')
-      notices.show('bad', 'The migration could not be followed', { detail: `${message} The guest is safe.` })
+      notices.show('bad', 'The migration could not be followed', {
+        detail: `${message} What was measured is in the store once the run has ended.`,
+      })
       const runs = new Map(this.runs)
       runs.delete(run.guest.id)
       this.runs = runs

@@ -92,8 +92,9 @@ export class LiveRun {
     })
   }
 
-  probes(event: LabEvents['migrations.probes']): void {
+  probes(event: Pick<LabEvents['migrations.probes'], 'probes'>): void {
     this.probeLog.add(event.probes)
+    if (this.report !== null) this.figures = { ...this.figures, probes: this.figures.probes + 1 }
     this.#tell({ ...this.#next, probes: this.#next.probes + 1 })
   }
 

@@ -12,6 +12,8 @@ export interface Gap {
 export class ProbeLog {
   readonly #sent = new Float64Array(KEPT_PROBES)
   readonly #rtt = new Float64Array(KEPT_PROBES)
+  /** The first probe that was told: a window may open in the middle of a run. */
+  #first = Infinity
   #next = 0
 
   /** A probe that comes again replaces itself; one that has left the ring is ignored. */
@@ -20,25 +22,31 @@ export class ProbeLog {
       if (seq < this.#next - KEPT_PROBES) continue
       this.#sent[seq % KEPT_PROBES] = sent_ms
       this.#rtt[seq % KEPT_PROBES] = rtt_ms ?? NaN
+      this.#first = Math.min(this.#first, seq)
       this.#next = Math.max(this.#next, seq + 1)
     }
   }
 
   get count(): number {
-    return this.#next
+    return this.#next - this.#start
+  }
+
+  /** The oldest probe that is kept. */
+  get #start(): number {
+    return Math.max(Math.min(this.#first, this.#next), this.#next - KEPT_PROBES)
   }
 
   /** Calls with each kept probe in order; `rtt_ms` is NaN while there is no answer. */
   each(visit: (sent_ms: number, rtt_ms: number) => void): void {
-    for (let seq = Math.max(0, this.#next - KEPT_PROBES); seq < this.#next; seq++) {
+    for (let seq = this.#start; seq < this.#next; seq++) {
       visit(this.#sent[seq % KEPT_PROBES] ?? 0, this.#rtt[seq % KEPT_PROBES] ?? NaN)
     }
   }
 
   /** First and last sending times. */
   get span(): Gap {
-    if (this.#next === 0) return { from_ms: 0, to_ms: 0 }
-    const first = Math.max(0, this.#next - KEPT_PROBES)
+    if (this.count === 0) return { from_ms: 0, to_ms: 0 }
+    const first = this.#start
     return {
       from_ms: this.#sent[first % KEPT_PROBES] ?? 0,
       to_ms: this.#sent[(this.#next - 1) % KEPT_PROBES] ?? 0,

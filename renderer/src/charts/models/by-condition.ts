@@ -125,12 +125,18 @@ export function boxesByCondition(
     },
     categories: directions.map(directionTitle),
     series: algorithms.map((name, a) => ({ name, look: a, boxes: boxes[a] ?? [] })),
-    value: { title: `${title} (ms)${log ? ', logarithmic' : ''}`, scale: log ? 'log' : 'linear' },
+    value: {
+      title: `${title === METRICS.total_ms.title ? 'Total time' : title} (ms)${log ? ', log' : ''}`,
+      scale: log ? 'log' : 'linear',
+    },
   }
 }
 
-/** Mean parts of the downtime, stacked; means, because they add up to the mean downtime while medians do not. */
-export function partsByCondition(runs: readonly RunReport[]): BarChart | null {
+/**
+ * Mean parts of the downtime, stacked; means, because they add up to the mean downtime while medians do not.
+ * @param share each part in % of its mean downtime, so that short ones can be read beside long ones
+ */
+export function partsByCondition(runs: readonly RunReport[], share = false): BarChart | null {
   const measured = runs.filter((run) => run.outcome === 'completed' && run.downtime_parts !== null)
   if (measured.length === 0) return null
   const { directions, algorithms, of } = groupsOf(measured)
@@ -165,9 +171,17 @@ export function partsByCondition(runs: readonly RunReport[]): BarChart | null {
         fixed(total(g), 2),
       ]),
     },
-    categories: groups.map((g) => `${g.name} (n ${g.n})`),
+    categories: groups.map((g) => `${g.name} (n ${g.n}, ${milliseconds(total(g))})`),
     categoryTitle: 'Direction, algorithm',
-    series: DOWNTIME_PARTS.map(({ key, name }, look) => ({ name, look, values: groups.map((g) => g.part(key)) })),
-    value: { title: 'Mean downtime (ms)', scale: 'linear' },
+    series: DOWNTIME_PARTS.map(({ key, name }, look) => ({
+      name,
+      look,
+      values: groups.map((g) => (share ? (100 * g.part(key)) / (total(g) || 1) : g.part(key))),
+    })),
+    value: {
+      title: share ? 'Share of the mean downtime (%)' : 'Mean downtime (ms)',
+      scale: 'linear',
+      ...(share ? { most: 100 } : {}),
+    },
   }
 }

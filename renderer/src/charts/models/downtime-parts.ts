@@ -29,7 +29,7 @@ export function downtimeOfRun(run: RunReport): SpanChart | null {
   return {
     kind: 'spans',
     id: 'downtime',
-    title: 'Downtime, part by part',
+    title: 'Downtime by part',
     definition: DOWNTIME_PARTS.map(({ name, meaning }) => `${name}: ${meaning}`).join(' '),
     caption: `n = 1 run. The parts add up to the downtime of ${milliseconds(run.downtime_ms)}.`,
     summary: `The downtime of ${milliseconds(run.downtime_ms)} has ${spans.length} parts; the longest is ${longest.name} with ${milliseconds(parts[longest.key])}, ${share} %.`,

@@ -46,7 +46,7 @@ export function outageOfRun(run: RunReport, probes: readonly ProbeView[]): Timel
   return {
     kind: 'timeline',
     id: 'outage',
-    title: 'Outage: the guest’s answers as a network client saw them',
+    title: 'Outage, as a network client saw it',
     definition:
       'Each point is a probe (ICMP echo) at the time it was sent; its height is the time until the answer. Silence: the longest stretch without any answer. The outage of the report is the silence around the switch-over less the probe interval.',
     caption: `n = ${plural(probes.length, 'probe')}, ${lost.length} without an answer. Outage reported: ${milliseconds(run.outage_ms)}.`,

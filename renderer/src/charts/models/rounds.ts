@@ -42,6 +42,6 @@ export function roundsOfRun(run: RunReport): BarChart | null {
       { name: 'Sent', look: 0, values: rounds.map((round) => round.pages_sent) },
       { name: 'Dirtied meanwhile', look: 1, values: rounds.map((round) => round.dirty_pages) },
     ],
-    value: { title: `Pages${log ? ', logarithmic' : ''}`, scale: log ? 'log' : 'linear' },
+    value: { title: `Pages${log ? ', log' : ''}`, scale: log ? 'log' : 'linear' },
   }
 }

@@ -81,7 +81,7 @@ function drawBox(box: Box, x: number, width: number, at: (v: number) => number, 
       y: at(box.q3),
       width,
       height: Math.max(1, at(box.q1) - at(box.q3)),
-      fill: fillOf(look),
+      fill: fillOf(look, false),
       ...stroke,
     }),
     // White under the median, so that it stands out from any pattern.
@@ -115,7 +115,7 @@ function drawColumns(model: BarChart, whole: Area, p: Palette): string {
           ? text(x + each / 2, y - 4, count(value), { 'text-anchor': 'middle', 'font-size': 10, fill: p.text2 })
           : ''
       const bar = { x, y, width: Math.max(1, each - 2), height: area.bottom - y }
-      return el('rect', { ...bar, fill: fillOf(look), stroke: colourOf(p, look, false) }) + label
+      return el('rect', { ...bar, fill: fillOf(look, false), stroke: colourOf(p, look, false) }) + label
     }),
   )
   // Labels that would touch are thinned out.
@@ -130,7 +130,8 @@ function drawStacks(model: BarChart, whole: Area, p: Palette): string {
   const names = Math.max(...model.categories.map((name) => widthOf(name, FONT)))
   const area = { ...held.area, left: whole.left + names + 12, bottom: whole.bottom - BELOW }
   const totals = model.categories.map((_, c) => model.series.reduce((sum, { values }) => sum + (values[c] ?? 0), 0))
-  const scale = scaleOf(rangeOf(totals, 'linear'), 'linear', area.left, area.right)
+  const range: [number, number] = model.value.most === undefined ? rangeOf(totals, 'linear') : [0, model.value.most]
+  const scale = scaleOf(range, 'linear', area.left, area.right)
   const slot = (area.bottom - area.top) / model.categories.length
   const high = Math.min(28, slot * 0.7)
   const rows = model.categories.map((name, c) => {
@@ -140,7 +141,7 @@ function drawStacks(model: BarChart, whole: Area, p: Palette): string {
       const from = scale.at(sum)
       sum += values[c] ?? 0
       const bar = { x: from, y: y - high / 2, width: scale.at(sum) - from, height: high }
-      return bar.width < 0.1 ? '' : el('rect', { ...bar, fill: fillOf(look), stroke: colourOf(p, look, true) })
+      return bar.width < 0.1 ? '' : el('rect', { ...bar, fill: fillOf(look, true), stroke: colourOf(p, look, true) })
     })
     return text(area.left - 8, y + 4, name, { 'text-anchor': 'end', fill: p.text }) + parts.join('')
   })

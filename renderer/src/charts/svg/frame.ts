@@ -65,7 +65,7 @@ export function patternDefs(looks: readonly number[], stacked: boolean, p: Palet
       const colour = colourOf(p, look, stacked)
       return el(
         'pattern',
-        { id: fillId(look), width: size, height: size, patternUnits: 'userSpaceOnUse' },
+        { id: fillId(look, stacked), width: size, height: size, patternUnits: 'userSpaceOnUse' },
         el('rect', { width: size, height: size, fill: p.surface }),
         el('rect', { width: size, height: size, fill: colour, 'fill-opacity': ground }),
         ...lines.map(([x1, y1, x2, y2]) => line(x1, y1, x2, y2, { stroke: colour, 'stroke-width': 1.4 })),
@@ -74,8 +74,9 @@ export function patternDefs(looks: readonly number[], stacked: boolean, p: Palet
     })
     .join('')
 }
-const fillId = (look: number): string => `look-${look}`
-export const fillOf = (look: number): string => `url(#${fillId(look)})`
+/** The same name is always the same pattern: several figures may stand in one page. */
+const fillId = (look: number, stacked: boolean): string => `look-${stacked ? 'part' : 'group'}-${look}`
+export const fillOf = (look: number, stacked: boolean): string => `url(#${fillId(look, stacked)})`
 
 interface LegendEntry {
   readonly name: string
@@ -96,7 +97,7 @@ export function legend(
       x = left
       y += 20
     }
-    const box = { x, y, width: 16, height: 12, fill: fillOf(look), stroke: colourOf(p, look, stacked) }
+    const box = { x, y, width: 16, height: 12, fill: fillOf(look, stacked), stroke: colourOf(p, look, stacked) }
     const markup = el('rect', box) + text(x + 22, y + 10, name, { fill: p.text })
     x += width
     return markup
@@ -124,10 +125,10 @@ export function picture(
       role: 'img',
       'font-family': p.font,
       'font-size': FONT,
-      'aria-labelledby': 'title desc',
+      'aria-labelledby': `${model.id}-title ${model.id}-desc`,
     },
-    el('title', { id: 'title' }, escapeAll(model.title)),
-    el('desc', { id: 'desc' }, escapeAll(`${model.summary} ${model.definition}`)),
+    el('title', { id: `${model.id}-title` }, escapeAll(model.title)),
+    el('desc', { id: `${model.id}-desc` }, escapeAll(`${model.summary} ${model.definition}`)),
     el('rect', { width, height, fill: p.surface }),
     text(16, 26, model.title, { 'font-size': TITLE, 'font-weight': 600, fill: p.text }),
     drawing(area),

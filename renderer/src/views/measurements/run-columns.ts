@@ -10,7 +10,7 @@ const time = (id: Metric, title: string, decimals: number): Column<RunReport> =>
   unit: 'ms',
   meaning: METRICS[id].definition,
   align: 'end',
-  width: 6.5,
+  width: 7.75,
   descendingFirst: true,
   text: (run) => fixed(run[id], decimals),
   sortBy: (run) => run[id],
