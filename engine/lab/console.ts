@@ -11,6 +11,8 @@ const KEPT_BYTES = 256 * 1024
 /** Input bytes offered at a time: well below what the UART takes. */
 const CHUNK_BYTES = 256
 const RETRY_MS = 4
+/** How long a command of the lab waits for its user to finish the line that is being typed. */
+const LINE_WAIT_MS = 10_000
 /** Typed ahead without the guest taking any: more is a program gone wild. */
 const MAX_QUEUED_BYTES = 1024 * 1024
 
@@ -24,6 +26,11 @@ export class GuestConsole {
   #kept = ''
   /** How much was dropped from the front of `#kept`. */
   #dropped = 0
+  /** The user has begun a line and not ended it. */
+  #lineOpen = false
+  /** What the user types while a command of the lab is being carried out. */
+  #held: Uint8Array[] | null = null
+  #commands: Promise<unknown> = Promise.resolve()
   #queue: Uint8Array[] = []
   #queuedBytes = 0
   #pumping = false
@@ -68,6 +75,16 @@ export class GuestConsole {
   write(data: Uint8Array | string): void {
     if (this.#closed) throw this.#closedError()
     const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data
+    if (this.#held !== null) {
+      this.#held.push(bytes)
+      return
+    }
+    const last = bytes.at(-1)
+    if (last !== undefined) this.#lineOpen = last !== 0x0a && last !== 0x0d
+    this.#send(bytes)
+  }
+
+  #send(bytes: Uint8Array): void {
     if (this.#queuedBytes + bytes.length > MAX_QUEUED_BYTES) {
       throw new FerryError('console.full', `The guest ${this.#guest} does not read its console; nothing was sent.`, {
         guest: this.#guest,
@@ -133,11 +150,33 @@ export class GuestConsole {
     })
   }
 
-  /** Sends a line and waits for output that matches. @throws FerryError `console.timeout`, `console.full` */
-  async command(line: string, pattern: RegExp, timeoutMs = 30_000): Promise<RegExpExecArray> {
+  /**
+   * Sends a line and waits for output that matches. One command at a time; what the user types meanwhile waits for its
+   * end, and a line that the user has begun is waited for, so that neither spoils the other.
+   * @throws FerryError `console.*`
+   */
+  command(line: string, pattern: RegExp, timeoutMs = 30_000): Promise<RegExpExecArray> {
+    const turn = this.#commands.then(() => this.#command(line, pattern, timeoutMs))
+    this.#commands = turn.catch(() => undefined)
+    return turn
+  }
+
+  async #command(line: string, pattern: RegExp, timeoutMs: number): Promise<RegExpExecArray> {
+    for (let waited = 0; this.#lineOpen && waited < LINE_WAIT_MS && !this.#closed; waited += 10 * RETRY_MS) {
+      await sleep(10 * RETRY_MS)
+    }
+    if (this.#closed) throw this.#closedError()
     const from = this.position
-    this.write(`${line}\n`)
-    return this.expect(pattern, { timeoutMs, from })
+    this.#held = []
+    try {
+      this.#send(new TextEncoder().encode(`${line}\n`))
+      return await this.expect(pattern, { timeoutMs, from })
+    } finally {
+      const held = this.#held
+      this.#held = null
+      this.#lineOpen = false
+      if (!this.#closed) for (const bytes of held) this.write(bytes)
+    }
   }
 
   #closedError(): FerryError {

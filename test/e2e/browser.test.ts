@@ -76,7 +76,7 @@ describe.skipIf(missing !== null)(`the window in Chromium${missing === null ? ''
     await host('xen').getByText('running').waitFor(WAIT)
     await page.locator('.xterm-helper-textarea').focus()
     await page.keyboard.type('echo over here\n')
-    await page.locator('.xterm-rows').getByText('ECHO over here').waitFor(WAIT)
+    await page.locator('.xterm-rows').getByText('ECHO over here', { exact: true }).waitFor(WAIT)
   })
 
   test('it crosses and comes back while its user types, and no character is lost', async () => {
@@ -88,7 +88,8 @@ describe.skipIf(missing !== null)(`the window in Chromium${missing === null ? ''
       await startMigration(from)
       await page.locator('.xterm-helper-textarea').focus()
       await page.keyboard.type(`echo ${from}-abcdefghijklmnopqrstuvwxyz-0123456789\n`, { delay: 15 })
-      await page.locator('.xterm-rows').getByText(`ECHO ${from}-abcdefghijklmnopqrstuvwxyz-0123456789`).waitFor(WAIT)
+      const answer = `ECHO ${from}-abcdefghijklmnopqrstuvwxyz-0123456789`
+      await page.locator('.xterm-rows').getByText(answer, { exact: true }).waitFor(WAIT)
       await host(to).getByText('running').waitFor(WAIT)
       await result().waitFor(WAIT)
       expect(await result().textContent()).toMatch(/\d+(\.\d+)? ms/)
@@ -101,17 +102,22 @@ describe.skipIf(missing !== null)(`the window in Chromium${missing === null ? ''
     await startMigration('xen')
     const cancel = page.getByRole('region', { name: 'Progress' }).getByRole('button', { name: /Cancel/ })
     await cancel.click(WAIT)
-    await result().getByText(/cancelled/i).first().waitFor(WAIT)
+    await result()
+      .getByText(/cancelled/i)
+      .first()
+      .waitFor(WAIT)
     await host('xen').getByText('running').waitFor(WAIT)
   })
 
   test('all runs are in the measurements, and their export is a table that a program can read', async () => {
     await page.getByRole('navigation', { name: 'Views' }).getByText('Measurements').click()
-    await page.getByText('kvm').first().waitFor(WAIT)
+    await page.getByRole('row').nth(1).waitFor(WAIT)
     await page.screenshot({ path: join(SHOTS, 'measurements-light.png') })
     const downloading = page.waitForEvent('download', WAIT)
-    await page.getByRole('button', { name: /Export/ }).first().click()
-    await page.getByRole('menuitem').or(page.getByRole('button', { name: /raw|runs/i })).first().click()
+    await page
+      .getByRole('group', { name: /^Export/ })
+      .getByRole('button', { name: 'Runs' })
+      .click()
     const csv = readFileSync(await (await downloading).path(), 'utf8')
     const [header, ...rows] = csv.trimEnd().split('\r\n')
     expect(header.split(',')).toContain('downtime_ms')

@@ -101,6 +101,26 @@ test('what is typed while the guest moves arrives once and in order', async () =
   expect(answers).toEqual(words)
 })
 
+test("the guest's own check waits for the line that is being typed, and typing waits for the check", async () => {
+  const service = await openLab(XEN_AND_KVM)
+  const guest = await createLabOs(service)
+  const write = (data: string) => service.call('guests.write', { guest: guest.id, data })
+  await write('echo half')
+  const { run_id } = await service.call('migrations.start', { guest: guest.id, to: 'kvm' })
+  await sleep(1500)
+  await write('-and-half\n')
+  const report = service.call('migrations.wait', { run_id })
+  for (let i = 0; i < 40; i++) {
+    await write(`echo t${i}\n`)
+    await sleep(10)
+  }
+  expect((await report).guest_check).toBe('ok')
+  const text = service.lab.guest(guest.id).console
+  await text.expect(/ECHO t39\r/, { timeoutMs: 20_000, from: 0 })
+  const answers = [...text.text.matchAll(/ECHO (\S+)\r/g)].map(([, word]) => word)
+  expect(answers).toEqual(['half-and-half', ...Array.from({ length: 40 }, (_, i) => `t${i}`)])
+})
+
 test('two guests cross at the same time, in opposite directions', async () => {
   const service = await openLab(XEN_AND_KVM)
   const a = await createLabOs(service, { host: 'xen', workload: 'dirty:1000' })
