@@ -37,6 +37,12 @@ module.exports = {
       to: { path: 'node_modules/v86/' },
     },
     {
+      name: 'the-window-knows-the-contract-only',
+      severity: 'error',
+      from: { path: '^renderer/' },
+      to: { path: '^(engine|electron|images|build|test)/', pathNot: ['^engine/contract/', '^electron/shell\\.ts$'] },
+    },
+    {
       name: 'images-stand-alone',
       severity: 'error',
       from: { path: '^images/' },
