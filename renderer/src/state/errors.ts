@@ -9,7 +9,7 @@ export interface Explained {
   readonly code: string
 }
 
-const TODO: Readonly<Record<string, string>> = {
+const ADVICE: Readonly<Record<string, string>> = {
   'refused.out-of-memory': 'Destroy or move a guest on the target, or choose a host with more free memory.',
   'refused.peer-not-allowed': 'Choose another destination, or let that host accept this one.',
   'refused.no-common-algorithm': 'Choose an algorithm that both hosts have in their pools.',
@@ -33,5 +33,5 @@ export function explain(thrown: unknown, title: string): Explained {
 }
 
 export function explainReport({ code, message }: ErrorView, title: string): Explained {
-  return { title, message, code, todo: TODO[code] ?? '' }
+  return { title, message, code, todo: ADVICE[code] ?? '' }
 }
