@@ -3,7 +3,15 @@
  * log (a bitmap over the PFN space, or one for each memory slot) and comes out of it for the migration.
  */
 import type { MemoryView } from '../hypervisors/memory-view.ts'
-import type { DirectBoot, Machine, MachineEvents, PageBatch, PageSet, StopReport } from '../machine/machine.ts'
+import type {
+  DirectBoot,
+  Machine,
+  MachineEvents,
+  PageBatch,
+  PageRange,
+  PageSet,
+  StopReport,
+} from '../machine/machine.ts'
 import { BLOCK, type BlockId } from '../vmstate/blocks.ts'
 import type { MachineState } from '../vmstate/state.ts'
 
@@ -98,6 +106,9 @@ export class HostedMachine implements Machine {
   }
   digests(block: BlockId) {
     return this.#machine.digests(block)
+  }
+  zeroPages(range: PageRange) {
+    return this.#machine.zeroPages(range)
   }
   instructions() {
     return this.#machine.instructions()

@@ -2,7 +2,16 @@
 import type { ErrorReport } from '../util/errors.ts'
 import type { BlockId } from '../vmstate/blocks.ts'
 import type { MachineState } from '../vmstate/state.ts'
-import type { DirectBoot, LoadReport, MachineConfig, PageBatch, PageSet, ScreenImage, StopReport } from './machine.ts'
+import type {
+  DirectBoot,
+  LoadReport,
+  MachineConfig,
+  PageBatch,
+  PageRange,
+  PageSet,
+  ScreenImage,
+  StopReport,
+} from './machine.ts'
 
 export type Clock = 'continue' | 'freeze'
 
@@ -23,6 +32,7 @@ export interface Calls {
   stop: [{ inlinePages: number }, StopReport]
   load: [{ batches: readonly PageBatch[]; state: MachineState; clock: Clock }, LoadReport]
   digests: [BlockId, BigUint64Array<ArrayBuffer>]
+  zeroPages: [PageRange, Uint8Array<ArrayBuffer>]
   instructions: [void, number]
 }
 export type CallName = keyof Calls

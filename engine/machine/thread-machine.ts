@@ -5,7 +5,7 @@ import { nowMs } from '../util/clock.ts'
 import type { BlockId, BlockInfo } from '../vmstate/blocks.ts'
 import type { MachineState } from '../vmstate/state.ts'
 import { Doorbell } from './doorbell.ts'
-import type { DirectBoot, Machine, MachineConfig, MachineEvents, PageBatch, PageSet } from './machine.ts'
+import type { DirectBoot, Machine, MachineConfig, MachineEvents, PageBatch, PageRange, PageSet } from './machine.ts'
 import { blocksOf } from './memory-blocks.ts'
 import type { CallName, Calls, Clock, Reply, Request, ThreadData } from './messages.ts'
 import { patchedModule } from './v86/package.ts'
@@ -101,6 +101,9 @@ class ThreadMachine implements Machine {
   }
   digests(block: BlockId) {
     return this.#call('digests', block)
+  }
+  zeroPages(range: PageRange) {
+    return this.#call('zeroPages', range)
   }
   instructions() {
     return this.#call('instructions', undefined)

@@ -123,6 +123,7 @@ const handlers: { [N in CallName]: (argument: Calls[N][0]) => Calls[N][1] } = {
     return { pagesMs: pagesDone - begun, restoreMs: nowMs() - pagesDone }
   },
   digests: (block) => blocks.digests(block),
+  zeroPages: (range) => blocks.zeroPages(range),
   instructions: () => emulator.view(CPU_OFFSET.instructionCounter, 4).getUint32(0, true),
 }
 

@@ -54,10 +54,11 @@ export class SourceRounds {
   /** Sends rounds until the policy is content. @throws FerryError `policy.*` when it gives up */
   async run(connection: Connection, algorithm: Algorithm, rehearses: boolean): Promise<void> {
     const { options, deadlines, statistics } = this.#context
-    this.#sender = new PageSender(options.machine, connection, deadlines, statistics, (pages) => {
+    const onSent = (pages: number): void => {
       this.#left = Math.max(0, this.#left - pages)
       this.#context.onPages()
-    })
+    }
+    this.#sender = new PageSender(options.machine, connection, deadlines, statistics, onSent, options.pages)
     const body = { pagesTotal: statistics.pages_total }
     await connection.send({ type: 'MEM_BEG', body }, deadlines.answerMs)
     const policy: Policy = algorithm.policy(options.policy ?? {})

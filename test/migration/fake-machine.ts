@@ -15,6 +15,7 @@ import type {
   MachineConfig,
   MachineEvents,
   PageBatch,
+  PageRange,
   PageSet,
   ScreenImage,
   StopReport,
@@ -230,6 +231,12 @@ export class FakeMachine implements Machine {
       this.instructionCount = state.cpu.eip
       return { pagesMs: t1 - t0, restoreMs: nowMs() - t1 }
     })
+  }
+
+  zeroPages({ block, first, count }: PageRange): Promise<Uint8Array<ArrayBuffer>> {
+    const memory = this.memory.get(block) ?? new Uint8Array(0)
+    const zero = (page: number) => memory.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE).every((byte) => byte === 0)
+    return Promise.resolve(Uint8Array.from({ length: count }, (_, i) => Number(zero(first + i))))
   }
 
   digests(block: BlockId): Promise<BigUint64Array<ArrayBuffer>> {

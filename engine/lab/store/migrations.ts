@@ -111,6 +111,11 @@ export const MIGRATIONS: readonly Migration[] = [
       ) STRICT;
     `,
   },
+  {
+    // The first bytes of the frame. NULL: the run was stored before they were kept.
+    name: 'heads of messages',
+    sql: 'ALTER TABLE messages ADD COLUMN head BLOB',
+  },
 ]
 
 /** How many migrations the database has been through. */
