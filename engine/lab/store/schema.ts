@@ -187,8 +187,11 @@ export function fromRoundRow(row: unknown, runId: string): RoundReport {
 export const fromStageRow = (row: unknown, runId: string): StageReport => checkRow(stageReport, row, 'stages', runId)
 export const fromMessageRow = (row: unknown, runId: string): MessageRecord =>
   checkRow(messageRecord, row, 'messages', runId)
-/** SQLite's bytes are a Buffer: a Uint8Array as well. */
-export const fromKeptRow = (row: unknown, runId: string): KeptMessage => checkRow(keptMessage, row, 'messages', runId)
+export function fromKeptRow(row: unknown, runId: string): KeptMessage {
+  const { head, ...message } = checkRow(keptMessage, row, 'messages', runId)
+  // SQLite gives a Buffer, which is more than the bytes.
+  return { ...message, head: head === null ? null : Uint8Array.from(head) }
+}
 export const fromProbeRow = (row: unknown, runId: string): ProbeRecord => checkRow(probeRecord, row, 'probes', runId)
 
 /** Throws `store.damaged`. */

@@ -96,7 +96,7 @@ describe('a migration', () => {
     const message = { direction: 'source-to-target', type: 'MIG_REQ', stage: 0, bytes_B: 300, at_ms: 1.5 }
     expect(store.message('run-0', 0)).toEqual({ ...message, head: null })
     store.saveRun(sampleReport(1), sampleParts(1))
-    expect(store.message('run-1', 2)?.head).toEqual(Buffer.from([1, 2]))
+    expect(store.message('run-1', 2)?.head).toEqual(Uint8Array.of(1, 2))
     store.close()
   })
 
