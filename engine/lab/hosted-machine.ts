@@ -10,6 +10,7 @@ import type {
   PageBatch,
   PageRange,
   PageSet,
+  StopOptions,
   StopReport,
 } from '../machine/machine.ts'
 import { BLOCK, type BlockId } from '../vmstate/blocks.ts'
@@ -45,10 +46,11 @@ export class HostedMachine implements Machine {
     this.view.stopLog()
   }
 
-  async stop(options: { readonly inlinePages: number }): Promise<StopReport> {
+  async stop(options: StopOptions): Promise<StopReport> {
     const report = await this.#machine.stop(options)
     if (this.view.mode === 'shadow' || this.view.mode === 'logging') {
       this.#record(report.remaining)
+      if (report.leftRam !== null) this.#record([report.leftRam])
       this.#record(report.batches)
       this.#record(report.batches.map(({ block, zeroPages }) => ({ block, pages: zeroPages })))
     }
@@ -101,8 +103,14 @@ export class HostedMachine implements Machine {
   restore(state: MachineState, clock: Clock) {
     return this.#machine.restore(state, clock)
   }
-  load(batches: readonly PageBatch[], state: MachineState, clock: Clock) {
-    return this.#machine.load(batches, state, clock)
+  load(batches: readonly PageBatch[], state: MachineState, clock: Clock, missing?: PageSet) {
+    return this.#machine.load(batches, state, clock, missing)
+  }
+  supply(batch: PageBatch) {
+    return this.#machine.supply(batch)
+  }
+  faults() {
+    return this.#machine.faults()
   }
   digests(block: BlockId) {
     return this.#machine.digests(block)
