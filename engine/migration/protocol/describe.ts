@@ -8,7 +8,7 @@ import { cpuHead, pagesHead, rehearsalHead, verifyHead } from './binary.ts'
 import { FLAG, HEADER_BYTES, HEADER_CRC_OFFSET, crcOf, header, nameOfType } from './frame.ts'
 import type { FrameHeader, MessageName } from './frame.ts'
 import { hex, recordFields, rest } from './fields.ts'
-import type { FrameField } from './fields.ts'
+import type { Explain, FrameField } from './fields.ts'
 import { jsonLeaves } from './json-fields.ts'
 import { MEANINGS } from './meanings.ts'
 import { describeContainer } from './describe-container.ts'
@@ -97,16 +97,24 @@ function bodyFields(frame: Uint8Array, name: MessageName): FrameField[] {
 const blockTitle = (id: number | bigint): string =>
   Object.entries(BLOCK).find(([, number]) => number === Number(id))?.[0] ?? 'no such block'
 
+/** What each field means, by name. */
+const explainedBy =
+  (meanings: (value: number | bigint) => Readonly<Record<string, string>>): Explain =>
+  (field, value) => ({ meaning: meanings(value)[field] ?? '' })
+
 function pagesFields(frame: Uint8Array, end: number): FrameField[] {
-  const fields = recordFields(pagesHead, frame, HEADER_BYTES, '', (field, value) => {
-    const meanings: Record<string, string> = {
+  const fields = recordFields(
+    pagesHead,
+    frame,
+    HEADER_BYTES,
+    '',
+    explainedBy((value) => ({
       block: blockTitle(value),
       flags: value === 0 ? 'written as they come' : 'hold: loaded in one step with the state',
       zeroCount: 'pages of zeros, of which only the number travels',
       pageCount: 'pages with their bytes',
-    }
-    return { meaning: meanings[field] ?? '' }
-  })
+    })),
+  )
   const at = HEADER_BYTES + pagesHead.bytes
   if (frame.length < at) return fields
   const { zeroCount, pageCount } = pagesHead.decode(frame.subarray(HEADER_BYTES))
@@ -148,15 +156,18 @@ export function stretches(numbers: readonly number[]): string {
 const DIGESTS_SHOWN = 8
 
 function verifyFields(frame: Uint8Array, end: number): FrameField[] {
-  const fields = recordFields(verifyHead, frame, HEADER_BYTES, '', (field, value) => {
-    const meanings: Record<string, string> = {
+  const fields = recordFields(
+    verifyHead,
+    frame,
+    HEADER_BYTES,
+    '',
+    explainedBy((value) => ({
       block: blockTitle(value),
       last: value === 0 ? 'more follow' : 'the last one of the migration',
       first: 'page of the first digest',
       count: 'digests, one a page',
-    }
-    return { meaning: meanings[field] ?? '' }
-  })
+    })),
+  )
   const at = HEADER_BYTES + verifyHead.bytes
   if (frame.length < at) return fields
   const { first, count } = verifyHead.decode(frame.subarray(HEADER_BYTES))
