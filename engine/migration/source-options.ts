@@ -5,6 +5,7 @@ import type { FerryError } from '../util/errors.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Lease } from './lease.ts'
 import type { LinkSpec } from './link.ts'
+import type { PageMap } from './page-map.ts'
 import type { Decision } from './policy/policy.ts'
 import type { AlgorithmName, PolicyOptions } from './policy/pool.ts'
 import type { ProgressEvent } from './progress.ts'
@@ -63,6 +64,8 @@ export interface SourceOptions {
   readonly recorder?: Recorder | undefined
   readonly onProgress?: ((event: ProgressEvent) => void) | undefined
   readonly onMessage?: ((event: MessageEvent) => void) | undefined
+  /** Is told of every page on its way; of the machine's blocks. */
+  readonly pages?: PageMap | undefined
   /** Ends the source's machine and frees its memory: called once, when the guest runs on the target. */
   readonly release: () => Promise<void> | void
 }

@@ -58,10 +58,11 @@ export class SourceRounds {
   /** Sends rounds until the policy is content. @throws FerryError `policy.*` when it gives up */
   async run(connection: Connection, algorithm: Algorithm, rehearses: boolean): Promise<void> {
     const { options, deadlines, statistics } = this.#context
-    this.#sender = new PageSender(options.machine, connection, deadlines, statistics, (pages) => {
+    const onSent = (pages: number): void => {
       this.#left = Math.max(0, this.#left - pages)
       this.#context.onPages()
-    })
+    }
+    this.#sender = new PageSender(options.machine, connection, deadlines, statistics, onSent, options.pages)
     const body = { pagesTotal: statistics.pages_total }
     await connection.send({ type: 'MEM_BEG', body }, deadlines.answerMs)
     const policy: Policy = algorithm.policy(options.policy ?? {})
@@ -100,7 +101,7 @@ export class SourceRounds {
    */
   leave(changed: PageSet | null, pull: SourcePull): Message {
     const sender = this.#sender as PageSender
-    const missing = sender.unsent(BLOCK.ram)
+    const missing = sender.map.unsent()
     for (const page of changed?.pages ?? []) missing.add(page)
     const body = { block: BLOCK.ram, count: missing.length, bitmap: missing.bytes() }
     pull.begin(missing, sender)
@@ -202,7 +203,7 @@ export class SourceRounds {
     const { machine } = this.#context.options
     const dirty = await this.#machineCall(connection, machine.dirtyLogFetch(false), 'dirty-log')
     if (!this.#ramLater) return countPages(dirty)
-    const unsent = this.#sender?.unsent(BLOCK.ram).size ?? 0
+    const unsent = this.#sender?.map.unsent().size ?? 0
     return unsent + countPages(dirty.filter(({ block }) => block !== BLOCK.ram))
   }
 

@@ -309,6 +309,7 @@ class SourceSession {
   async #release(error: FerryError | null): Promise<MigrationResult> {
     this.#state.go('released')
     this.#stages.end()
+    this.#options.pages?.live()
     this.#options.lease.standDown(this.#options.host.name)
     let failure = error
     try {

@@ -36,7 +36,10 @@ const own = <K extends keyof RunFigures>(name: RunFigures[K] extends Cell ? K : 
   cell: (run) => run[name] as Cell,
 })
 
-const RUN_COLUMNS: readonly Column<RunReport>[] = [
+/** A run; the user's words on it, where they are known. */
+type NotedRun = RunReport & { readonly note?: string | null }
+
+const RUN_COLUMNS: readonly Column<NotedRun>[] = [
   own('run_id'),
   own('started_at'),
   own('outcome'),
@@ -75,6 +78,7 @@ const RUN_COLUMNS: readonly Column<RunReport>[] = [
     cell: ({ pull }: RunReport): Cell => pull?.[figure as Exclude<keyof PullReport, 'series'>] ?? null,
   })),
   own('guest_check'),
+  { header: 'note', cell: ({ note }) => note ?? null },
 ]
 
 /** e.g. `stage_3_stop_and_copy_duration_ms`; empty where the stage was not reached. */
@@ -140,7 +144,7 @@ const SUMMARY_COLUMNS: readonly Column<SummaryGroup>[] = [
 ]
 
 /** Raw: one row a run, nested parts in columns of their own. */
-export function runsCsv(reports: readonly RunReport[]): string {
+export function runsCsv(reports: readonly NotedRun[]): string {
   return csv(RUN_COLUMNS, reports)
 }
 

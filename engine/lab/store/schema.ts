@@ -8,8 +8,8 @@ import type { RoundReport, RunReport, StageReport } from '../../contract/report.
 import { FerryError } from '../../util/errors.ts'
 import { provenance } from '../provenance.ts'
 import type { Provenance } from '../provenance.ts'
-import { messageRecord, probeRecord } from './records.ts'
-import type { MessageRecord, ProbeRecord, RunScalars } from './records.ts'
+import { keptMessage, messageRecord, probeRecord } from './records.ts'
+import type { KeptMessage, MessageRecord, ProbeRecord, RunScalars } from './records.ts'
 
 const nullableNumber = v.nullable(v.number())
 const nullableText = v.nullable(v.string())
@@ -191,6 +191,11 @@ export function fromRoundRow(row: unknown, runId: string): RoundReport {
 export const fromStageRow = (row: unknown, runId: string): StageReport => checkRow(stageReport, row, 'stages', runId)
 export const fromMessageRow = (row: unknown, runId: string): MessageRecord =>
   checkRow(messageRecord, row, 'messages', runId)
+export function fromKeptRow(row: unknown, runId: string): KeptMessage {
+  const { head, ...message } = checkRow(keptMessage, row, 'messages', runId)
+  // SQLite gives a Buffer, which is more than the bytes.
+  return { ...message, head: head === null ? null : Uint8Array.from(head) }
+}
 export const fromProbeRow = (row: unknown, runId: string): ProbeRecord => checkRow(probeRecord, row, 'probes', runId)
 
 /** Throws `store.damaged`. */

@@ -13,7 +13,7 @@ export const MAGIC = 0x59525246
 export const PROTOCOL_VERSION = 1
 export const HEADER_BYTES = 24
 /** Bytes of the header that its own CRC covers. */
-const HEADER_CRC_OFFSET = 20
+export const HEADER_CRC_OFFSET = 20
 
 /** Bits of `flags`. All others are reserved and 0. */
 export const FLAG = {
@@ -56,7 +56,8 @@ export type MessageName = keyof typeof TYPE
 /** Stages of the paper, carried by every frame. */
 export type Stage = 0 | 1 | 2 | 3 | 4 | 5
 
-const header = record('frame', 'le', {
+/** Layout of the header. */
+export const header = record('frame', 'le', {
   magic: u32,
   version: u8,
   type: u8,

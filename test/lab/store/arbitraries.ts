@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { STAGE_NAMES } from '../../../engine/contract/report.ts'
 import type { RunReport } from '../../../engine/contract/report.ts'
-import type { MessageRecord, ProbeRecord } from '../../../engine/lab/store/records.ts'
+import type { KeptMessage, ProbeRecord } from '../../../engine/lab/store/records.ts'
 
 // SQLite keeps text as UTF-8, which has no lone surrogates, and knows no negative zero.
 const text = fc.string({ unit: 'binary', maxLength: 20 }).map((s) => s.toWellFormed())
@@ -93,13 +93,14 @@ export const anyReport: fc.Arbitrary<RunReport> = fc.record({
   started_at: fc.date({ noInvalidDate: true }).map((date) => date.toISOString()),
 })
 
-export const anyMessages: fc.Arbitrary<MessageRecord[]> = fc.array(
+export const anyMessages: fc.Arbitrary<KeptMessage[]> = fc.array(
   fc.record({
     direction: fc.constantFrom('source-to-target' as const, 'target-to-source' as const),
     type: text,
     stage: fc.integer({ min: 0, max: 5 }),
     bytes_B: count,
     at_ms: finite,
+    head: orNull(fc.uint8Array({ maxLength: 40 })),
   }),
   { maxLength: 8 },
 )

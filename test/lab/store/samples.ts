@@ -100,5 +100,6 @@ export function sampleProbes(i: number, length = 200): ProbeRecord[] {
 }
 
 export function sampleParts(i: number, probes = 200): RunParts {
-  return { messages: sampleMessages(i), probes: sampleProbes(i, probes), provenance: conditions }
+  const messages = sampleMessages(i).map((message, seq) => ({ ...message, head: Uint8Array.of(i & 255, seq) }))
+  return { messages, probes: sampleProbes(i, probes), provenance: conditions }
 }
