@@ -1,0 +1,96 @@
+/**
+ * Components on a page of their own, in Chromium: built as the window is, mounted with what the test says. Layout, focus,
+ * canvases and scrolling are real.
+ */
+import { fileURLToPath } from 'node:url'
+import { svelte } from '@sveltejs/vite-plugin-svelte'
+import type { Page } from 'playwright-core'
+import { build, type Rolldown } from 'vite'
+import { launch } from './window.ts'
+
+const PROJECT = fileURLToPath(new URL('../../', import.meta.url))
+const ORIGIN = 'http://bench.test'
+const ENTRY = 'virtual:bench'
+
+/** What the page has for `page.evaluate`. */
+export interface BenchPage {
+  /** Mounts a component in place of the last one. */
+  show(component: string, props: object): void
+  /** Values of the first chart, dataset by dataset, as they are drawn. */
+  drawn(): unknown[][]
+  fixture(): Promise<unknown>
+}
+
+const script = (components: Readonly<Record<string, string>>) => `
+  import { mount, unmount } from 'svelte'
+  import '${PROJECT}renderer/src/styles/base.css'
+  import { Chart } from '${PROJECT}renderer/src/charts/screen.ts'
+  ${Object.entries(components)
+    .map(([name, path]) => `import ${name} from '${PROJECT}renderer/src/${path}'`)
+    .join('\n')}
+  const components = { ${Object.keys(components).join(', ')} }
+  let shown
+  globalThis.bench = {
+    show(name, props) {
+      if (shown !== undefined) unmount(shown)
+      shown = mount(components[name], { target: document.getElementById('app'), props })
+    },
+    drawn: () => Chart.getChart(document.querySelector('canvas')).data.datasets.map(({ data }) => data),
+    fixture: () => fetch('/fixture.json').then((answer) => answer.json()),
+  }
+`
+
+async function bundle(components: Readonly<Record<string, string>>): Promise<Map<string, string>> {
+  const result = await build({
+    configFile: false,
+    root: PROJECT,
+    logLevel: 'error',
+    plugins: [
+      svelte(),
+      {
+        name: 'bench',
+        resolveId: (id) => (id === ENTRY ? id : undefined),
+        load: (id) => (id === ENTRY ? script(components) : undefined),
+      },
+    ],
+    build: { write: false, minify: false, target: 'es2023', rolldownOptions: { input: ENTRY } },
+  })
+  const outputs = [result].flat() as Rolldown.RolldownOutput[]
+  const files = outputs.flatMap(({ output }) => output)
+  return new Map(files.map((file) => [`/${file.fileName}`, file.type === 'chunk' ? file.code : String(file.source)]))
+}
+
+/**
+ * @param components name → path of the component under renderer/src
+ * @param fixture what `fixture()` gives the page
+ */
+export async function openBench(
+  components: Readonly<Record<string, string>>,
+  fixture: unknown,
+): Promise<{ page: Page; close: () => Promise<void> }> {
+  const files = await bundle(components)
+  const named = (ending: string) => [...files.keys()].filter((name) => name.endsWith(ending))
+  files.set('/fixture.json', JSON.stringify(fixture))
+  files.set(
+    '/',
+    `<!doctype html><html lang="en"><meta charset="utf-8"><title>Bench</title><style>#app { height: 100vh }</style>
+    ${named('.css').map((name) => `<link rel="stylesheet" href="${name}">`)}<main id="app"></main>
+    ${named('.js').map((name) => `<script type="module" src="${name}"></script>`)}</html>`,
+  )
+  const types: Readonly<Record<string, string>> = { js: 'text/javascript', css: 'text/css', json: 'application/json' }
+  const browser = await launch()
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce' })
+  const page = await context.newPage()
+  await page.route(`${ORIGIN}/**`, (route) => {
+    const { pathname } = new URL(route.request().url())
+    const body = files.get(pathname)
+    if (body === undefined) return route.fulfill({ status: 404 })
+    return route.fulfill({ body, contentType: types[pathname.split('.').at(-1) ?? ''] ?? 'text/html' })
+  })
+  page.on('pageerror', (error) => {
+    throw error
+  })
+  await page.goto(`${ORIGIN}/`)
+  await page.waitForFunction('globalThis.bench !== undefined')
+  return { page, close: () => browser.close() }
+}
