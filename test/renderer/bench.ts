@@ -19,6 +19,11 @@ export interface BenchPage {
   /** Values of the first chart, dataset by dataset, as they are drawn. */
   drawn(): unknown[][]
   fixture(): Promise<unknown>
+  /** A lab that gives the answers, by method; calls without one stay under way. */
+  readonly api: object
+  answers: object
+  /** An event of that lab, or `state`: its connection. */
+  tell(event: string, payload: unknown): void
 }
 
 const script = (components: Readonly<Record<string, string>>) => `
@@ -30,7 +35,21 @@ const script = (components: Readonly<Record<string, string>>) => `
     .join('\n')}
   const components = { ${Object.keys(components).join(', ')} }
   let shown
+  const heard = new Map()
+  const listen = (event, listener) => {
+    heard.set(event, [...(heard.get(event) ?? []), listener])
+    return () => heard.set(event, heard.get(event).filter((other) => other !== listener))
+  }
   globalThis.bench = {
+    api: {
+      state: 'open',
+      on: listen,
+      onState: (listener) => listen('state', listener),
+      // What has no answer is under way.
+      call: (method) => (method in bench.answers ? Promise.resolve(bench.answers[method]) : new Promise(() => {})),
+    },
+    answers: {},
+    tell: (event, payload) => (heard.get(event) ?? []).forEach((listener) => listener(payload)),
     show(name, props) {
       if (shown !== undefined) unmount(shown)
       shown = mount(components[name], { target: document.getElementById('app'), props })
@@ -40,7 +59,13 @@ const script = (components: Readonly<Record<string, string>>) => `
   }
 `
 
-async function bundle(components: Readonly<Record<string, string>>): Promise<Map<string, string>> {
+interface Bundle {
+  /** Path → text. */
+  readonly files: Map<string, string>
+  readonly entry: string
+}
+
+async function bundle(components: Readonly<Record<string, string>>): Promise<Bundle> {
   const result = await build({
     configFile: false,
     root: PROJECT,
@@ -56,8 +81,11 @@ async function bundle(components: Readonly<Record<string, string>>): Promise<Map
     build: { write: false, minify: false, target: 'es2023', rolldownOptions: { input: ENTRY } },
   })
   const outputs = [result].flat() as Rolldown.RolldownOutput[]
-  const files = outputs.flatMap(({ output }) => output)
-  return new Map(files.map((file) => [`/${file.fileName}`, file.type === 'chunk' ? file.code : String(file.source)]))
+  const all = outputs.flatMap(({ output }) => output)
+  const files = new Map(
+    all.map((file) => [`/${file.fileName}`, file.type === 'chunk' ? file.code : String(file.source)]),
+  )
+  return { files, entry: `/${all.find((file) => file.type === 'chunk' && file.isEntry)?.fileName ?? ''}` }
 }
 
 /**
@@ -68,19 +96,20 @@ export async function openBench(
   components: Readonly<Record<string, string>>,
   fixture: unknown,
 ): Promise<{ page: Page; close: () => Promise<void> }> {
-  const files = await bundle(components)
-  const named = (ending: string) => [...files.keys()].filter((name) => name.endsWith(ending))
+  const { files, entry } = await bundle(components)
+  const styles = [...files.keys()].filter((name) => name.endsWith('.css'))
   files.set('/fixture.json', JSON.stringify(fixture))
   files.set(
     '/',
     `<!doctype html><html lang="en"><meta charset="utf-8"><title>Bench</title><style>#app { height: 100vh }</style>
-    ${named('.css').map((name) => `<link rel="stylesheet" href="${name}">`)}<main id="app"></main>
-    ${named('.js').map((name) => `<script type="module" src="${name}"></script>`)}</html>`,
+    ${styles.map((name) => `<link rel="stylesheet" href="${name}">`).join('')}<main id="app"></main>
+    <script type="module" src="${entry}"></script></html>`,
   )
   const types: Readonly<Record<string, string>> = { js: 'text/javascript', css: 'text/css', json: 'application/json' }
   const browser = await launch()
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce' })
   const page = await context.newPage()
+  page.setDefaultTimeout(20_000)
   await page.route(`${ORIGIN}/**`, (route) => {
     const { pathname } = new URL(route.request().url())
     const body = files.get(pathname)
