@@ -102,7 +102,7 @@ export async function openBench(
   files.set(
     '/',
     `<!doctype html><html lang="en"><meta charset="utf-8"><title>Bench</title><style>#app { height: 100vh }</style>
-    ${styles.map((name) => `<link rel="stylesheet" href="${name}">`).join('')}<main id="app"></main>
+    ${styles.map((name) => `<link rel="stylesheet" href="${name}">`).join('')}<div id="app"></div>
     <script type="module" src="${entry}"></script></html>`,
   )
   const types: Readonly<Record<string, string>> = { js: 'text/javascript', css: 'text/css', json: 'application/json' }

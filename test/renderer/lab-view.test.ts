@@ -8,6 +8,11 @@ import { noChromium } from './window.ts'
 
 declare const bench: BenchPage
 
+interface Box {
+  readonly scrollWidth: number
+  readonly clientWidth: number
+}
+
 const FULL: Size = { hosts: 4, guests: 8 }
 const SIZES = [
   [1024, 700],
@@ -54,7 +59,7 @@ describe.skipIf(noChromium !== null)(`the lab’s view${noChromium === null ? ''
         expect(
           await page
             .locator(selector)
-            .evaluateAll((all) => all.filter((one) => one.scrollWidth > one.clientWidth + 1).length),
+            .evaluateAll((all: Box[]) => all.filter((one) => one.scrollWidth > one.clientWidth + 1).length),
           `${selector} at ${width}`,
         ).toBe(0)
     }
