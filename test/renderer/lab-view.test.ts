@@ -186,5 +186,5 @@ describe.skipIf(noChromium !== null)(`the lab’s view${noChromium === null ? ''
     await page.evaluate(() => bench.tell('state', 'closed'))
     found.push(...(await barriers('lost connection')))
     expect(found).toEqual([])
-  })
+  }, 400_000)
 })
