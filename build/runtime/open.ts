@@ -5,6 +5,8 @@ import type { Runtime } from './find.ts'
 
 /** What the shell of a Unix system says of a program that it cannot run: a library is missing, mostly. */
 const CANNOT_RUN = 127
+/** Chromium tells of every service of a desktop that is not there. `npm start -- --log-level=0` shows it. */
+const QUIET = ['--log-level=3']
 /** As npm and the terminal send them. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
@@ -27,7 +29,7 @@ export function openApp(
   const environment: NodeJS.ProcessEnv = { ...process.env, FERRY_NODE: process.execPath }
   // Set in the terminals of some editors: the program would be a plain Node.
   delete environment['ELECTRON_RUN_AS_NODE']
-  const child = spawn(program, [...(noSandbox === undefined ? [] : ['--no-sandbox']), ...args], {
+  const child = spawn(program, [...QUIET, ...(noSandbox === undefined ? [] : ['--no-sandbox']), ...args], {
     // The app says `window` over the channel when it shows one (electron/main.ts).
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: environment,
@@ -49,7 +51,7 @@ export function openApp(
   })
   return new Promise<AppEnd>((resolve) => {
     child.on('error', ({ message }) => resolve(failed(message)))
-    child.on('close', (code, signal) => {
+    child.on('exit', (code, signal) => {
       if (shown || interrupted || code === 0) resolve({ code: code ?? 1 })
       else if (code === CANNOT_RUN) resolve(failed('a library that it needs is missing (see above)'))
       else resolve(failed(signal === null ? `exit code ${code}` : `signal ${signal}`))

@@ -57,6 +57,8 @@ export class App {
     const folder = options.folder ?? newFolder()
     const electron = await _electron.launch({
       timeout: 30_000,
+      // As the system has it, not as Playwright pretends.
+      colorScheme: null,
       executablePath: runtime.program,
       args: launchArguments(folder),
       env: environment(display, folder, { FERRY_TEST_RENDERER: options.renderer ?? PAGE, ...options.env }),
