@@ -6,7 +6,7 @@ import { builtPage } from '../../engine/serve/built-page.ts'
 import { App, type Setting } from '../electron/app.ts'
 import type { Driver } from './driver.ts'
 
-export async function inElectron(setting: Setting): Promise<Driver> {
+export async function inElectron(setting: Setting): Promise<Driver & { readonly folder: string }> {
   const renderer = await builtPage(PROJECT, { build: true, note: () => {} })
   const app = await App.start(setting, { renderer })
   const { page, electron } = app
@@ -15,6 +15,7 @@ export async function inElectron(setting: Setting): Promise<Driver> {
   await setTheme('light')
   return {
     name: 'electron',
+    folder: app.folder,
     page,
     setTheme,
     saved: async (act) => {
