@@ -2,7 +2,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DebugLogger } from 'builder-util'
-import { type Configuration } from 'electron-builder'
 import { getConfig, validateConfiguration } from 'app-builder-lib/out/util/config/config.js'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
