@@ -3,6 +3,7 @@
  * is in flight is bounded by `readAhead` batches here, the connection's room, and the target's write window.
  */
 import { nowMs, sleep } from '../util/clock.ts'
+import { Bitmap } from '../util/bitmap.ts'
 import { PAGE_SIZE } from '../vmstate/blocks.ts'
 import type { BlockId, BlockInfo } from '../vmstate/blocks.ts'
 import type { Machine, PageBatch, PageSet } from '../machine/machine.ts'
@@ -125,6 +126,16 @@ export class PageSender {
       pages += counted.pages
       zeroPages += counted.zeroPages
     }
+  }
+
+  /** Pages of a block of which no version was sent. */
+  unsent(block: BlockId): Bitmap {
+    const sent = this.#sent.get(block) ?? new Uint8Array(0)
+    const unsent = new Bitmap(sent.length)
+    sent.forEach((value, page) => {
+      if (value === 0) unsent.add(page)
+    })
+    return unsent
   }
 
   /** Counts a batch that was sent. */

@@ -111,6 +111,11 @@ export const MIGRATIONS: readonly Migration[] = [
       ) STRICT;
     `,
   },
+  {
+    // Parts of a report that some runs only have, by name. NULL: none.
+    name: 'further parts of reports',
+    sql: 'ALTER TABLE runs ADD COLUMN parts_json TEXT',
+  },
 ]
 
 /** How many migrations the database has been through. */
