@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { chromium, type Page } from 'playwright-core'
-import { quantile } from 'simple-statistics'
+import { mean, quantile } from 'simple-statistics'
 import { loadManifest } from '../../images/manifest.ts'
 import { type ControlClient, runningLabs } from '../../engine/lab/control-client.ts'
 import { environment, here, newFolder, type Setting } from '../electron/app.ts'
@@ -18,8 +18,8 @@ import type { BenchOptions } from './downtime.ts'
 import { type Row, show, summarize } from './statistics.ts'
 
 const LAUNCHER = fileURLToPath(new URL('../../build/runtime/main.ts', import.meta.url))
-const FRAME_MS = 1000 / 60
-/** A frame counts as one of 60 a second where its time is not longer by more than the clock of the display varies. */
+const FPS = 60
+/** So much fewer frames a second still count: the clock of the display and that of the page are two. */
 const TOLERANCE = 1.05
 const FIRST_WINDOW_MS = 1500
 const SHELL_MS = 3000
@@ -165,11 +165,13 @@ async function frames(lab: LabPage, control: ControlClient, { guest, n, progress
     const all = summarize(intervals)
     const p95 = quantile(intervals, 0.95)
     progress(`frames, ${what}: median ${all.median.toFixed(1)} ms, 95 % within ${p95.toFixed(1)} ms`)
+    // Over the whole time: a median alone would hide the frames that were left out.
+    const fps = 1000 / mean(intervals)
     rows.push({
       measured: `frame interval, ms: ${what}`,
-      figure: `${show(all, 1)}; p95 ${p95.toFixed(1)}; ${(1000 / (intervals.reduce((sum, ms) => sum + ms, 0) / intervals.length)).toFixed(0)} fps`,
+      figure: `${show(all, 1)}; p95 ${p95.toFixed(1)}; ${fps.toFixed(0)} fps`,
       target: '60 fps',
-      reached: all.median <= FRAME_MS * TOLERANCE,
+      reached: fps * TOLERANCE >= FPS,
     })
   }
   await control.call('guests.destroy', { guest: id })
