@@ -46,6 +46,12 @@ export function qemuArguments(options: QemuOptions, sockets: { qmp: string; seri
   ]
 }
 
+/** Processes that run: they must not outlive the bench, however that ends. */
+const living = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of living) child.kill('SIGKILL')
+})
+
 export class Qemu {
   readonly qmp: Qmp
   /** Serial output so far, the last of it. */
@@ -70,11 +76,15 @@ export class Qemu {
     const id = randomBytes(4).toString('hex')
     const sockets = { qmp: join(options.folder, `${id}.qmp`), serial: join(options.folder, `${id}.serial`) }
     const child = spawn(QEMU_PROGRAM, qemuArguments(options, sockets), { stdio: ['ignore', 'ignore', 'pipe'] })
+    living.add(child)
     let errors = ''
     child.stderr.on('data', (bytes: Buffer) => (errors = (errors + bytes.toString()).slice(-KEPT_ERRORS)))
     let over = false
     child.once('error', (error) => (errors = error.message))
-    child.once('close', () => (over = true))
+    child.once('close', () => {
+      over = true
+      living.delete(child)
+    })
     const deadline = nowMs() + START_DEADLINE_MS
     const dial = async (path: string): Promise<Socket> => {
       for (;;) {
