@@ -5,7 +5,7 @@ import { nowMs, sleep } from '../../../engine/util/clock.ts'
 import { FerryError } from '../../../engine/util/errors.ts'
 import { faultFigures } from './fault-figures.ts'
 import { IMAGE, LOADS } from './loads.ts'
-import { brokenBy, LEAD_MS, Observer, TAIL_MS, tickFigures } from './observer.ts'
+import { brokenBy, LEAD_MS, Observer, tickFigures } from './observer.ts'
 import type { Case } from './plan.ts'
 import type { Measured } from './row.ts'
 import { TickReader } from './tick.ts'
@@ -41,14 +41,21 @@ export function hostsOf(pair: Case['pair'], round: number): { from: Kind; to: Ki
  */
 export async function runFerry(of: Case, round: number): Promise<Measured> {
   const service = new LabService({ store: ':memory:', seed: round + 1 })
+  const observer = new Observer()
   try {
-    return await migrateOnce(service, of, hostsOf(of.pair, round))
+    return await migrateOnce(service, observer, of, hostsOf(of.pair, round))
   } finally {
+    observer.close()
     await service.close()
   }
 }
 
-async function migrateOnce(service: LabService, of: Case, { from, to }: { from: Kind; to: Kind }): Promise<Measured> {
+async function migrateOnce(
+  service: LabService,
+  observer: Observer,
+  of: Case,
+  { from, to }: { from: Kind; to: Kind },
+): Promise<Measured> {
   const { workload, tickMs: heartbeat_ms, client } = LOADS[of.load]
   const compared = of.kind === 'compared'
   await service.call('hosts.add', { name: 'source', kind: from, port: 0 })
@@ -62,8 +69,7 @@ async function migrateOnce(service: LabService, of: Case, { from, to }: { from: 
   const created = { image: IMAGE, host: 'source', ram_MB: of.ram_MB, workload, heartbeat_ms }
   const { id, ip } = await service.call('guests.create', created)
   await sleep(SETTLE_MS)
-  const observer = new Observer()
-  await observer.start(client, service.lab.client, ip)
+  await observer.start(client, { network: service.lab.network, station: service.lab.client, ip })
   await sleep(LEAD_MS)
 
   const settings = { algorithms: [of.algorithm], link: of.link, verify_ram: compared, check: compared, probe_ms: 0 }
@@ -75,8 +81,8 @@ async function migrateOnce(service: LabService, of: Case, { from, to }: { from: 
   if (report.outcome !== 'completed') {
     return { ...figuresOf(report), outcome: 'failed', note: `${direction}; ${report.error?.message ?? report.outcome}` }
   }
-  await sleep(TAIL_MS)
-  const seen = await observer.stop({ fromMs, toMs: toMs + TAIL_MS })
+  const seen = await observer.stop({ fromMs })
+  observer.close()
   const dead = (await alive(service, id)) ?? brokenBy(output)
   return {
     ...figuresOf(report),

@@ -6,7 +6,7 @@ import { FerryError } from '../../../../engine/util/errors.ts'
 import { parseLink } from '../../../../engine/migration/link.ts'
 import { runTool } from '../../../../images/tools.ts'
 import { type Load, LOAD_IS_ON, loadCommands, LOADS } from '../loads.ts'
-import { brokenBy, CLIENT, GUEST, LEAD_MS, Observer, TAIL_MS, tickFigures } from '../observer.ts'
+import { brokenBy, CLIENT, GUEST, LEAD_MS, Observer, tickFigures } from '../observer.ts'
 import type { Case } from '../plan.ts'
 import type { Measured } from '../row.ts'
 import { TickReader } from '../tick.ts'
@@ -63,6 +63,7 @@ class QemuRun {
   readonly #load: Load
   readonly #network = new Switch()
   readonly #station = new Station(this.#network, CLIENT)
+  readonly #observer = new Observer()
   readonly #ticks = new TickReader()
   readonly #closers: (() => void)[] = []
   readonly #processes: Qemu[] = []
@@ -98,7 +99,6 @@ class QemuRun {
     const begun = nowMs()
     await this.#spawn('target', { incoming: 'defer', paused })
     const prepare_ms = nowMs() - begun
-    const observer = new Observer()
     const { forward_bps } = parseLink(link)
     const move = {
       ...{ source: this.#source, target: this.#target, paused },
@@ -106,15 +106,14 @@ class QemuRun {
       bytesPerSecond: forward_bps === null ? null : forward_bps / 8,
     }
     const moved = await migrate(move, async () => {
-      await observer.start(this.#load.client, this.#station, GUEST.ip)
+      await this.#observer.start(this.#load.client, { network: this.#network, station: this.#station, ip: GUEST.ip })
       await sleep(LEAD_MS)
     })
     const measured = { ...figuresOf(moved), prepare_ms }
     if (!moved.completed) return { ...measured, outcome: 'failed', note: moved.info['error-desc'] ?? 'not converged' }
     if (paused) return { ...measured, ...(await this.#compared()) }
-    const window = { fromMs: moved.startedMs, toMs: moved.endedMs + TAIL_MS }
-    await sleep(TAIL_MS)
-    const seen = await observer.stop(window)
+    const seen = await this.#observer.stop({ fromMs: moved.startedMs })
+    this.#observer.close()
     const alive = await this.#alive()
     return {
       ...measured,
@@ -150,6 +149,7 @@ class QemuRun {
   }
 
   async end(): Promise<void> {
+    this.#observer.close()
     this.#station.close()
     await Promise.all(this.#processes.map((process) => process.end()))
     for (const close of this.#closers) close()
