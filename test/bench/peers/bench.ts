@@ -6,6 +6,7 @@ import { rmSync } from 'node:fs'
 import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import { join } from 'node:path'
+import { describe } from '../../../engine/lab/export/statistics.ts'
 import { nowMs } from '../../../engine/util/clock.ts'
 import { FerryError } from '../../../engine/util/errors.ts'
 import { ferryAlgorithms, runFerry } from './ferry-peer.ts'
@@ -75,7 +76,7 @@ async function measure(plan: readonly Step[], file: string, say: Say): Promise<R
     await writeFile(file, csvHeader())
     for (const [index, { of, round }] of plan.entries()) {
       const begun = nowMs()
-      const row = completeRow({ at: new Date().toISOString(), ...of }, await outcomeOf(() => run(of, round)))
+      const row = completeRow(circumstances(of), await outcomeOf(() => run(of, round)))
       rows.push(row)
       await appendFile(file, csvLine(row))
       eta.took(of, nowMs() - begun)
@@ -95,6 +96,8 @@ function runner(folder: string): (of: Case, round: number) => Promise<Measured> 
     return of.peer === 'qemu' ? qemu.run(of) : v86.run(of)
   }
 }
+
+const circumstances = (of: Case) => ({ ...of, at: new Date().toISOString(), machine_load: os.loadavg()[0] })
 
 /** A run that breaks off is a result of its own; the bench goes on. */
 async function outcomeOf(run: () => Promise<Measured>): Promise<Measured> {
@@ -149,10 +152,11 @@ class Eta {
 }
 
 function reportOf(rows: readonly Row[], qemu: string | null): string {
+  const loads = describe(rows.map(({ machine_load }) => machine_load))
   const without = qemu === null ? 'QEMU is not installed here: its rows are missing' : `QEMU ${qemu}`
   return [
     `Medians (95 % bootstrap intervals); ${without}; Node ${process.versions.node}, ${os.cpus()[0].model}, ` +
-      `${os.cpus().length} cores, ${new Date().toISOString().slice(0, 10)}.`,
+      `${os.cpus().length} cores, load ${loads.median?.toFixed(1) ?? '–'}, ${new Date().toISOString().slice(0, 10)}.`,
     targetTable(targetsOf(rows)),
     resultTables(groupsOf(rows)),
   ].join('\n\n')

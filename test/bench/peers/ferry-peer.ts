@@ -106,10 +106,12 @@ async function alive(service: LabService, guest: string): Promise<string | null>
 
 function figuresOf(report: RunReport): Omit<Measured, 'outcome'> {
   const { downtime_ms, total_ms, bytes_sent_B, wrong_pages, guest_check, stages } = report
+  const prepare_ms = stages.slice(0, PREPARING_STAGES).reduce((sum, { duration_ms }) => sum + duration_ms, 0)
   return {
     pause_run_ms: downtime_ms,
     total_ms,
-    prepare_ms: stages.slice(0, PREPARING_STAGES).reduce((sum, { duration_ms }) => sum + duration_ms, 0),
+    prepare_ms,
+    transfer_ms: total_ms - prepare_ms,
     bytes_B: bytes_sent_B,
     wrong_pages,
     guest_check,

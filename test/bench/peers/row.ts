@@ -19,6 +19,8 @@ export const OUTCOMES = ['completed', 'failed', 'lost'] as const
 
 export const row = v.object({
   at: word,
+  /** Processes that wanted to run on the machine, averaged over the minute before. */
+  machine_load: v.number(),
   peer: v.picklist(PEERS),
   algorithm: word,
   pair: v.picklist(PAIRS),
@@ -36,8 +38,10 @@ export const row = v.object({
   ticks_repeated: count,
   /** From the command to the end on both sides. */
   total_ms: figure,
-  /** Target made ready: a process started, or host memory reserved and a machine created. */
+  /** Target made ready: a process started, or host memory reserved and a machine created. Part of Ferry's total. */
   prepare_ms: figure,
+  /** The total without it: what has to do with the guest. */
+  transfer_ms: figure,
   bytes_B: figure,
   /** Pages of RAM that differ between source and target before the guest goes on. */
   wrong_pages: count,
@@ -57,7 +61,7 @@ export const row = v.object({
 export type Row = v.InferOutput<typeof row>
 
 /** What is fixed of a row before its migration. */
-const caseNames = ['at', 'peer', 'algorithm', 'pair', 'ram_MB', 'load', 'link', 'kind'] as const
+const caseNames = ['at', 'machine_load', 'peer', 'algorithm', 'pair', 'ram_MB', 'load', 'link', 'kind'] as const
 /** What a peer measures of one migration; what it has no figure for is absent. */
 export const measured = v.object({
   ...v.partial(v.omit(row, [...caseNames, 'outcome'])).entries,
@@ -68,7 +72,7 @@ export type Measured = v.InferOutput<typeof measured>
 const COLUMNS = Object.keys(row.entries) as readonly (keyof Row)[]
 const NUMERIC = new Set<string>(
   Object.entries(row.entries).flatMap(([name, schema]) =>
-    schema === figure || schema === count || name === 'ram_MB' ? [name] : [],
+    schema === figure || schema === count || name === 'ram_MB' || name === 'machine_load' ? [name] : [],
   ),
 )
 /** Columns in which an empty cell is no value, not an empty text. */

@@ -3,6 +3,7 @@ import { completeRow, type Measured, type Row } from './row.ts'
 
 const CASE = {
   at: '2026-01-01T00:00:00.000Z',
+  machine_load: 0.25,
   peer: 'ferry',
   algorithm: 'pre-copy',
   pair: 'heterogeneous',

@@ -5,9 +5,11 @@ import { LOADS } from './loads.ts'
 import { type Group } from './summary.ts'
 import type { Target } from './targets.ts'
 
+const NOTHING = '–'
+
 /** `median (low–high)`; a dash where nothing was measured. */
 function cell({ median, interval }: Description, scale = 1, digits = 1): string {
-  if (median === null) return '–'
+  if (median === null) return NOTHING
   const text = (value: number) => (value / scale).toFixed(digits)
   return interval === null ? text(median) : `${text(median)} (${text(interval.low)}–${text(interval.high)})`
 }
@@ -42,41 +44,37 @@ function compare(a: Group, b: Group): number {
   return a.ram_MB - b.ram_MB || LOAD_ORDER.indexOf(a.load) - LOAD_ORDER.indexOf(b.load) || b.link.localeCompare(a.link)
 }
 
+/** A column that no group has a figure in is left out. */
 function resultTable(groups: readonly Group[]): string {
-  const title = ({ peer, algorithm, pair }: Group) => `${PEER_TITLES[peer]} ${algorithm}${PAIR_TITLES[pair]}`
-  const rows = groups
-    .toSorted((a, b) => title(a).localeCompare(title(b)))
-    .map((group) => {
-      const { figures, migrations, failed, lost, brokenTicks, compared, wrongPages, comparisonsWithWrongPages } = group
-      return [
-        title(group),
-        cell(figures.pause_run_ms),
-        cell(figures.tick_gap_ms),
-        cell(figures.outage_ms),
-        cell(figures.total_ms, 1, 0),
-        cell(figures.bytes_B, 1e6),
-        compared === 0 ? '–' : `${wrongPages} (${comparisonsWithWrongPages} of ${compared})`,
-        `${lost} of ${migrations}`,
-        String(failed),
-        String(brokenTicks),
-        String(figures.pause_run_ms.n),
-      ]
-    })
-  const head = [
-    'peer, algorithm',
-    'pause → run, ms',
-    'largest tick gap, ms',
-    'outage, ms',
-    'total, ms',
-    'sent, MB',
-    'wrong pages (in … comparisons)',
-    'guests lost',
-    'failed',
-    'ticks broken',
-    'n',
-  ]
-  return markdownTable([head, ...rows])
+  const sorted = groups.toSorted((a, b) => titleOf(a).localeCompare(titleOf(b)))
+  const columns = COLUMNS.map(([head, text]) => [head, ...sorted.map(text)]).filter(([, ...cells]) =>
+    cells.some((text) => text !== NOTHING),
+  )
+  return markdownTable(columns[0].map((_, row) => columns.map((column) => column[row])))
 }
+
+const titleOf = ({ peer, algorithm, pair }: Group) => `${PEER_TITLES[peer]} ${algorithm}${PAIR_TITLES[pair]}`
+
+const COLUMNS: readonly (readonly [head: string, text: (group: Group) => string])[] = [
+  ['peer, algorithm', titleOf],
+  ['pause → run, ms', ({ figures }) => cell(figures.pause_run_ms)],
+  ['largest tick gap, ms', ({ figures }) => cell(figures.tick_gap_ms)],
+  ['outage, ms', ({ figures }) => cell(figures.outage_ms)],
+  ['total, ms', ({ figures }) => cell(figures.total_ms, 1, 0)],
+  ['without the target’s start, ms', ({ figures }) => cell(figures.transfer_ms, 1, 0)],
+  ['sent, MB', ({ figures }) => cell(figures.bytes_B, 1e6)],
+  ['page fault p50, µs', ({ figures }) => cell(figures.fault_p50_us)],
+  ['page fault p99, µs', ({ figures }) => cell(figures.fault_p99_us)],
+  [
+    'wrong pages (in … comparisons)',
+    ({ compared, wrongPages, comparisonsWithWrongPages }) =>
+      compared === 0 ? NOTHING : `${wrongPages} (${comparisonsWithWrongPages} of ${compared})`,
+  ],
+  ['guests lost', ({ lost, migrations }) => `${lost} of ${migrations}`],
+  ['failed', ({ failed }) => String(failed)],
+  ['ticks broken', ({ brokenTicks }) => String(brokenTicks)],
+  ['n', ({ figures }) => String(figures.pause_run_ms.n)],
+]
 
 export function targetTable(targets: readonly Target[]): string {
   const verdict = { true: 'reached', false: 'not reached', null: 'open' } as const

@@ -70,7 +70,9 @@ async function move({ ramMb, file, commands, compared }: Extract<V86Task, { kind
     wrong_pages,
     guest_check: checked ? (fine ? 'ok' : 'failed') : null,
     // A comparison of all of RAM stands between pause and run.
-    ...(compared ? {} : { pause_run_ms, total_ms: pause_run_ms, ...tickFigures(ticks, { fromMs, toMs }) }),
+    ...(compared
+      ? {}
+      : { pause_run_ms, total_ms: pause_run_ms, transfer_ms: pause_run_ms, ...tickFigures(ticks, { fromMs, toMs }) }),
     note: broken ?? '',
   }
 }

@@ -97,7 +97,7 @@ async function save({ qmp }: Qemu, file: string): Promise<void> {
   await qmp.command('stop')
   await qmp.command('migrate-set-capabilities', { capabilities: [{ capability: 'events', state: true }] })
   await qmp.command('migrate-set-parameters', { 'max-bandwidth': UNLIMITED_BPS })
-  await qmp.command('migrate', { uri: `exec:cat > ${file}` })
+  await qmp.command('migrate', { uri: `exec:cat > '${file}'` })
   const end = await qmp.event(isOver, SAVE_DEADLINE_MS)
   if (end === null || migrationStatus(end) !== 'completed') {
     throw new FerryError('qemu.save', 'QEMU could not save the booted guest.')

@@ -175,6 +175,7 @@ function figuresOf({ startedMs, endedMs, pauseRunMs, info }: QemuMoved): Omit<Me
   return {
     pause_run_ms: pauseRunMs,
     total_ms: endedMs - startedMs,
+    transfer_ms: endedMs - startedMs,
     bytes_B: info.ram?.transferred ?? null,
     faults: info.ram?.['postcopy-requests'] ?? null,
   }

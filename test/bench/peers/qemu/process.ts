@@ -41,7 +41,7 @@ export function qemuArguments(options: QemuOptions, sockets: { qmp: string; seri
     ...['-chardev', `socket,id=c0,path=${sockets.serial},server=on,wait=off`, '-serial', 'chardev:c0'],
     ...['-qmp', `unix:${sockets.qmp},server=on,wait=off`],
     ...(boot === undefined ? [] : ['-kernel', boot.kernel, '-initrd', boot.initrd, '-append', boot.commandLine]),
-    ...(incoming === undefined ? [] : ['-incoming', incoming === 'defer' ? 'defer' : `exec:cat ${incoming.file}`]),
+    ...(incoming === undefined ? [] : ['-incoming', incoming === 'defer' ? 'defer' : `exec:cat '${incoming.file}'`]),
     ...(paused ? ['-S'] : []),
   ]
 }
