@@ -23,6 +23,7 @@ export const LOADS = {
   idle: { title: 'idle', workload: 'idle', tickMs: 0, client: 'none' },
   tick: { title: '5 ms tick', workload: 'idle', tickMs: 5, client: 'none' },
   dirty: { title: 'dirtying 2000 pages/s', workload: 'dirty:2000', tickMs: 5, client: 'none' },
+  compile: { title: 'many short processes', workload: 'compile', tickMs: 5, client: 'none' },
   web: { title: 'web server under load', workload: 'web', tickMs: 0, client: 'browsers' },
   game: { title: 'game server, 20 Hz', workload: 'idle', tickMs: 0, client: 'players' },
 } as const satisfies Readonly<Record<string, Load>>

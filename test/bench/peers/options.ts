@@ -24,7 +24,7 @@ export const USAGE = `npm run bench -- peers [options]
   --n 5                 timed migrations of each case; 0 with --from: only sum up
   --compare 1           migrations of each case after which all of RAM is compared
   --ram 64,128,256,512  MB
-  --loads idle,tick,dirty,web,game
+  --loads idle,tick,dirty,web,game   also: compile
   --links unlimited,1G
   --peers ferry,qemu,v86
   --pairs heterogeneous,homogeneous
@@ -61,7 +61,7 @@ function parsed(args: readonly string[]) {
         compare: text('1'),
         seed: text('1'),
         ram: text('64,128,256,512'),
-        loads: text(LOAD_NAMES.join(',')),
+        loads: text('idle,tick,dirty,web,game'),
         links: text('unlimited,1G'),
         peers: text(PEERS.join(',')),
         pairs: text(PAIRS.join(',')),

@@ -15,6 +15,7 @@ import {
 
 /** A migration of an idle guest takes seconds at the most; one that has not ended by then does not converge. */
 const MIGRATION_DEADLINE_MS = 60_000
+const LISTEN_DEADLINE_MS = 10_000
 const RESUME_DEADLINE_MS = 10_000
 
 export interface QemuAlgorithm {
@@ -31,14 +32,14 @@ export const QEMU_ALGORITHMS: Readonly<Record<string, QemuAlgorithm>> = {
   'stop-and-copy': { kind: 'stop-and-copy', downtimeLimitMs: 300 },
 }
 
-/**
- * Bytes per second on a link; null = unlimited. QEMU lifts the limit for the last pages, when the guest has stopped
- * (migration_completion), so on a limited link its times are better than such a link would allow.
- */
 export interface QemuMove {
   readonly source: Qemu
   readonly target: Qemu
   readonly algorithm: QemuAlgorithm
+  /**
+   * Of the link; null = unlimited. QEMU lifts the limit for the last pages, when the guest has stopped
+   * (migration_completion), so on a limited link its times are better than such a link would allow.
+   */
   readonly bytesPerSecond: number | null
   /** The target was started so that the guest stays paused there. */
   readonly paused: boolean
@@ -46,46 +47,54 @@ export interface QemuMove {
 
 export interface QemuMoved {
   readonly completed: boolean
+  /** It runs on neither side. */
+  readonly lost: boolean
   readonly startedMs: number
   readonly endedMs: number
   readonly pauseRunMs: number | null
   readonly info: MigrationInfo
-  readonly targetInfo: MigrationInfo
 }
 
 /**
- * Gets both sides ready, waits for `beforehand`, and moves the guest.
- * @throws FerryError `qemu.*` where a process ended or did not answer
+ * Gets both sides ready, waits for `beforehand`, and moves the guest. A migration that breaks off is told in the result.
+ * @throws FerryError `qemu.*` where it could not even begin: the guest runs on its source
  */
 export async function migrate(move: QemuMove, beforehand: () => Promise<void>): Promise<QemuMoved> {
   const { source, target, algorithm, paused } = move
+  const stopFirst = algorithm.kind === 'stop-and-copy'
   const uri = await prepare(move)
   await beforehand()
   const startedMs = nowMs()
-  const arrived = target.qmp.event(isOver, MIGRATION_DEADLINE_MS)
-  // Where it is given up before anybody waits for it, its failure is told by the other side's.
-  arrived.catch(() => undefined)
-  if (algorithm.kind === 'stop-and-copy') await source.qmp.command('stop')
+  const arriving = ended(target)
+  if (stopFirst) await source.qmp.command('stop')
   await source.qmp.command('migrate', { uri })
   if (algorithm.kind === 'post-copy') await source.qmp.command('migrate-start-postcopy')
   // A guest that was stopped before stays paused on the target too; it is told to run the moment it has arrived.
-  if (algorithm.kind === 'stop-and-copy' && !paused) {
-    if (completed(await arrived)) await target.qmp.command('cont')
-  }
-  const [left, came] = [await source.qmp.event(isOver, MIGRATION_DEADLINE_MS), await arrived]
+  if (stopFirst && !paused && completed(await arriving)) await target.qmp.command('cont')
+  const [left, came] = [await ended(source), await arriving]
   const ok = completed(left) && completed(came)
-  const resumed = ok && !paused ? await target.qmp.event(({ name }) => name === 'RESUME', RESUME_DEADLINE_MS) : null
-  const stopped = source.qmp.events.find(({ name }) => name === 'STOP') ?? null
+  const resumed = ok && !paused ? await resume(target) : null
   const ends = [left, came, resumed].flatMap((event) => (event === null ? [] : [event.atMs]))
+  const stopped = source.qmp.events.find(({ name }) => name === 'STOP') ?? null
   return {
     completed: ok && (paused || resumed !== null),
+    // QEMU resumes a guest on its source when it gives up in time; one that it stopped and left there is nowhere.
+    lost: (!ok && !stopFirst && stands(source)) || (ok && !paused && resumed === null),
     startedMs,
     endedMs: ends.length === 0 ? nowMs() : Math.max(...ends),
     pauseRunMs: stopped === null || resumed === null ? null : pauseToRun(stopped, resumed),
-    info: await info(source),
-    targetInfo: await info(target),
+    info: await info(source).catch(() => ({})),
   }
 }
+
+/** The event that ends the migration on one side; null where none came in time, or its process ended. */
+const ended = ({ qmp }: Qemu): Promise<QmpEvent | null> => qmp.event(isOver, MIGRATION_DEADLINE_MS).catch(() => null)
+
+const resume = ({ qmp }: Qemu): Promise<QmpEvent | null> =>
+  qmp.event(({ name }) => name === 'RESUME', RESUME_DEADLINE_MS).catch(() => null)
+
+const stands = ({ qmp }: Qemu): boolean =>
+  qmp.events.findLast(({ name }) => name === 'STOP' || name === 'RESUME')?.name === 'STOP'
 
 const completed = (event: QmpEvent | null): boolean => event !== null && migrationStatus(event) === 'completed'
 
@@ -108,11 +117,11 @@ async function prepare({ source, target, algorithm, bytesPerSecond }: QemuMove):
   await target.qmp.command('migrate-incoming', { uri: 'tcp:127.0.0.1:0' })
   // What the source was loaded from is no part of its migration.
   source.qmp.events.length = 0
-  for (;;) {
+  for (const until = nowMs() + LISTEN_DEADLINE_MS; nowMs() < until; await sleep(5)) {
     const port = (await info(target))['socket-address']?.[0]?.port
     if (port !== undefined) return `tcp:127.0.0.1:${port}`
-    await sleep(5)
   }
+  throw new FerryError('qemu.listen', 'The target in QEMU did not tell where it listens.')
 }
 
 async function info({ qmp }: Qemu): Promise<MigrationInfo> {

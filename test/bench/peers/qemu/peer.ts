@@ -16,6 +16,7 @@ import { QemuNic } from './nic.ts'
 import { Qemu, QEMU_PROGRAM } from './process.ts'
 import { compareRam } from './ram.ts'
 
+const LOAD_DEADLINE_MS = 30_000
 const COMMAND_DEADLINE_MS = 20_000
 /** A guest that runs says something within this time: a beat, or the answer to a command. */
 const ALIVE_DEADLINE_MS = 10_000
@@ -86,7 +87,9 @@ class QemuRun {
   /** The guest runs on the source, with its load. */
   async start(file: string): Promise<void> {
     const source = await this.#spawn('source', { incoming: { file } })
-    while (!/paused|postmigrate/.test(JSON.stringify(await source.qmp.command('query-status')))) await sleep(5)
+    for (const until = nowMs() + LOAD_DEADLINE_MS; (await source.state()) !== 'paused'; await sleep(5)) {
+      if (nowMs() > until) throw new FerryError('qemu.load', 'QEMU did not load the booted guest in time.')
+    }
     await source.qmp.command('cont')
     await source.command('', /linux# /, COMMAND_DEADLINE_MS)
     for (const line of await loadCommands(this.#load)) await source.command(line, LOAD_IS_ON, COMMAND_DEADLINE_MS)
@@ -110,7 +113,10 @@ class QemuRun {
       await sleep(LEAD_MS)
     })
     const measured = { ...figuresOf(moved), prepare_ms }
-    if (!moved.completed) return { ...measured, outcome: 'failed', note: moved.info['error-desc'] ?? 'not converged' }
+    if (!moved.completed) {
+      const note = moved.info['error-desc'] ?? moved.info.status ?? 'the source has ended'
+      return { ...measured, outcome: moved.lost ? 'lost' : 'failed', note }
+    }
     if (paused) return { ...measured, ...(await this.#compared()) }
     const seen = await this.#observer.stop({ fromMs: moved.startedMs })
     this.#observer.close()

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
+import * as v from 'valibot'
 import { nowMs, sleep } from '../../../../engine/util/clock.ts'
 import { FerryError } from '../../../../engine/util/errors.ts'
 import { Qmp } from './qmp.ts'
@@ -45,6 +46,8 @@ export function qemuArguments(options: QemuOptions, sockets: { qmp: string; seri
     ...(paused ? ['-S'] : []),
   ]
 }
+
+const runState = v.object({ status: v.string() })
 
 /** Processes that run: they must not outlive the bench, however that ends. */
 const living = new Set<ChildProcess>()
@@ -105,12 +108,18 @@ export class Qemu {
     }
   }
 
+  /** Its run state, e.g. `running`, `paused`, `inmigrate`. @throws FerryError `qemu.*` */
+  async state(): Promise<string> {
+    const parsed = v.safeParse(runState, await this.qmp.command('query-status'))
+    return parsed.success ? parsed.output.status : 'unknown'
+  }
+
   /** Types into the guest's serial line. */
   type(text: string): void {
     this.#serial.write(text)
   }
 
-  /** Waits until the serial output after the first `from` characters matches. @throws FerryError `qemu.silent` */
+  /** Waits until what is kept of the serial output matches. @throws FerryError `qemu.silent` */
   async expect(pattern: RegExp, timeoutMs: number): Promise<RegExpExecArray> {
     const until = nowMs() + timeoutMs
     for (;;) {

@@ -59,9 +59,9 @@ export function migrationStatus({ name, data }: QmpEvent): string | null {
   return name === 'MIGRATION' && typeof status === 'string' ? status : null
 }
 
-/** A migration has ended, one way or the other. */
+/** A migration has ended, one way or the other; a post-copy that is paused has lost its connection for good here. */
 export const isOver = (event: QmpEvent): boolean =>
-  ['completed', 'failed', 'cancelled'].includes(migrationStatus(event) ?? '')
+  ['completed', 'failed', 'cancelled', 'postcopy-paused'].includes(migrationStatus(event) ?? '')
 
 /** Bytes per second: more than loopback carries. (0 means "no limit" for some of QEMU's parameters only.) */
 export const UNLIMITED_BPS = 10e9
