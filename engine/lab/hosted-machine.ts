@@ -3,7 +3,15 @@
  * log (a bitmap over the PFN space, or one for each memory slot) and comes out of it for the migration.
  */
 import type { MemoryView } from '../hypervisors/memory-view.ts'
-import type { DirectBoot, Machine, MachineEvents, PageBatch, PageSet, StopReport } from '../machine/machine.ts'
+import type {
+  DirectBoot,
+  Machine,
+  MachineEvents,
+  PageBatch,
+  PageSet,
+  StopOptions,
+  StopReport,
+} from '../machine/machine.ts'
 import { BLOCK, type BlockId } from '../vmstate/blocks.ts'
 import type { MachineState } from '../vmstate/state.ts'
 
@@ -37,10 +45,11 @@ export class HostedMachine implements Machine {
     this.view.stopLog()
   }
 
-  async stop(options: { readonly inlinePages: number }): Promise<StopReport> {
+  async stop(options: StopOptions): Promise<StopReport> {
     const report = await this.#machine.stop(options)
     if (this.view.mode === 'shadow' || this.view.mode === 'logging') {
       this.#record(report.remaining)
+      if (report.leftRam !== null) this.#record([report.leftRam])
       this.#record(report.batches)
       this.#record(report.batches.map(({ block, zeroPages }) => ({ block, pages: zeroPages })))
     }
@@ -93,8 +102,14 @@ export class HostedMachine implements Machine {
   restore(state: MachineState, clock: Clock) {
     return this.#machine.restore(state, clock)
   }
-  load(batches: readonly PageBatch[], state: MachineState, clock: Clock) {
-    return this.#machine.load(batches, state, clock)
+  load(batches: readonly PageBatch[], state: MachineState, clock: Clock, missing?: PageSet) {
+    return this.#machine.load(batches, state, clock, missing)
+  }
+  supply(batch: PageBatch) {
+    return this.#machine.supply(batch)
+  }
+  faults() {
+    return this.#machine.faults()
   }
   digests(block: BlockId) {
     return this.#machine.digests(block)

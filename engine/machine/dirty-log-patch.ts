@@ -13,21 +13,10 @@
  * With the log off (map address 0) the wrapper costs one test and one call per walk, and nothing per access.
  * Pages written by devices do not walk; dirty-log.ts adds them.
  */
-import { WasmModule } from './wasm/module.ts'
+import type { WasmModule } from './wasm/module.ts'
 import * as w from './wasm/code.ts'
 import { CPU_OFFSET } from './v86/layout.ts'
-import { FerryError } from '../util/errors.ts'
-
-/** Exported globals of the patched module. */
-export const GLOBAL = {
-  /** Address in wasm memory of the byte map, or 0 while the log is off. */
-  dirtyLog: 'ferry_dirty_log',
-  /** Address in wasm memory of guest-physical address 0. */
-  ramBase: 'ferry_ram_base',
-} as const
-
-/** The end of the mangled Rust name of v86's page walk. */
-const PAGE_WALK = /3cpu12do_page_walk$/
+import { GLOBAL } from './v86/globals.ts'
 
 const CR4_PSE = 1 << 4
 const CR4_PAE = 1 << 5
@@ -35,23 +24,10 @@ const PRESENT = 1
 const LARGE_PAGE = 1 << 7
 const FRAME = -4096
 
-/**
- * @param binary v86.wasm
- * @returns the patched binary
- * @throws FerryError `machine.v86-shape` when the page walk cannot be found
- */
-export function patchDirtyLog(binary: Uint8Array): Uint8Array<ArrayBuffer> {
-  const module = new WasmModule(binary)
-  const found = [...module.functionNames()].filter(([name]) => PAGE_WALK.test(name))
-  if (found.length !== 1) {
-    throw new FerryError('machine.v86-shape', 'This build of v86 has no page walk that Ferry knows how to trap.', {
-      candidates: found.length,
-    })
-  }
+/** @param ramBase index of the global that holds the address of guest-physical address 0 */
+export function patchDirtyLog(module: WasmModule, pageWalk: number, ramBase: number): void {
   const dirtyLog = module.addGlobal(GLOBAL.dirtyLog)
-  const ramBase = module.addGlobal(GLOBAL.ramBase)
-  module.wrapFunction(found[0][1], (original) => wrapper(original, dirtyLog, ramBase))
-  return module.emit()
+  module.wrapFunction(pageWalk, (original) => wrapper(original, dirtyLog, ramBase))
 }
 
 function wrapper(original: number, dirtyLogGlobal: number, ramBaseGlobal: number): Uint8Array {

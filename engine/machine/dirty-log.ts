@@ -11,7 +11,6 @@ import type { MemoryBlocks } from './memory-blocks.ts'
 
 /** One byte for each page of the 32-bit physical address space, so that no walk needs a bounds check. */
 const MAP_BYTES = 1 << 20
-const DEVICE_WRITES = ['write8', 'write16', 'write32'] as const
 
 export class DirtyLog {
   readonly #emulator: Emulator
@@ -120,33 +119,10 @@ export class DirtyLog {
     return copy
   }
 
-  /**
-   * All writes of v86's devices to RAM go through these functions of its CPU object: `write8/16/32`, and for blocks
-   * `write_blob`, which calls `jit_dirty_cache` first (checked in its sources: ide.js, dma.js, virtio.js). They are
-   * replaced only while the log runs.
-   */
   #watchDevices(): void {
-    const { cpu } = this.#emulator
-    const mark = (start: number, end: number) => {
-      const first = start >>> 12
-      const last = (end - 1) >>> 12
-      this.#emulator.wasm.fill(1, this.#map + first, this.#map + last + 1)
+    const written = (start: number, end: number) => {
+      this.#emulator.wasm.fill(1, this.#map + (start >>> 12), this.#map + ((end - 1) >>> 12) + 1)
     }
-    const dirtyCache = cpu.jit_dirty_cache
-    cpu.jit_dirty_cache = (start, end) => {
-      mark(start >>> 0, end >>> 0)
-      dirtyCache(start, end)
-    }
-    const writes = DEVICE_WRITES.map((name) => [name, cpu[name]] as const)
-    for (const [name, write] of writes) {
-      cpu[name] = (address, value) => {
-        mark(address >>> 0, (address >>> 0) + 4) // at most; a page too many is only a page too many
-        write(address, value)
-      }
-    }
-    this.#uninstall = () => {
-      cpu.jit_dirty_cache = dirtyCache
-      for (const [name, write] of writes) cpu[name] = write
-    }
+    this.#uninstall = this.#emulator.deviceMemory.watch({ written })
   }
 }

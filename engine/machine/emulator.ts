@@ -6,11 +6,13 @@ import { V86 } from 'v86'
 import { FerryError } from '../util/errors.ts'
 import { nowMs } from '../util/clock.ts'
 import type { Doorbell } from './doorbell.ts'
-import { GLOBAL } from './dirty-log-patch.ts'
 import type { MachineConfig } from './machine.ts'
+import { DeviceMemory } from './device-memory.ts'
 import { diskBuffer } from './disk.ts'
+import { GLOBAL } from './v86/globals.ts'
 import { CPU_OFFSET } from './v86/layout.ts'
-import { assertShape, type Cpu, type V86Emulator } from './v86/types.ts'
+import { assertShape } from './v86/shape.ts'
+import type { Cpu, V86Emulator } from './v86/types.ts'
 
 /** Below this many milliseconds to the next timer, waiting costs more than looking again. */
 const SPIN_MS = 0.03
@@ -27,9 +29,12 @@ export interface EmulatorOptions {
 
 export class Emulator {
   readonly cpu: Cpu
+  /** Accesses of devices to RAM. */
+  readonly deviceMemory: DeviceMemory
   readonly #emulator: V86Emulator
   readonly #exports: WebAssembly.Exports
   readonly #microtick: () => number
+  #onMissing: (page: number) => void = () => {}
   #ram: Uint8Array<ArrayBuffer> | undefined
   #wasm: Uint8Array<ArrayBuffer> | undefined
 
@@ -37,6 +42,7 @@ export class Emulator {
     const cpu: unknown = emulator.v86.cpu
     assertShape(cpu)
     this.cpu = cpu
+    this.deviceMemory = new DeviceMemory(cpu)
     this.#emulator = emulator
     this.#exports = exports
     this.#microtick = microtick
@@ -47,9 +53,11 @@ export class Emulator {
     // The PIT, the TSC and the RTC of every machine read one clock, so that times can be carried between threads.
     const microtick = () => nowMs() - clockBase
     let exports: WebAssembly.Exports | undefined
+    let table: WebAssembly.Table | undefined
     const emulator = new V86({
       async wasm_fn(imports: WebAssembly.Imports) {
         imports.env.microtick = microtick
+        table = imports.env.__indirect_function_table as WebAssembly.Table
         exports = (await WebAssembly.instantiate(module, imports)).exports
         return exports
       },
@@ -63,7 +71,9 @@ export class Emulator {
       ...(config.disk === null ? {} : { hda: diskBuffer(config.disk) }),
     } as never) as unknown as V86Emulator
     await new Promise<void>((resolve) => emulator.add_listener('emulator-ready', () => resolve()))
-    if (exports === undefined) throw new FerryError('machine.v86-shape', 'v86 started without its WebAssembly module.')
+    if (exports === undefined || table === undefined) {
+      throw new FerryError('machine.v86-shape', 'v86 started without its WebAssembly module.')
+    }
     const core = emulator.v86
     ;(core.constructor as unknown as { microtick: () => number }).microtick = microtick
     core.yield = (delayMs, tick) => {
@@ -71,6 +81,7 @@ export class Emulator {
       setImmediate(() => core.yield_callback(tick))
     }
     const machine = new Emulator(emulator, exports, microtick)
+    machine.#global(GLOBAL.missingHook).value = appendFunction(table, (page) => machine.#onMissing(page))
     machine.#global(GLOBAL.ramBase).value = machine.cpu.mem8.byteOffset
     machine.#setMac(config.mac)
     machine.#unplug()
@@ -158,6 +169,15 @@ export class Emulator {
     this.#global(GLOBAL.dirtyLog).value = address
   }
 
+  /**
+   * @param address of the map of missing pages in wasm memory, 0 = all are there
+   * @param wait called with the number of a page that is missing, in the middle of an instruction; returns when it is there
+   */
+  trapMissing(address: number, wait: (page: number) => void): void {
+    this.#onMissing = wait
+    this.#global(GLOBAL.missing).value = address
+  }
+
   #global(name: string): WebAssembly.Global {
     return this.#exports[name] as WebAssembly.Global
   }
@@ -181,3 +201,18 @@ export class Emulator {
     }
   }
 }
+
+/** Adds a function (i32) → () to the table, by way of a module whose export it is; returns its slot. */
+function appendFunction(table: WebAssembly.Table, call: (value: number) => void): number {
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(FORWARDER), { f: { f: call } })
+  table.set(table.grow(1), exports.f as (value: number) => void)
+  return table.length - 1
+}
+
+// (module (type (func (param i32))) (import "f" "f" (func (type 0))) (export "f" (func 0)))
+const FORWARDER = Uint8Array.of(
+  ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+  ...[0x01, 0x05, 0x01, 0x60, 0x01, 0x7f, 0x00],
+  ...[0x02, 0x07, 0x01, 0x01, 0x66, 0x01, 0x66, 0x00, 0x00],
+  ...[0x07, 0x05, 0x01, 0x01, 0x66, 0x00, 0x00],
+)

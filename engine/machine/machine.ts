@@ -67,12 +67,32 @@ export interface StopReport {
   readonly remaining: readonly PageSet[]
   /** The dirty pages themselves, where they were few enough. */
   readonly batches: readonly PageBatch[]
+  /** With `leaveRam`: the dirty pages of RAM, which are in neither of the two. */
+  readonly leftRam: PageSet | null
   readonly state: MachineState
+}
+
+export interface StopOptions {
+  /** Most dirty pages that come along in the report. */
+  readonly inlinePages: number
+  /** Pages of RAM are only named: they travel after the switch-over. */
+  readonly leaveRam?: boolean | undefined
 }
 
 export interface LoadReport {
   readonly pagesMs: number
   readonly restoreMs: number
+}
+
+/** An access of the guest to a page that had not come yet. */
+export interface FaultRecord {
+  readonly page: number
+  /** `nowMs()` at the access. */
+  readonly atMs: number
+  /** How long the vCPU waited, ms. */
+  readonly stallMs: number
+  /** Whether the page had to be asked for; else it had come, and was only not written yet. */
+  readonly requested: boolean
 }
 
 /** The screen as the guest shows it. `text`: rows of characters with attributes; `graphics`: RGBA pixels. */
@@ -90,6 +110,8 @@ export interface MachineEvents {
   serial(bytes: Uint8Array): void
   /** An Ethernet frame that the guest sent. */
   frame(frame: Uint8Array): void
+  /** The guest waits for this page of RAM: `supply` it. */
+  fault(page: number): void
   /** The thread ended: on `close()` without an error, else with one. No further event follows. */
   exit(error: FerryError | null): void
 }
@@ -135,9 +157,25 @@ export interface Machine {
   /** Loads CPU and devices. `continue`: guest time includes the time since the capture; `freeze`: it does not. */
   restore(state: MachineState, clock: 'continue' | 'freeze'): Promise<void>
   /** Pause, last dirty pages and capture in one step. Without a dirty log all pages count as remaining. */
-  stop(options: { readonly inlinePages: number }): Promise<StopReport>
-  /** Last pages and state in one step. Buffers are transferred. */
-  load(batches: readonly PageBatch[], state: MachineState, clock: 'continue' | 'freeze'): Promise<LoadReport>
+  stop(options: StopOptions): Promise<StopReport>
+  /**
+   * Last pages and state in one step. Buffers are transferred.
+   * @param missing pages of RAM that come later, by `supply`: the guest may run, and waits where it accesses one
+   */
+  load(
+    batches: readonly PageBatch[],
+    state: MachineState,
+    clock: 'continue' | 'freeze',
+    missing?: PageSet,
+  ): Promise<LoadReport>
+  /**
+   * Brings missing pages; taken even while the vCPU waits for one of them, when no other call is answered. Pages that
+   * are not missing are left as they are. Buffers are transferred.
+   * @returns how many pages are missing still
+   */
+  supply(batch: PageBatch): Promise<number>
+  /** The faults since the last call, the oldest first; at most 65,536 are kept. */
+  faults(): Promise<readonly FaultRecord[]>
 
   /** A 64-bit digest of every page of a block (digest.ts). The machine should be paused. */
   digests(block: BlockId): Promise<BigUint64Array<ArrayBuffer>>

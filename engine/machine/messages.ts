@@ -1,8 +1,19 @@
 /** What the I/O thread and a vCPU thread say to each other. Both ends are ours, in one process and one version. */
+import type { MessagePort } from 'node:worker_threads'
 import type { ErrorReport } from '../util/errors.ts'
 import type { BlockId } from '../vmstate/blocks.ts'
 import type { MachineState } from '../vmstate/state.ts'
-import type { DirectBoot, LoadReport, MachineConfig, PageBatch, PageSet, ScreenImage, StopReport } from './machine.ts'
+import type {
+  DirectBoot,
+  FaultRecord,
+  LoadReport,
+  MachineConfig,
+  PageBatch,
+  PageSet,
+  ScreenImage,
+  StopOptions,
+  StopReport,
+} from './machine.ts'
 
 export type Clock = 'continue' | 'freeze'
 
@@ -20,8 +31,9 @@ export interface Calls {
   dirtyLogStop: [void, void]
   capture: [void, MachineState]
   restore: [{ state: MachineState; clock: Clock }, void]
-  stop: [{ inlinePages: number }, StopReport]
-  load: [{ batches: readonly PageBatch[]; state: MachineState; clock: Clock }, LoadReport]
+  stop: [StopOptions, StopReport]
+  load: [{ batches: readonly PageBatch[]; state: MachineState; clock: Clock; missing?: PageSet }, LoadReport]
+  faults: [void, readonly FaultRecord[]]
   digests: [BlockId, BigUint64Array<ArrayBuffer>]
   instructions: [void, number]
 }
@@ -33,16 +45,25 @@ export type Request =
   | { kind: 'keys'; scanCodes: Uint8Array }
   | { kind: 'close' }
 
+/** Comes by a port of its own, which the thread reads in the middle of an instruction too. Answered like a call. */
+export interface Supply {
+  readonly id: number
+  readonly batch: PageBatch
+}
+
 export type Reply =
   | { kind: 'ready' }
   | { kind: 'result'; id: number; value: unknown }
   | { kind: 'error'; id: number; error: ErrorReport }
   | { kind: 'serial'; bytes: Uint8Array }
   | { kind: 'frame'; frame: Uint8Array }
+  | { kind: 'fault'; page: number }
 
 export interface ThreadData {
   readonly config: MachineConfig
   readonly module: WebAssembly.Module
   readonly doorbell: SharedArrayBuffer
+  /** Where `Supply` comes from. */
+  readonly supplies: MessagePort
   readonly clockBase: number
 }

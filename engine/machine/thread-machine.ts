@@ -1,13 +1,13 @@
 /** A machine on a worker thread, from the outside: calls become messages, answers become promises. */
-import { Worker } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { FerryError } from '../util/errors.ts'
 import { nowMs } from '../util/clock.ts'
 import type { BlockId, BlockInfo } from '../vmstate/blocks.ts'
 import type { MachineState } from '../vmstate/state.ts'
 import { Doorbell } from './doorbell.ts'
-import type { DirectBoot, Machine, MachineConfig, MachineEvents, PageBatch, PageSet } from './machine.ts'
+import type { DirectBoot, Machine, MachineConfig, MachineEvents, PageBatch, PageSet, StopOptions } from './machine.ts'
 import { blocksOf } from './memory-blocks.ts'
-import type { CallName, Calls, Clock, Reply, Request, ThreadData } from './messages.ts'
+import type { CallName, Calls, Clock, Reply, Request, Supply, ThreadData } from './messages.ts'
 import { patchedModule } from './v86/package.ts'
 
 const MIB = 1024 * 1024
@@ -26,21 +26,24 @@ class ThreadMachine implements Machine {
   readonly blocks: readonly BlockInfo[]
   readonly #worker: Worker
   readonly #doorbell: Doorbell
+  readonly #supplies: MessagePort
   readonly #pending = new Map<number, Pending>()
   readonly #listeners: { [E in keyof MachineEvents]: Set<MachineEvents[E]> } = {
     serial: new Set(),
     frame: new Set(),
+    fault: new Set(),
     exit: new Set(),
   }
   #nextId = 1
   #ended: FerryError | null = null
   #closing: Promise<void> | null = null
 
-  constructor(config: MachineConfig, worker: Worker, doorbell: Doorbell) {
+  constructor(config: MachineConfig, worker: Worker, doorbell: Doorbell, supplies: MessagePort) {
     this.config = config
     this.blocks = blocksOf(config)
     this.#worker = worker
     this.#doorbell = doorbell
+    this.#supplies = supplies
     worker.on('message', (reply: Reply) => this.#receive(reply))
     worker.on('error', (cause) => this.#end(crashed(cause)))
     worker.on('exit', () => this.#end(this.#closing === null ? crashed() : null))
@@ -93,11 +96,22 @@ class ThreadMachine implements Machine {
   restore(state: MachineState, clock: Clock) {
     return this.#call('restore', { state, clock })
   }
-  stop(options: { readonly inlinePages: number }) {
+  stop(options: StopOptions) {
     return this.#call('stop', { ...options })
   }
-  load(batches: readonly PageBatch[], state: MachineState, clock: Clock) {
-    return this.#call('load', { batches, state, clock }, buffersOf(batches))
+  load(batches: readonly PageBatch[], state: MachineState, clock: Clock, missing?: PageSet) {
+    const argument = { batches, state, clock, ...(missing === undefined ? {} : { missing }) }
+    return this.#call('load', argument, buffersOf(batches))
+  }
+  supply(batch: PageBatch) {
+    return this.#ask<number>((id) => {
+      const supply: Supply = { id, batch }
+      this.#supplies.postMessage(supply, buffersOf([batch]))
+      this.#doorbell.ring()
+    })
+  }
+  faults() {
+    return this.#call('faults', undefined)
   }
   digests(block: BlockId) {
     return this.#call('digests', block)
@@ -116,12 +130,16 @@ class ThreadMachine implements Machine {
   }
 
   #call<N extends CallName>(name: N, argument: Calls[N][0], transfer: ArrayBuffer[] = []): Promise<Calls[N][1]> {
+    return this.#ask((id) => this.#post({ kind: 'call', id, name, argument } as Request, transfer))
+  }
+
+  /** The thread answers a question with the result type of that question. */
+  #ask<T>(send: (id: number) => void): Promise<T> {
     if (this.#ended !== null || this.#closing !== null) return Promise.reject(this.#ended ?? closed())
     const id = this.#nextId++
-    return new Promise((resolve, reject) => {
-      // The thread answers a call with the result type of that call.
-      this.#pending.set(id, { resolve: resolve, reject })
-      this.#post({ kind: 'call', id, name, argument } as Request, transfer)
+    return new Promise<T>((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject })
+      send(id)
     })
   }
 
@@ -145,6 +163,9 @@ class ThreadMachine implements Machine {
       case 'frame':
         for (const listener of this.#listeners.frame) listener(reply.frame)
         break
+      case 'fault':
+        for (const listener of this.#listeners.fault) listener(reply.page)
+        break
       case 'ready':
         break
     }
@@ -159,6 +180,7 @@ class ThreadMachine implements Machine {
   #end(error: FerryError | null): void {
     if (this.#ended !== null) return
     this.#ended = error ?? closed()
+    this.#supplies.close()
     for (const pending of this.#pending.values()) pending.reject(this.#ended)
     this.#pending.clear()
     for (const listener of this.#listeners.exit) listener(error)
@@ -201,8 +223,10 @@ function checkConfig({ ramBytes, vgaBytes, mac, disk }: MachineConfig): void {
 export async function createMachine(config: MachineConfig): Promise<Machine> {
   checkConfig(config)
   const doorbell = new Doorbell()
-  const data: ThreadData = { config, module: await patchedModule(), doorbell: doorbell.buffer, clockBase: CLOCK_BASE }
-  const worker = new Worker(new URL('./vcpu-thread.ts', import.meta.url), { workerData: data })
+  const { port1: supplies, port2 } = new MessageChannel()
+  const module = await patchedModule()
+  const data: ThreadData = { config, module, doorbell: doorbell.buffer, supplies: port2, clockBase: CLOCK_BASE }
+  const worker = new Worker(new URL('./vcpu-thread.ts', import.meta.url), { workerData: data, transferList: [port2] })
   await new Promise<void>((resolve, reject) => {
     const fail = (cause?: unknown) => {
       clearTimeout(deadline)
@@ -219,5 +243,5 @@ export async function createMachine(config: MachineConfig): Promise<Machine> {
       resolve()
     })
   })
-  return new ThreadMachine(config, worker, doorbell)
+  return new ThreadMachine(config, worker, doorbell, supplies)
 }

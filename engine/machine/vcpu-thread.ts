@@ -1,5 +1,5 @@
 /** Entry of a vCPU thread: one machine, driven by messages, which are handled between two slices of the guest. */
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { nowMs } from '../util/clock.ts'
 import { FerryError } from '../util/errors.ts'
 import { BLOCK, PAGE_SIZE } from '../vmstate/blocks.ts'
@@ -7,9 +7,10 @@ import { directBoot } from './direct-boot.ts'
 import { DirtyLog } from './dirty-log.ts'
 import { Doorbell } from './doorbell.ts'
 import { Emulator } from './emulator.ts'
-import type { PageBatch, PageSet, StopReport } from './machine.ts'
+import type { PageBatch, PageSet, StopOptions, StopReport } from './machine.ts'
 import { MemoryBlocks } from './memory-blocks.ts'
-import type { CallName, Calls, Reply, Request, ThreadData } from './messages.ts'
+import { MissingPages } from './missing-pages.ts'
+import type { CallName, Calls, Reply, Request, Supply, ThreadData } from './messages.ts'
 import { Screen } from './screen.ts'
 import { captureState, restoreState } from './state/index.ts'
 import { CPU_OFFSET } from './v86/layout.ts'
@@ -20,11 +21,23 @@ const SERIAL_ROOM = 1024
 const port = parentPort
 if (port === null) throw new Error('vcpu-thread.ts runs in a worker thread only')
 // The other end is ThreadMachine, of the same version: structured clone keeps the type.
-const { config, module, doorbell: bell, clockBase } = workerData as ThreadData
-const emulator = await Emulator.create({ config, module, doorbell: new Doorbell(bell), clockBase })
+const { config, module, doorbell: bell, supplies, clockBase } = workerData as ThreadData
+const doorbell = new Doorbell(bell)
+const emulator = await Emulator.create({ config, module, doorbell, clockBase })
 const blocks = new MemoryBlocks(emulator, config)
 const log = new DirtyLog(emulator, blocks)
 const screen = new Screen(emulator)
+const missing = new MissingPages(emulator, blocks, {
+  request: (page) => post({ kind: 'fault', page }),
+  drain() {
+    for (let taken = receiveMessageOnPort(supplies); taken !== undefined; taken = receiveMessageOnPort(supplies)) {
+      supply(taken.message as Supply)
+    }
+  },
+  wait: () => doorbell.wait(FAULT_WAIT_MS),
+})
+/** Longest sleep of a vCPU that waits for a page, before it looks again; it is woken when one comes. */
+const FAULT_WAIT_MS = 1000
 /** After `stop()` the guest's input goes elsewhere. */
 let inputClosed = false
 
@@ -52,12 +65,14 @@ function dirtyPages(clear: boolean): PageSet[] {
   }))
 }
 
-function stop(inlinePages: number): StopReport {
+function stop({ inlinePages, leaveRam = false }: StopOptions): StopReport {
   const begun = nowMs()
   emulator.pause()
   const pausedAtMs = nowMs()
   inputClosed = true
-  const sets = dirtyPages(true)
+  const dirty = dirtyPages(true)
+  const sets = leaveRam ? dirty.filter(({ block }) => block !== BLOCK.ram) : dirty
+  const none: PageSet = { block: BLOCK.ram, pages: new Uint32Array(0) }
   const few = sets.reduce((sum, { pages }) => sum + pages.length, 0) <= inlinePages
   const batches = few ? sets.map((set) => blocks.read(set)) : []
   const pagesDone = nowMs()
@@ -69,6 +84,7 @@ function stop(inlinePages: number): StopReport {
     captureMs: nowMs() - pagesDone,
     remaining: few ? [] : sets,
     batches,
+    leftRam: leaveRam ? (dirty.find(({ block }) => block === BLOCK.ram) ?? none) : null,
     state,
   }
 }
@@ -113,18 +129,30 @@ const handlers: { [N in CallName]: (argument: Calls[N][0]) => Calls[N][1] } = {
     restoreState(emulator, state, clock)
     screen.markStale()
   },
-  stop: ({ inlinePages }) => stop(inlinePages),
-  load({ batches, state, clock }) {
+  stop,
+  load({ batches, state, clock, missing: later }) {
     const begun = nowMs()
     for (const batch of batches) blocks.write(batch)
+    missing.start(later ?? { block: BLOCK.ram, pages: new Uint32Array(0) })
     const pagesDone = nowMs()
     restoreState(emulator, state, clock)
     screen.markStale()
     return { pagesMs: pagesDone - begun, restoreMs: nowMs() - pagesDone }
   },
+  faults: () => missing.takeFaults(),
   digests: (block) => blocks.digests(block),
   instructions: () => emulator.view(CPU_OFFSET.instructionCounter, 4).getUint32(0, true),
 }
+
+/** Between two slices of the guest, or while it waits for a page. */
+function supply({ id, batch }: Supply): void {
+  try {
+    post({ kind: 'result', id, value: missing.supply(batch) })
+  } catch (thrown) {
+    post({ kind: 'error', id, error: FerryError.from(thrown).toJSON() })
+  }
+}
+supplies.on('message', supply)
 
 /** Buffers of a result that are handed over instead of copied. */
 function transferable(name: CallName, value: unknown): ArrayBuffer[] {

@@ -4,7 +4,8 @@ import type { LoadedGuest } from '../../images/guest.ts'
 import { vgaTextMode } from '../../images/vga-text.ts'
 import { directBoot } from '../../engine/machine/direct-boot.ts'
 import { readVerified } from '../../engine/machine/v86/package.ts'
-import { assertShape, type Cpu, type V86Emulator } from '../../engine/machine/v86/types.ts'
+import { assertShape } from '../../engine/machine/v86/shape.ts'
+import type { Cpu, V86Emulator } from '../../engine/machine/v86/types.ts'
 import { nowMs, sleep } from '../../engine/util/clock.ts'
 
 export type Emulator = V86Emulator & {

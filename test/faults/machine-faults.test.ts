@@ -1,6 +1,6 @@
 /** Each call of either machine throws, hangs, or kills the thread, in turn. */
 import { describe, expect, test } from 'vitest'
-import type { CallName, Fault } from '../migration/fake-machine.ts'
+import type { CallName, Fault } from '../migration/fake-parts.ts'
 import { FerryError } from '../../engine/util/errors.ts'
 import { TYPE } from '../../engine/migration/protocol/frame.ts'
 import { CuttingProxy } from './cutting-proxy.ts'

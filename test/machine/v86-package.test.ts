@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
-import { GLOBAL, patchDirtyLog } from '../../engine/machine/dirty-log-patch.ts'
+import { patchV86 } from '../../engine/machine/patches.ts'
+import { GLOBAL } from '../../engine/machine/v86/globals.ts'
 import { patchedModule, readVerified, V86_VERSION, verifyDigest } from '../../engine/machine/v86/package.ts'
-import { assertShape } from '../../engine/machine/v86/types.ts'
+import { assertShape } from '../../engine/machine/v86/shape.ts'
 import type { FerryError } from '../../engine/util/errors.ts'
 
 function refusal(work: () => void): FerryError {
@@ -33,14 +34,14 @@ test('a module without the page walk is refused, not patched somewhere else', as
   for (let at = renamed.indexOf('do_page_walk'); at >= 0; at = renamed.indexOf('do_page_walk', at)) {
     renamed.write('do_page_talk', at)
   }
-  expect(refusal(() => patchDirtyLog(renamed)).code).toBe('machine.v86-shape')
+  expect(refusal(() => patchV86(renamed)).code).toBe('machine.v86-shape')
 })
 
-test('the patched module is valid and has the globals of the dirty log', async () => {
+test('the patched module is valid and has the globals of its patches beside those of v86', async () => {
   const original = await readVerified('v86.wasm')
   const exports = WebAssembly.Module.exports(await patchedModule())
   const before = WebAssembly.Module.exports(new WebAssembly.Module(original))
-  const added = [GLOBAL.dirtyLog, GLOBAL.ramBase].map((name) => ({ name, kind: 'global' }))
+  const added = Object.values(GLOBAL).map((name) => ({ name, kind: 'global' }))
   expect(exports.map(({ name, kind }) => ({ name, kind }))).toEqual([
     ...before.map(({ name, kind }) => ({ name, kind })),
     ...added,

@@ -6,10 +6,12 @@ import { crc32 } from 'node:zlib'
 import { uniformInt } from 'pure-rand/distribution/uniformInt'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 import { nowMs } from '../../engine/util/clock.ts'
+import { allPages } from '../../engine/migration/page-sender.ts'
 import { FerryError } from '../../engine/util/errors.ts'
 import { BLOCK, PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
 import type { BlockId, BlockInfo } from '../../engine/vmstate/blocks.ts'
 import type {
+  FaultRecord,
   LoadReport,
   Machine,
   MachineConfig,
@@ -17,58 +19,12 @@ import type {
   PageBatch,
   PageSet,
   ScreenImage,
+  StopOptions,
   StopReport,
 } from '../../engine/machine/machine.ts'
 import type { MachineState } from '../../engine/vmstate/state.ts'
+import { type Arbiter, type CallName, type FakeOptions, transfer } from './fake-parts.ts'
 import { zeroState } from './stub-translator.ts'
-
-export type CallName =
-  | 'resume'
-  | 'pause'
-  | 'readPages'
-  | 'writePages'
-  | 'dirtyLogStart'
-  | 'dirtyLogFetch'
-  | 'dirtyLogStop'
-  | 'capture'
-  | 'stop'
-  | 'load'
-  | 'digests'
-
-/** What goes wrong: at the `at`-th call (from 1) of that name. */
-export interface Fault {
-  readonly call: CallName
-  readonly at: number
-  /** `corrupt`: the call works, and a byte of RAM is wrong afterwards. */
-  readonly how: 'throw' | 'hang' | 'die' | 'corrupt'
-}
-
-/** Watches that no two machines of a guest run at the same time. */
-export class Arbiter {
-  readonly running = new Set<string>()
-  readonly violations: string[] = []
-  start(name: string): void {
-    if (this.running.size > 0 && !this.running.has(name)) {
-      this.violations.push(`${name} started while ${[...this.running].join()} ran`)
-    }
-    this.running.add(name)
-  }
-  stop(name: string): void {
-    this.running.delete(name)
-  }
-}
-
-export interface FakeOptions {
-  readonly name: string
-  readonly arbiter: Arbiter
-  readonly ramBytes?: number
-  /** Pages that the guest dirties per millisecond of running. */
-  readonly dirtyPerMs?: number
-  /** The dirtier keeps to this many pages. */
-  readonly workingSet?: number
-  readonly seed?: number
-  readonly fault?: Fault | undefined
-}
 
 export const MIB = 1 << 20
 
@@ -90,6 +46,13 @@ export class FakeMachine implements Machine {
   readonly #dirty = new Map<BlockId, Uint8Array>()
   readonly #random: ReturnType<typeof xoroshiro128plus>
   readonly #exits = new Set<MachineEvents['exit']>()
+  readonly #onFault = new Set<MachineEvents['fault']>()
+  readonly missing = new Set<number>()
+  /** The page that the guest waits for. */
+  waitsFor: number | null = null
+  /** Pages that the guest has written since its first instruction here. */
+  readonly written = new Set<number>()
+  #faults: FaultRecord[] = []
   #tail: Promise<unknown> = Promise.resolve()
   #guest: NodeJS.Timeout | null = null
   #lastMs = 0
@@ -124,6 +87,10 @@ export class FakeMachine implements Machine {
   }
 
   on<E extends keyof MachineEvents>(event: E, listener: MachineEvents[E]): () => void {
+    if (event === 'fault') {
+      this.#onFault.add(listener as MachineEvents['fault'])
+      return () => this.#onFault.delete(listener as MachineEvents['fault'])
+    }
     if (event !== 'exit') return () => undefined
     const exit = listener as MachineEvents['exit']
     this.#exits.add(exit)
@@ -197,14 +164,17 @@ export class FakeMachine implements Machine {
     })
   }
 
-  stop(options: { readonly inlinePages: number }): Promise<StopReport> {
+  stop(options: StopOptions): Promise<StopReport> {
     return this.#call('stop', () => {
       const t0 = nowMs()
       this.#halt()
       const pausedAtMs = nowMs()
       this.atStop = this.#copy()
       const t1 = nowMs()
-      const dirty = this.logging ? this.#fetch(true) : this.#all()
+      const all = this.logging ? this.#fetch(true) : allPages(this.blocks)
+      const leave = options.leaveRam === true
+      const dirty = leave ? all.filter(({ block }) => block !== BLOCK.ram) : all
+      const none = { block: BLOCK.ram, pages: new Uint32Array(0) }
       const inline = dirty.reduce((sum, set) => sum + set.pages.length, 0) <= options.inlinePages
       const batches = inline ? dirty.map((set) => this.#read(set)) : []
       const t2 = nowMs()
@@ -216,16 +186,47 @@ export class FakeMachine implements Machine {
         captureMs: nowMs() - t2,
         remaining: inline ? [] : dirty,
         batches,
+        leftRam: leave ? (all.find(({ block }) => block === BLOCK.ram) ?? none) : null,
         state,
       }
     })
   }
 
-  load(batches: readonly PageBatch[], state: MachineState): Promise<LoadReport> {
+  supply(batch: PageBatch): Promise<number> {
+    const moved = transfer(batch)
+    const wanted = (page: number) => this.missing.has(page)
+    for (const page of moved.zeroPages.filter(wanted))
+      this.#write({ ...moved, pages: NONE, zeroPages: Uint32Array.of(page) })
+    moved.pages.forEach((page, i) => {
+      if (!wanted(page)) return
+      const data = moved.data.slice(i * PAGE_SIZE, (i + 1) * PAGE_SIZE)
+      this.#write({ block: moved.block, pages: Uint32Array.of(page), zeroPages: NONE, data })
+    })
+    for (const page of [...moved.pages, ...moved.zeroPages]) {
+      this.missing.delete(page)
+      if (this.waitsFor === page) this.waitsFor = null
+    }
+    return Promise.resolve(this.missing.size)
+  }
+
+  faults(): Promise<readonly FaultRecord[]> {
+    const faults = this.#faults
+    this.#faults = []
+    return Promise.resolve(faults)
+  }
+
+  load(
+    batches: readonly PageBatch[],
+    state: MachineState,
+    _clock?: 'continue' | 'freeze',
+    missing?: PageSet,
+  ): Promise<LoadReport> {
     const moved = batches.map(transfer)
     return this.#call('load', () => {
       const t0 = nowMs()
       for (const batch of moved) this.#write(batch)
+      this.missing.clear()
+      for (const page of missing?.pages ?? []) this.missing.add(page)
       const t1 = nowMs()
       this.instructionCount = state.cpu.eip
       return { pagesMs: t1 - t0, restoreMs: nowMs() - t1 }
@@ -314,11 +315,24 @@ export class FakeMachine implements Machine {
     const pages = Math.min(Math.floor(elapsed * (this.#options.dirtyPerMs ?? 0)), 5000)
     if (pages === 0) return
     this.#lastMs = nowMs()
+    if (this.waitsFor !== null) return
     const total = this.config.ramBytes / PAGE_SIZE
     const set = Math.min(this.#options.workingSet ?? total, total)
-    for (let i = 0; i < pages; i++) this.touch(BLOCK.ram, uniformInt(this.#random, 0, set - 1))
+    for (let i = 0; i < pages; i++) {
+      const page = uniformInt(this.#random, 0, set - 1)
+      if (this.missing.has(page)) return this.#fault(page)
+      this.written.add(page)
+      this.touch(BLOCK.ram, page)
+    }
     this.touch(BLOCK.vgaPlanes, uniformInt(this.#random, 0, 15))
     this.instructionCount += pages
+  }
+
+  /** The guest stands until the page comes. */
+  #fault(page: number): void {
+    this.waitsFor = page
+    this.#faults.push({ page, atMs: nowMs(), stallMs: 0, requested: true })
+    for (const listener of this.#onFault) listener(page)
   }
 
   touch(id: BlockId, page: number): void {
@@ -372,13 +386,6 @@ export class FakeMachine implements Machine {
     return sets
   }
 
-  #all(): PageSet[] {
-    return this.blocks.map((b) => ({
-      block: b.id,
-      pages: Uint32Array.from({ length: b.bytes / PAGE_SIZE }, (_, i) => i),
-    }))
-  }
-
   #state(): MachineState {
     const state = zeroState()
     state.cpu.eip = this.instructionCount
@@ -391,10 +398,5 @@ export class FakeMachine implements Machine {
   }
 }
 
+const NONE = new Uint32Array(0)
 const ZERO_PAGE = new Uint8Array(PAGE_SIZE)
-
-/** As `postMessage` with a transfer list does: the caller's buffers are detached. */
-function transfer(batch: PageBatch): PageBatch {
-  const buffers = new Set([batch.pages.buffer, batch.zeroPages.buffer, batch.data.buffer])
-  return structuredClone(batch, { transfer: [...buffers] })
-}

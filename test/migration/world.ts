@@ -10,8 +10,9 @@ import type { ServerOptions } from '../../engine/migration/server.ts'
 import { migrate } from '../../engine/migration/source.ts'
 import type { Migration, MigrationResult, SourceOptions } from '../../engine/migration/source-options.ts'
 import type { IncomingGuest, TargetResult, TargetSlot } from '../../engine/migration/target-options.ts'
-import { Arbiter, FakeMachine, MIB } from './fake-machine.ts'
-import type { FakeOptions, Fault } from './fake-machine.ts'
+import { FakeMachine, MIB } from './fake-machine.ts'
+import { Arbiter } from './fake-parts.ts'
+import type { FakeOptions, Fault } from './fake-parts.ts'
 import { stubHypervisor, stubTranslator } from './stub-translator.ts'
 
 /** Short enough for tests, long enough for a busy machine. */

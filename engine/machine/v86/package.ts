@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { FerryError } from '../../util/errors.ts'
-import { patchDirtyLog } from '../dirty-log-patch.ts'
+import { patchV86 } from '../patches.ts'
 
 /** The build that layout.ts and types.ts describe. Another one needs both to be gone through again. */
 export const V86_VERSION = '0.5.462'
@@ -51,7 +51,7 @@ let compiled: Promise<WebAssembly.Module> | undefined
 export function patchedModule(): Promise<WebAssembly.Module> {
   compiled ??= (async () => {
     await readVerified('libv86.mjs')
-    return WebAssembly.compile(patchDirtyLog(await readVerified('v86.wasm')))
+    return WebAssembly.compile(patchV86(await readVerified('v86.wasm')))
   })()
   return compiled
 }

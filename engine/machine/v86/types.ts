@@ -1,9 +1,4 @@
-/**
- * The inside of v86 as Ferry uses it. v86 publishes no types for it; `assertShape` checks at start that what is used
- * is there, so that another build fails with a clear error and not with a wrong guest.
- */
-import { FerryError } from '../../util/errors.ts'
-
+/** The inside of v86 as Ferry uses it: v86 publishes no types for it. `shape.ts` checks at start that it is there. */
 export interface ByteQueue {
   length: number
   push(byte: number): void
@@ -313,11 +308,15 @@ export interface Cpu {
   devices: Devices
   fw_value: unknown[]
   main_loop(): number
-  write_blob(blob: Uint8Array, address: number): void
+  write_blob(blob: ArrayLike<number>, address: number): void
+  read_blob(address: number, length: number): Uint8Array
   /** Exports of the wasm module, hence without `this`. */
   write8(this: void, address: number, value: number): void
   write16(this: void, address: number, value: number): void
   write32(this: void, address: number, value: number): void
+  read8(this: void, address: number): number
+  read16(this: void, address: number): number
+  read32s(this: void, address: number): number
   jit_dirty_cache(this: void, start: number, end: number): void
   is_memory_zeroed(address: number, length: number): boolean
   full_clear_tlb(): void
@@ -357,43 +356,4 @@ export interface V86Exports {
   memory: WebAssembly.Memory
   get_eflags?: () => number
   v86_malloc?: (bytes: number) => number
-}
-
-const NEEDED: readonly (readonly [path: string, kind: string])[] = [
-  ['wasm_memory', 'object'],
-  ['mem8', 'object'],
-  ['io.ports', 'object'],
-  ['io.create_empty_entry', 'function'],
-  ['devices.pci.device_spaces', 'object'],
-  ['devices.pci.set_io_bars', 'function'],
-  ['devices.pit.counter_start_time', 'object'],
-  ['devices.rtc.rtc_time', 'number'],
-  ['devices.dma.channel_addr_init', 'object'],
-  ['devices.uart0.input', 'object'],
-  ['devices.ps2.kbd_buffer', 'object'],
-  ['devices.vga.vga_memory', 'object'],
-  ['devices.vga.svga_memory', 'object'],
-  ['devices.vga.attribute_controller_index', 'number'],
-  ['devices.ide.secondary.master.data_pointer', 'number'],
-  ['devices.net.memory', 'object'],
-  ['main_loop', 'function'],
-  ['write_blob', 'function'],
-  ['jit_dirty_cache', 'function'],
-  ['is_memory_zeroed', 'function'],
-  ['full_clear_tlb', 'function'],
-  ['jit_clear_cache', 'function'],
-  ['set_tsc', 'function'],
-  ['get_pic_addr_master', 'function'],
-  ['get_apic_addr', 'function'],
-]
-
-/** @throws FerryError `machine.v86-shape` naming the first part that is missing */
-export function assertShape(cpu: unknown): asserts cpu is Cpu {
-  for (const [path, kind] of NEEDED) {
-    let value: unknown = cpu
-    for (const name of path.split('.')) value = (value as Record<string, unknown> | undefined)?.[name]
-    if (typeof value !== kind || value === null) {
-      throw new FerryError('machine.v86-shape', `This build of v86 has no ${path}, which Ferry needs.`, { path })
-    }
-  }
 }

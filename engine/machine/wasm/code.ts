@@ -13,6 +13,8 @@ export const getGlobal = (index: number): Code => [0x23, ...encodeUnsigned(index
 export const constant = (value: number): Code => [0x41, ...encodeSigned(value)]
 /** 32-bit load at `address + offset`. */
 export const load = (address: Code, offset = 0): Code => [...address, 0x28, 0x02, ...encodeUnsigned(offset)]
+/** One byte at `address`, zero-extended. */
+export const load8 = (address: Code): Code => [...address, 0x2d, 0x00, 0x00]
 export const store8 = (address: Code, value: Code): Code => [...address, ...value, 0x3a, 0x00, 0x00]
 export const add = (a: Code, b: Code): Code => [...a, ...b, 0x6a]
 export const sub = (a: Code, b: Code): Code => [...a, ...b, 0x6b]
@@ -26,6 +28,14 @@ export const notNegative = (a: Code): Code => [...a, ...constant(0), 0x4e]
 /** Unsigned a ≥ b. */
 export const atLeast = (a: Code, b: Code): Code => [...a, ...b, 0x4f]
 export const call = (index: number, ...args: readonly Code[]): Code => [...args.flat(), 0x10, ...encodeUnsigned(index)]
+/** Calls the function at `slot` of the table; `type` is the index of its type. */
+export const callIndirect = (type: number, slot: Code, ...args: readonly Code[]): Code => [
+  ...args.flat(),
+  ...slot,
+  0x11,
+  ...encodeUnsigned(type),
+  0x00,
+]
 export const when = (condition: Code, ...then: readonly Code[]): Code => [
   ...condition,
   0x04,
@@ -46,6 +56,16 @@ export const choose = (condition: Code, yes: Code, no: Code): Code => [
 /** A block; `leaveIf(…)` directly inside it jumps to its end. */
 export const block = (...body: readonly Code[]): Code => [0x02, 0x40, ...body.flat(), 0x0b]
 export const leaveIf = (condition: Code): Code => [...condition, 0x0d, 0x00]
+/** Directly inside a block: where the condition holds, does something and jumps to the block's end. */
+export const leaveAfter = (condition: Code, ...then: readonly Code[]): Code => [
+  ...condition,
+  0x04,
+  0x40,
+  ...then.flat(),
+  0x0c,
+  0x01,
+  0x0b,
+]
 export const giveBack = (value: Code): Code => [...value, 0x0f]
 /** A function body with `locals` i32 locals after its parameters. */
 export const body = (locals: number, ...code: readonly Code[]): Uint8Array =>

@@ -8,8 +8,11 @@ import { encodeUnsigned } from './leb128.ts'
 import { malformed, WasmReader } from './reader.ts'
 
 const MAGIC = Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00)
-const SECTION = { custom: 0, import: 2, function: 3, global: 6, export: 7, code: 10 } as const
+const SECTION = { custom: 0, type: 1, import: 2, function: 3, global: 6, export: 7, code: 10 } as const
 const EXTERNAL = { function: 0, table: 1, memory: 2, global: 3 } as const
+const VALUE_TYPE = { i32: 0x7f, i64: 0x7e } as const
+export type ValueType = keyof typeof VALUE_TYPE
+const FUNCTION_TYPE = 0x60
 /** Number of function names that is plausible; guards the map against a hostile name section. */
 const MAX_NAMES = 1_000_000
 
@@ -104,6 +107,22 @@ export class WasmModule {
     this.#bodies.push(this.#bodies[slot])
     this.#functionTypes.push(this.#functionTypes[slot])
     this.#bodies[slot] = wrapper(original)
+  }
+
+  /**
+   * Index of the type of functions with these parameters and results, which some function of the module has.
+   * @throws FerryError `wasm.malformed` when no function has it
+   */
+  functionType(parameters: readonly ValueType[], results: readonly ValueType[] = []): number {
+    const wanted = [parameters, results].map((list) => list.map((type) => VALUE_TYPE[type]).join()).join(' ')
+    const list = (reader: WasmReader) => Array.from({ length: reader.unsigned() }, () => reader.byte()).join()
+    const types = readVector(this.#body(SECTION.type), (reader) => {
+      if (reader.byte() !== FUNCTION_TYPE) throw malformed('a type is not that of a function')
+      return `${list(reader)} ${list(reader)}`
+    })
+    const index = types.indexOf(wanted)
+    if (index < 0) throw malformed(`no function takes ${parameters.join()} and gives ${results.join()}`)
+    return index
   }
 
   /** The binary with all changes. */

@@ -14,6 +14,12 @@ declare namespace WebAssembly {
   class Memory {
     readonly buffer: ArrayBuffer
   }
+  class Table {
+    readonly length: number
+    /** @returns the length before */
+    grow(by: number): number
+    set(index: number, value: (...args: never[]) => unknown): void
+  }
   class Global {
     value: number
   }

@@ -59,6 +59,7 @@ export function steps(selection: Selection, seed: number): Step[] {
     const all = [...timed, ...compared.map((of) => ({ ...of, kind: 'compared' as const }))]
     return shuffled(all, random).map((of) => ({ of, round }))
   })
+  if (rounds.length === 0) return []
   return [...[...warmUps.values()].map((of) => ({ of, round: 0 })), ...rounds.flat()]
 }
 

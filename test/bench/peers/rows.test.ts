@@ -66,6 +66,10 @@ describe('the plan', () => {
     }
   })
 
+  it('is empty where nothing is to be measured', () => {
+    expect(steps({ ...selection, n: 0, compare: 0 }, 1)).toEqual([])
+  })
+
   it('has the same order for the same seed, and others for others', () => {
     expect(steps(selection, 1)).toEqual(steps(selection, 1))
     expect(steps(selection, 1)).not.toEqual(steps(selection, 2))

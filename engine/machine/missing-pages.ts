@@ -1,0 +1,142 @@
+/**
+ * The pages of RAM that have not come yet, while the guest runs already (post-copy). An access to one of them, by the
+ * CPU (demand-paging-patch.ts) or by a device, is a page fault of the machine: it asks for the page and blocks the vCPU
+ * until it is there. The guest sees nothing of it but the time that it takes.
+ *
+ * Runs on the vCPU thread. Pages come by a port of their own, which is read while the thread is blocked, too.
+ */
+import { nowMs } from '../util/clock.ts'
+import { BLOCK, PAGE_SIZE } from '../vmstate/blocks.ts'
+import { FerryError } from '../util/errors.ts'
+import type { Emulator } from './emulator.ts'
+import type { FaultRecord, PageBatch, PageSet } from './machine.ts'
+import type { MemoryBlocks } from './memory-blocks.ts'
+
+/** One byte for each page of the 32-bit physical address space: the trap needs no bounds check. */
+const MAP_BYTES = 1 << 20
+/** Faults that are kept until somebody asks for them; older ones are counted only. */
+const FAULTS_KEPT = 65_536
+
+/** How the outside brings pages in. */
+export interface PageSource {
+  /** Asks for a page; it comes some time, by `next`. */
+  request(page: number): void
+  /** Takes what has come meanwhile, if anything has. */
+  drain(): void
+  /** Sleeps until something may have come. */
+  wait(): void
+}
+
+export class MissingPages {
+  readonly #emulator: Emulator
+  readonly #blocks: MemoryBlocks
+  readonly #source: PageSource
+  /** Address of the map in wasm memory; allocated once, at the first start. */
+  #map = 0
+  #left = 0
+  #unwatch: () => void = () => {}
+  #faults: FaultRecord[] = []
+
+  constructor(emulator: Emulator, blocks: MemoryBlocks, source: PageSource) {
+    this.#emulator = emulator
+    this.#blocks = blocks
+    this.#source = source
+  }
+
+  /** Pages that have not come. */
+  get left(): number {
+    return this.#left
+  }
+
+  /**
+   * From now on the pages of the set, of RAM, are missing. The machine must stand still.
+   * @throws FerryError `machine.page-range`
+   */
+  start({ block, pages }: PageSet): void {
+    if (block !== BLOCK.ram) throw new FerryError('machine.block', 'Only pages of RAM can be missing.', { block })
+    this.#end()
+    const limit = this.#blocks.pages(BLOCK.ram)
+    for (const page of pages) {
+      if (page < limit) continue
+      throw new FerryError('machine.page-range', `Page ${page} is outside of RAM.`, { page, pages: limit })
+    }
+    if (this.#map === 0) this.#map = this.#emulator.allocate(MAP_BYTES)
+    this.#faults = []
+    this.#left = pages.length
+    if (pages.length === 0) return
+    const map = this.#emulator.wasm.subarray(this.#map, this.#map + MAP_BYTES)
+    map.fill(0)
+    for (const page of pages) map[page] = 1
+    this.#emulator.trapMissing(this.#map, (page) => this.#fault(page))
+    this.#unwatch = this.#emulator.deviceMemory.watch({ before: (start, end) => this.#ensure(start, end) })
+    // What was translated before did not walk past the trap.
+    this.#emulator.cpu.full_clear_tlb()
+  }
+
+  /**
+   * Writes those pages of the batch that are missing; what the guest has already is the guest's.
+   * @returns how many are missing still
+   */
+  supply(batch: PageBatch): number {
+    const { wasm } = this.#emulator
+    const wanted = (page: number) => wasm[this.#map + page] === 1
+    if (this.#left === 0 || batch.block !== BLOCK.ram) return this.#left
+    const indices = [...batch.pages.keys()].filter((i) => wanted(batch.pages[i]))
+    const zeroPages = batch.zeroPages.filter(wanted)
+    const all = indices.length === batch.pages.length
+    this.#blocks.write({
+      block: BLOCK.ram,
+      pages: all ? batch.pages : Uint32Array.from(indices, (i) => batch.pages[i]),
+      zeroPages,
+      data: all ? batch.data : gather(batch.data, indices),
+    })
+    for (const i of indices) wasm[this.#map + batch.pages[i]] = 0
+    for (const page of zeroPages) wasm[this.#map + page] = 0
+    this.#left -= indices.length + zeroPages.length
+    if (this.#left === 0) this.#end()
+    return this.#left
+  }
+
+  /** Faults since the last call, the oldest first. */
+  takeFaults(): FaultRecord[] {
+    const faults = this.#faults
+    this.#faults = []
+    return faults
+  }
+
+  #end(): void {
+    this.#left = 0
+    this.#emulator.trapMissing(0, () => {})
+    this.#unwatch()
+    this.#unwatch = () => {}
+  }
+
+  #ensure(start: number, end: number): void {
+    for (let page = start >>> 12; page <= (end - 1) >>> 12; page++) {
+      if (this.#emulator.wasm[this.#map + page] === 1) this.#fault(page)
+    }
+  }
+
+  /** Returns when the page is there. */
+  #fault(page: number): void {
+    const atMs = nowMs()
+    const isMissing = () => this.#left > 0 && this.#emulator.wasm[this.#map + page] === 1
+    // Often it has come already and nobody had time to take it.
+    this.#source.drain()
+    const requested = isMissing()
+    if (requested) {
+      this.#source.request(page)
+      while (isMissing()) {
+        this.#source.wait()
+        this.#source.drain()
+      }
+    }
+    if (this.#faults.length < FAULTS_KEPT) this.#faults.push({ page, atMs, stallMs: nowMs() - atMs, requested })
+  }
+}
+
+function gather(data: Uint8Array, indices: readonly number[]): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(indices.length * PAGE_SIZE)
+  indices.forEach((from, to) => out.set(data.subarray(from * PAGE_SIZE, (from + 1) * PAGE_SIZE), to * PAGE_SIZE))
+  return out
+}

@@ -1,0 +1,56 @@
+/** What belongs to fake machines: their options, faults to inject, and the watch that only one of a guest's runs. */
+import type { PageBatch } from '../../engine/machine/machine.ts'
+
+export type CallName =
+  | 'resume'
+  | 'pause'
+  | 'readPages'
+  | 'writePages'
+  | 'dirtyLogStart'
+  | 'dirtyLogFetch'
+  | 'dirtyLogStop'
+  | 'capture'
+  | 'stop'
+  | 'load'
+  | 'digests'
+
+/** What goes wrong: at the `at`-th call (from 1) of that name. */
+export interface Fault {
+  readonly call: CallName
+  readonly at: number
+  /** `corrupt`: the call works, and a byte of RAM is wrong afterwards. */
+  readonly how: 'throw' | 'hang' | 'die' | 'corrupt'
+}
+
+/** Watches that no two machines of a guest run at the same time. */
+export class Arbiter {
+  readonly running = new Set<string>()
+  readonly violations: string[] = []
+  start(name: string): void {
+    if (this.running.size > 0 && !this.running.has(name)) {
+      this.violations.push(`${name} started while ${[...this.running].join()} ran`)
+    }
+    this.running.add(name)
+  }
+  stop(name: string): void {
+    this.running.delete(name)
+  }
+}
+
+export interface FakeOptions {
+  readonly name: string
+  readonly arbiter: Arbiter
+  readonly ramBytes?: number
+  /** Pages that the guest dirties per millisecond of running. */
+  readonly dirtyPerMs?: number
+  /** The dirtier keeps to this many pages. */
+  readonly workingSet?: number
+  readonly seed?: number
+  readonly fault?: Fault | undefined
+}
+
+/** As `postMessage` with a transfer list does: the caller's buffers are detached. */
+export function transfer(batch: PageBatch): PageBatch {
+  const buffers = new Set([batch.pages.buffer, batch.zeroPages.buffer, batch.data.buffer])
+  return structuredClone(batch, { transfer: [...buffers] })
+}
