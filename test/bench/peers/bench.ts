@@ -43,7 +43,7 @@ export async function benchPeers(args: readonly string[], say: Say): Promise<str
   if (plan.length > 0) rows.push(...(await measure(plan, join(OUTPUT, `${name}.csv`), say)))
   const report = reportOf(rows, qemu)
   await writeFile(join(OUTPUT, `${name}.md`), `${report}\n`)
-  say(`Written: ${join(OUTPUT, name)}.{csv,md}`)
+  say(`Written: ${join(OUTPUT, name)}${plan.length > 0 ? '.{csv,md}' : '.md'}`)
   return report
 }
 

@@ -12,7 +12,7 @@ export function faultFigures(report: object): Faults {
   const us = (mark: string): number | null => {
     const found = figures.find(({ path }) => path.includes(mark))
     if (found === undefined) return null
-    return found.path.endsWith('_ms') ? found.value * 1000 : found.value
+    return /_ms\b/.test(found.path) ? found.value * 1000 : found.value
   }
   const counted = figures.find(({ path }) => /(?:count|faults|total)$/.test(path))
   return { faults: counted?.value ?? null, fault_p50_us: us('p50'), fault_p99_us: us('p99') }

@@ -124,6 +124,7 @@ describe('what is measured', () => {
     expect(faultFigures({ page_faults: { count: 7, p50_us: 31, p99_us: 250 } })).toEqual({
       ...{ faults: 7, fault_p50_us: 31, fault_p99_us: 250 },
     })
+    expect(faultFigures({ page_faults: { stall_ms: { p50: 0.031 } } }).fault_p50_us).toBe(31)
     expect(faultFigures({ faults: 7, fault_p50_ms: 0.031, fault_p99_ms: 0.25 })).toEqual({
       ...{ faults: 7, fault_p50_us: 31, fault_p99_us: 250 },
     })
