@@ -31,6 +31,9 @@ const parameterSchema = v.variant('type', [
     v.strictObject({
       type: v.literal('number'),
       title: text,
+      summary: text,
+      /** E.g. `pages/s`. */
+      unit: text,
       default: v.number(),
       minimum: v.number(),
       maximum: v.number(),
@@ -41,6 +44,7 @@ const parameterSchema = v.variant('type', [
     v.strictObject({
       type: v.literal('choice'),
       title: text,
+      summary: text,
       default: text,
       values: v.array(v.pipe(v.string(), v.regex(/^\w+$/))),
     }),
@@ -52,6 +56,8 @@ const workloadSchema = v.pipe(
   v.strictObject({
     name: imageNameSchema,
     title: text,
+    /** What it does to the guest, in a sentence. */
+    summary: text,
     /** Serial command; `{name}` stands for a parameter. */
     start: command,
     stop: command,

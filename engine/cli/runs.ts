@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
+import type { HostKind } from '../contract/report.ts'
 import { defaultStore } from '../lab/places.ts'
 import { probesCsv, roundsCsv, runsCsv, summaryCsv } from '../lab/export/csv.ts'
 import type { RunFilter, RunListItem } from '../lab/store/records.ts'
@@ -15,6 +16,8 @@ import { runText } from './report-view.ts'
 import { type Column, printable, table } from './table.ts'
 
 const LIST_LIMIT = 50
+type Direction = `${HostKind}-${HostKind}`
+const DIRECTIONS: readonly Direction[] = ['xen-xen', 'xen-kvm', 'kvm-xen', 'kvm-kvm']
 
 interface StoreOptions {
   readonly store?: string
@@ -24,8 +27,9 @@ interface StoreOptions {
 interface FilterOptions extends StoreOptions {
   readonly outcome?: 'completed' | 'failed' | 'cancelled'
   readonly algorithm?: string
-  readonly direction?: NonNullable<RunFilter['direction']>
+  readonly direction?: Direction
   readonly guest?: string
+  readonly search?: string
   readonly since?: string
   readonly limit?: number
   readonly removed?: true
@@ -48,6 +52,7 @@ Examples:
   ferry runs show 399bac4d
   ferry runs export --out runs.csv
   ferry runs export --summary --direction xen-kvm
+  ferry runs list --search "dirty:2000 busy"
   ferry runs export --rounds 399bac4d d99d62fb
   ferry runs note 399bac4d "the machine was busy"`
 
@@ -111,15 +116,9 @@ function filters(command: Command): Command {
   return command
     .addOption(new Option('--outcome <outcome>', 'only these').choices(['completed', 'failed', 'cancelled']))
     .addOption(new Option('--algorithm <name>', 'only this algorithm'))
-    .addOption(
-      new Option('--direction <kinds>', 'only from and to these kinds').choices([
-        'xen-xen',
-        'xen-kvm',
-        'kvm-xen',
-        'kvm-kvm',
-      ]),
-    )
+    .addOption(new Option('--direction <kinds>', 'only from and to these kinds').choices(DIRECTIONS))
     .addOption(new Option('--guest <name>', 'only this guest'))
+    .addOption(new Option('--search <words>', 'only runs in which, or in whose note, all these words occur'))
     .addOption(new Option('--since <date>', 'only runs started then or later, ISO 8601'))
     .addOption(new Option('--removed', 'only removed runs'))
     .addOption(storeOption())
@@ -136,12 +135,15 @@ async function withStore<T>(options: StoreOptions, work: (store: RunStore) => T 
   }
 }
 
-function filterOf({ outcome, algorithm, direction, guest, since, limit, removed }: FilterOptions): RunFilter {
+function filterOf(options: FilterOptions): RunFilter {
+  const { outcome, algorithm, direction, guest, search, since, limit, removed } = options
+  const [from_kind, to_kind] = (direction?.split('-') ?? []) as HostKind[]
   return {
     ...(outcome === undefined ? {} : { outcome }),
     ...(algorithm === undefined ? {} : { algorithm }),
-    ...(direction === undefined ? {} : { direction }),
+    ...(direction === undefined ? {} : { from_kind, to_kind }),
     ...(guest === undefined ? {} : { guest }),
+    ...(search === undefined ? {} : { text: search }),
     ...(since === undefined ? {} : { since }),
     ...(limit === undefined ? {} : { limit }),
     ...(removed === undefined ? {} : { deleted: true }),

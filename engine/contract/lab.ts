@@ -3,7 +3,10 @@
  * travel in process, over a message port and over a socket; inputs are checked against these schemas at every border.
  */
 import * as v from 'valibot'
-import { type errorReport, hostKind, type RoundReport, type RunReport, runReport } from './report.ts'
+import { messageDetails, messageList, messageView, type MessageView } from './messages.ts'
+import { pagesView } from './pages.ts'
+import { type errorReport, hostKind, roundReport, type RunReport, runReport } from './report.ts'
+import { imageView } from './workloads.ts'
 
 const name = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'a name has 1 to 32 of a-z, 0-9 and -'))
 const guestId = v.pipe(v.string(), v.minLength(1), v.maxLength(64))
@@ -97,6 +100,41 @@ export const migrateInput = v.object({
 })
 export type MigrateInput = v.InferInput<typeof migrateInput>
 
+/** How a migration stands. */
+export const migrationProgress = v.object({
+  stage: v.number(),
+  round: v.number(),
+  pages_total: v.number(),
+  remaining_pages: v.number(),
+  pages_sent: v.number(),
+  bytes_sent_B: v.number(),
+  rate_Bps: v.number(),
+  estimate_ms: v.nullable(v.number()),
+  /** What happened, in sentences. */
+  notes: v.array(v.string()),
+  /** Stages entered; times since the start of the migration. */
+  stages: v.array(v.object({ number: v.number(), started_ms: v.number() })),
+  /** Rounds finished. */
+  rounds: v.array(roundReport),
+})
+export type MigrationProgress = v.InferOutput<typeof migrationProgress>
+
+/** A migration under way, whoever started it. */
+export const activeMigration = v.object({
+  run_id: v.string(),
+  /** Id of the guest. */
+  guest: v.string(),
+  from: v.string(),
+  to: v.string(),
+  /** As it was asked for; without the path of a recording. */
+  input: v.omit(migrateInput, ['record']),
+  /** Since it was asked for. */
+  age_ms: v.number(),
+  /** All that was told of it so far; null: nothing yet. */
+  progress: v.nullable(migrationProgress),
+})
+export type ActiveMigration = v.InferOutput<typeof activeMigration>
+
 export const compatibilityPoint = v.object({ id: v.string(), ok: v.boolean(), title: v.string(), detail: v.string() })
 export type CompatibilityPoint = v.InferOutput<typeof compatibilityPoint>
 
@@ -138,7 +176,16 @@ export const memoryRow = v.object({
   logged: v.boolean(),
   dirty_pages: v.number(),
 })
-export const memoryView = v.object({ kind: hostKind, mode: v.string(), pages: v.number(), rows: v.array(memoryRow) })
+export const memoryView = v.object({
+  kind: hostKind,
+  mode: v.string(),
+  pages: v.number(),
+  /** How many stretches there are; `rows` has the first of them. */
+  rows_total: v.number(),
+  rows: v.array(memoryRow),
+  /** p2m: the machine frame of each guest frame, u32 little endian, in base64; null where not asked for, or none. */
+  frames: v.nullable(v.string()),
+})
 export type MemoryViewView = v.InferOutput<typeof memoryView>
 
 /** What the guest's screen shows. */
@@ -153,16 +200,6 @@ export const screenView = v.variant('kind', [
   }),
 ])
 export type ScreenView = v.InferOutput<typeof screenView>
-
-export const messageView = v.object({
-  direction: v.picklist(['source-to-target', 'target-to-source']),
-  type: v.string(),
-  stage: v.number(),
-  bytes_B: v.number(),
-  /** Since the start of the migration. */
-  at_ms: v.number(),
-})
-export type MessageView = v.InferOutput<typeof messageView>
 
 export const probeView = v.object({
   seq: v.number(),
@@ -185,8 +222,20 @@ export type RunDetails = v.InferOutput<typeof runDetails>
 export const runFilter = v.object({
   limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_000)), 100),
   offset: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 0),
-  outcome: v.optional(v.picklist(['completed', 'failed', 'cancelled'])),
+  outcome: v.optional(runReport.entries.outcome),
+  algorithm: v.optional(text(64)),
+  from_kind: v.optional(hostKind),
+  to_kind: v.optional(hostKind),
+  /** Name of the guest's image. */
+  guest: v.optional(text(64)),
+  /** Words, each of which has to occur somewhere in the run or in its note; case does not matter. */
+  text: v.optional(text(200)),
 })
+export type RunFilter = v.InferInput<typeof runFilter>
+
+/** A run in the list: its report, and the user's words on it. */
+export const listedRun = v.object({ ...runReport.entries, note: v.nullable(v.string()) })
+export type ListedRun = v.InferOutput<typeof listedRun>
 
 const byId = v.object({ guest: guestId })
 const nothing = v.optional(v.object({}), {})
@@ -199,15 +248,7 @@ export const METHODS = {
   'hosts.remove': { input: v.object({ name }), output: done },
   'images.list': {
     input: nothing,
-    output: v.array(
-      v.object({
-        name: v.string(),
-        title: v.string(),
-        minimum_MB: v.number(),
-        default_MB: v.number(),
-        workloads: v.array(v.string()),
-      }),
-    ),
+    output: v.array(imageView),
   },
   'guests.list': { input: nothing, output: v.array(guestView) },
   'guests.create': { input: guestInput, output: guestView },
@@ -231,9 +272,13 @@ export const METHODS = {
     input: v.object({
       guest: guestId,
       rows: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(4096)), 256),
+      /** Whether to tell the p2m table. */
+      frames: v.optional(v.boolean(), false),
     }),
     output: memoryView,
   },
+  /** The state of every page of RAM, now. Meant to be asked a few times a second while somebody looks. */
+  'guests.pages': { input: byId, output: pagesView },
   /** Captures the state and carries it through both hypervisors' native records; the guest goes on. */
   'guests.state': { input: v.object({ guest: guestId, as: hostKind }), output: stateView },
   'algorithms.list': {
@@ -253,13 +298,24 @@ export const METHODS = {
     ),
   },
   'migrations.check': { input: migrateInput, output: v.array(compatibilityPoint) },
+  'migrations.active': { input: nothing, output: v.array(activeMigration) },
   'migrations.start': { input: migrateInput, output: v.object({ run_id: v.string() }) },
   'migrations.wait': { input: v.object({ run_id: text(64) }), output: runReport },
   'migrations.cancel': { input: v.object({ run_id: text(64) }), output: v.object({ cancelled: v.boolean() }) },
   'migrations.setLink': { input: v.object({ run_id: text(64), link: text(64) }), output: done },
-  'runs.list': { input: v.optional(runFilter, {}), output: v.array(runReport) },
+  'runs.list': { input: v.optional(runFilter, {}), output: v.array(listedRun) },
   'runs.get': { input: v.object({ run_id: text(64) }), output: runReport },
   'runs.details': { input: v.object({ run_id: text(64) }), output: runDetails },
+  /** Messages of a run under way or in the store, in their order, those from `from` on. */
+  'runs.messages': {
+    input: v.object({ run_id: text(64), from: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 0) }),
+    output: messageList,
+  },
+  /** One message of a run under way or in the store, taken apart. */
+  'runs.message': {
+    input: v.object({ run_id: text(64), index: v.pipe(v.number(), v.integer(), v.minValue(0)) }),
+    output: messageDetails,
+  },
   'runs.note': { input: v.object({ run_id: text(64), text: text(10_000) }), output: done },
   'runs.remove': { input: v.object({ run_id: text(64) }), output: done },
   'runs.restore': { input: v.object({ run_id: text(64) }), output: done },
@@ -281,28 +337,15 @@ export interface LabEvents {
   'guests.removed': { guest: string }
   /** Bytes from a guest's console, one character a byte. */
   'guests.output': { guest: string; data: string }
-  'migrations.progress': {
-    run_id: string
-    stage: number
-    round: number
-    pages_total: number
-    remaining_pages: number
-    pages_sent: number
-    bytes_sent_B: number
-    rate_Bps: number
-    estimate_ms: number | null
-    /** What happened since the last event, in sentences. */
-    notes: string[]
-    /** Stages entered since the last event; times since the start of the migration. */
-    stages: { number: number; started_ms: number }[]
-    /** Rounds finished since the last event. */
-    rounds: RoundReport[]
-  }
-  /** Protocol messages since the last event, at most ten events a second. */
-  'migrations.messages': { run_id: string; messages: MessageView[] }
+  /** The figures of the moment; notes, stages and rounds are those since the last event. */
+  'migrations.progress': { run_id: string } & MigrationProgress
+  /** Protocol messages since the last event, at most ten events a second; `first` is the place of the first of them. */
+  'migrations.messages': { run_id: string; first: number; messages: MessageView[] }
   /** What the client station's probes saw since the last event; a probe comes again when its answer arrives. */
   'migrations.probes': { run_id: string; probes: ProbeView[] }
   'runs.added': RunReport
+  /** The user's words on a run have changed; null = it has none any more. */
+  'runs.noted': { run_id: string; note: string | null }
 }
 export type EventName = keyof LabEvents
 export type ErrorView = v.InferOutput<typeof errorReport>

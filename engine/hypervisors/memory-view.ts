@@ -49,6 +49,10 @@ export interface MemoryView {
    */
   fetch(clear: boolean): Uint32Array<ArrayBuffer>
   stats(): LogStats
+  /** Stretches that `describe` knows, without a limit. */
+  readonly stretches: number
+  /** Machine frame of each guest frame; null where the hypervisor has no such table. Not to be written to. */
+  readonly frames: Uint32Array<ArrayBuffer> | null
   /** @param limit rows at most */
   describe(limit?: number): MemoryRow[]
   /** Gives the host's memory back. The view is of no use afterwards. */

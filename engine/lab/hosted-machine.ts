@@ -8,6 +8,7 @@ import type {
   Machine,
   MachineEvents,
   PageBatch,
+  PageRange,
   PageSet,
   StopOptions,
   StopReport,
@@ -113,6 +114,9 @@ export class HostedMachine implements Machine {
   }
   digests(block: BlockId) {
     return this.#machine.digests(block)
+  }
+  zeroPages(range: PageRange) {
+    return this.#machine.zeroPages(range)
   }
   instructions() {
     return this.#machine.instructions()

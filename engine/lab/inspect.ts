@@ -64,11 +64,14 @@ export function stateOf(source: Hypervisor, target: Hypervisor, state: MachineSt
   }
 }
 
-export function memoryOf(view: MemoryView, limit: number): MemoryViewView {
+export function memoryOf(view: MemoryView, limit: number, withFrames: boolean): MemoryViewView {
+  const { frames } = view
   return {
     kind: view.kind,
     mode: view.mode,
     pages: view.pages,
+    rows_total: view.stretches,
+    frames: withFrames && frames !== null ? base64(frames) : null,
     rows: view.describe(limit).map((row) => ({
       name: row.name,
       guest_address: row.guestAddress,
@@ -83,5 +86,10 @@ export function memoryOf(view: MemoryView, limit: number): MemoryViewView {
 export function screenView(image: ScreenImage): ScreenView {
   if (image.kind === 'text') return { ...image, lines: [...image.lines] }
   const { width, height, rgba } = image
-  return { kind: 'graphics', width, height, rgba: Buffer.from(rgba.buffer).toString('base64') }
+  return { kind: 'graphics', width, height, rgba: base64(rgba) }
+}
+
+/** The bytes of an array as they lie in memory: little endian, as on all machines that Ferry runs on. */
+export function base64({ buffer, byteOffset, byteLength }: ArrayBufferView<ArrayBuffer>): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('base64')
 }

@@ -1,6 +1,7 @@
 /** The lab: hosts on one network, guests on them, a client station that looks at them from outside, and the store. */
 import { loadManifest } from '../../images/manifest.ts'
 import type { GuestInput, GuestView, HostInput, HostView, LabEvents } from '../contract/lab.ts'
+import type { ImageView } from '../contract/workloads.ts'
 import type { Hypervisor } from '../hypervisors/hypervisor.ts'
 import { warmUp } from '../hypervisors/translate.ts'
 import { Station } from '../network/station.ts'
@@ -13,6 +14,7 @@ import { Guest, type GuestIdentity, type Residence } from './guest.ts'
 import { loadImage, startGuest } from './guest-images.ts'
 import { guestLease } from './guest-lease.ts'
 import { Host } from './host.ts'
+import { workloadView } from './workload.ts'
 import { openStore, type RunStore } from './store/run-store.ts'
 
 const MIB = 2 ** 20
@@ -95,13 +97,13 @@ export class Lab {
     return guest
   }
 
-  async images() {
+  async images(): Promise<ImageView[]> {
     return (await loadManifest()).images.map(({ name, title, memory, workloads }) => ({
       name,
       title,
       minimum_MB: memory.minimumMb,
       default_MB: memory.defaultMb,
-      workloads: workloads.map((workload) => workload.name),
+      workloads: workloads.map(workloadView),
     }))
   }
 

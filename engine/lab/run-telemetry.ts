@@ -1,21 +1,10 @@
 /** What happens in a run, told in batches: messages and probes come by the hundred, and a window redraws at its pace. */
-import type { LabEvents, MessageView } from '../contract/lab.ts'
-import type { MessageEvent } from '../migration/protocol/connection.ts'
+import type { LabEvents } from '../contract/lab.ts'
+import type { MessageView } from '../contract/messages.ts'
 import type { Probe } from '../network/probe.ts'
 import type { Emitter } from '../util/emitter.ts'
 
 const INTERVAL_MS = 100
-
-/** A message of the migration's connection, as front ends and the store have it. */
-export function messageView(event: MessageEvent, startedAtMs: number): MessageView {
-  return {
-    direction: event.direction === 'sent' ? 'source-to-target' : 'target-to-source',
-    type: event.type,
-    stage: event.stage,
-    bytes_B: event.bytes,
-    at_ms: event.atMs - startedAtMs,
-  }
-}
 
 export class RunTelemetry {
   readonly #runId: string
@@ -24,6 +13,7 @@ export class RunTelemetry {
   readonly #probe: Probe | null
   readonly #timer: NodeJS.Timeout
   #messages: MessageView[] = []
+  #told = 0
   /** Probes before this one were told with their answers, or are given up. */
   #settled = 0
 
@@ -35,8 +25,8 @@ export class RunTelemetry {
     this.#timer = setInterval(() => this.#tell(), INTERVAL_MS)
   }
 
-  message(event: MessageEvent): void {
-    this.#messages.push(messageView(event, this.#startedAtMs))
+  message(message: MessageView): void {
+    this.#messages.push(message)
   }
 
   /** Tells the rest. */
@@ -47,7 +37,9 @@ export class RunTelemetry {
 
   #tell(): void {
     if (this.#messages.length > 0) {
-      this.#events.emit('migrations.messages', { run_id: this.#runId, messages: this.#messages })
+      const messages = this.#messages
+      this.#events.emit('migrations.messages', { run_id: this.#runId, first: this.#told, messages })
+      this.#told += messages.length
       this.#messages = []
     }
     const probes = this.#newProbes()

@@ -1,17 +1,15 @@
 /** Migrations as runs: probes before and after, the migration itself, the guest's check, the report, the store. */
 import { randomUUID } from 'node:crypto'
-import type { CompatibilityPoint, LabEvents, MigrateInput } from '../contract/lab.ts'
+import type { CompatibilityPoint, MigrateInput } from '../contract/lab.ts'
+import type { MessageDetails, MessageView } from '../contract/messages.ts'
 import type { RunReport } from '../contract/report.ts'
 import { CPU_FEATURES, devicesOf } from '../machine/profile.ts'
 import { checkCompatibility } from '../migration/compatibility.ts'
-import { parseLink } from '../migration/link.ts'
 import { ALGORITHM_NAMES, type AlgorithmName } from '../migration/policy/pool.ts'
 import type { PreCopyOptions } from '../migration/policy/pre-copy.ts'
-import type { ProgressEvent } from '../migration/progress.ts'
-import type { MessageEvent } from '../migration/protocol/connection.ts'
 import { FileRecorder, type Recorder } from '../migration/protocol/recorder.ts'
 import { migrate } from '../migration/source.ts'
-import type { Migration, MigrationResult } from '../migration/source-options.ts'
+import type { MigrationResult } from '../migration/source-options.ts'
 import * as translator from '../hypervisors/translate.ts'
 import { outage } from '../network/outage.ts'
 import type { Probe, ProbeSeries } from '../network/probe.ts'
@@ -19,38 +17,60 @@ import { sleep, nowMs } from '../util/clock.ts'
 import { FerryError } from '../util/errors.ts'
 import { seededChoice } from '../util/random.ts'
 import { FORMAT_VERSION } from '../vmstate/container.ts'
+import { ActiveRun } from './active-run.ts'
 import type { Guest } from './guest.ts'
 import type { Host } from './host.ts'
 import type { Lab } from './lab.ts'
 import { collectProvenance, type Json } from './provenance.ts'
-import { messageView, RunTelemetry } from './run-telemetry.ts'
-import { probeRecords, type StoredRun } from './store/records.ts'
+import { messageDetails, messageOf } from './run-messages.ts'
+import { RunTelemetry } from './run-telemetry.ts'
+import { type KeptMessage, probeRecords, type StoredRun } from './store/records.ts'
 
 /** The client looks at the guest for so long before and after the migration, so that the outage has a normal around it. */
 const PROBE_LEAD_MS = 150
 const PROBE_TAIL_MS = 250
 const PING_DEADLINE_MS = 1000
 
-export interface Run {
-  readonly id: string
-  readonly finished: Promise<RunReport>
-  cancel(): boolean
-  setLink(link: string): void
-}
-
 export class Runs {
   readonly #lab: Lab
-  readonly #active = new Map<string, Run>()
+  readonly #active = new Map<string, ActiveRun>()
 
   constructor(lab: Lab) {
     this.#lab = lab
   }
 
   /** @throws FerryError `run.unknown` */
-  active(id: string): Run {
+  active(id: string): ActiveRun {
     const run = this.#active.get(id)
     if (run === undefined) throw new FerryError('run.unknown', `No migration ${id} is under way.`, { run_id: id })
     return run
+  }
+
+  /** Every migration under way, in the order in which they were asked for. */
+  get all(): readonly ActiveRun[] {
+    return [...this.#active.values()]
+  }
+
+  /** The migration of a guest that is under way. */
+  of(guest: Guest): ActiveRun | undefined {
+    return this.all.find((run) => run.guest === guest)
+  }
+
+  /** Messages of a run from one on, under way or stored. @throws FerryError `run.unknown` */
+  messages(id: string, from: number): { first: number; messages: MessageView[] } {
+    const active = this.#active.get(id)
+    const all: readonly MessageView[] = active === undefined ? this.stored(id).messages : active.messages.kept
+    return { first: Math.min(from, all.length), messages: all.slice(from).map(messageOf) }
+  }
+
+  /** One message of a run, under way or stored. @throws FerryError `run.unknown`, `run.no-message` */
+  message(id: string, index: number): MessageDetails {
+    const active = this.#active.get(id)
+    const found = active === undefined ? this.#lab.store.message(id, index) : active.messages.kept[index]
+    if (found !== null && found !== undefined) return messageDetails(found, index)
+    const messages = this.messages(id, 0).messages.length
+    const message = `The run has ${messages} messages; there is no message ${index}.`
+    throw new FerryError('run.no-message', message, { run_id: id, index, messages })
   }
 
   /** The report of a run, now or when it is done. @throws FerryError `run.unknown` */
@@ -67,8 +87,9 @@ export class Runs {
 
   /** Cancels what is under way and waits until it is stored. */
   async close(): Promise<void> {
-    for (const run of this.#active.values()) run.cancel()
-    await Promise.allSettled([...this.#active.values()].map(({ finished }) => finished))
+    const { all } = this
+    for (const run of all) run.cancel()
+    await Promise.allSettled(all.map(({ finished }) => finished))
   }
 
   /** The check of stage 0, without a connection. */
@@ -92,68 +113,35 @@ export class Runs {
    * Starts a migration; its outcome, failures too, is the report that `finished` resolves with.
    * @throws FerryError `guest.*`, `host.*`, `link.*` for what can be seen beforehand
    */
-  start(input: MigrateInput): Run {
+  start(input: MigrateInput): ActiveRun {
     const guest = this.#lab.guest(input.guest)
     const target = this.#lab.host(input.to)
     if (guest.residence.host === target.name) {
       throw new FerryError('guest.already-there', `The guest ${guest.identity.name} is on ${target.name} already.`)
     }
-    const link = parseLink(input.link ?? 'unlimited')
     const algorithms = algorithmsOf(input)
-    const id = randomUUID()
+    const run = new ActiveRun(randomUUID(), guest, target.name, input)
     this.#lab.beginMigration(guest)
-    let migration: Migration | null = null
-    let cancelled = false
-    let lastLink = link
-    const finished = this.#carryOut(
-      id,
-      guest,
-      target,
-      { ...input, algorithms: [...algorithms] },
-      () => lastLink,
-      (started) => {
-        migration = started
-        if (cancelled) started.cancel()
-      },
-    )
+    const finished = this.#carryOut(run, target, { ...input, algorithms: [...algorithms] })
       .catch((thrown: unknown) => {
         // Nothing was begun (a recording that cannot be written, say): the guest runs as before.
-        if (migration === null) this.#lab.setState(guest, 'running')
+        if (!run.begun) this.#lab.setState(guest, 'running')
         throw thrown
       })
-      .finally(() => this.#active.delete(id))
-    // Whoever waits for the run is told; that nobody does is no error of its own.
-    finished.catch(() => undefined)
-    const run: Run = {
-      id,
-      finished,
-      cancel() {
-        cancelled = true
-        return migration?.cancel() ?? true
-      },
-      setLink(text) {
-        lastLink = parseLink(text)
-        migration?.setLink(lastLink)
-      },
-    }
-    this.#active.set(id, run)
+      .finally(() => this.#active.delete(run.id))
+    run.carriedOut(finished)
+    this.#active.set(run.id, run)
     return run
   }
 
-  async #carryOut(
-    id: string,
-    guest: Guest,
-    target: Host,
-    input: MigrateInput,
-    link: () => ReturnType<typeof parseLink>,
-    started: (migration: Migration) => void,
-  ): Promise<RunReport> {
+  async #carryOut(run: ActiveRun, target: Host, input: MigrateInput): Promise<RunReport> {
+    const { id, guest } = run
     const lab = this.#lab
     const source = lab.host(guest.residence.host)
-    const messages: MessageEvent[] = []
     const probe = await this.#startProbe(guest, input.probe_ms ?? 5)
     const recorder = input.record === undefined ? undefined : new FileRecorder(input.record)
     const startedAtMs = nowMs()
+    run.starts(startedAtMs)
     const sourceMachine = guest.residence.machine
     const telemetry = new RunTelemetry(id, lab.events, startedAtMs, probe)
     const migration = migrate({
@@ -175,18 +163,16 @@ export class Runs {
       lease: guest.lease,
       algorithms: algorithmsOf(input),
       policy: { preCopy: preCopyOf(input) },
-      link: link(),
+      link: run.link,
       verify: input.verify_ram === true ? 'all' : 'none',
       seed: input.seed,
       recorder,
-      onProgress: (event) => lab.events.emit('migrations.progress', progressView(id, startedAtMs, event)),
-      onMessage: (event) => {
-        messages.push(event)
-        telemetry.message(event)
-      },
+      onProgress: (event) => lab.events.emit('migrations.progress', { run_id: id, ...run.progressed(event) }),
+      onMessage: (event) => telemetry.message(run.messages.add(event)),
+      pages: run.pages,
       release: () => sourceMachine.close(),
     })
-    started(migration)
+    run.follow(migration)
     const result = await migration.finished
     const endedAtMs = nowMs()
     await closeRecorder(recorder, lab)
@@ -202,7 +188,7 @@ export class Runs {
       outage_ms: seen?.outage_ms ?? null,
       guest_check: wantsCheck && guest.state === 'running' ? await checkGuest(guest) : null,
     }
-    this.#keep(report, messages, series, startedAtMs, input, guest)
+    this.#keep(report, run.messages.kept, series, startedAtMs, input, guest)
     lab.events.emit('runs.added', report)
     return report
   }
@@ -210,7 +196,7 @@ export class Runs {
   /** Stores a finished run. The report is the user's even where the store cannot take it. */
   #keep(
     report: RunReport,
-    messages: readonly MessageEvent[],
+    messages: readonly KeptMessage[],
     series: ProbeSeries | null,
     startedAtMs: number,
     input: MigrateInput,
@@ -220,7 +206,7 @@ export class Runs {
     const settings = plain({ ...input, workload: guest.workload, image: guest.image.name, seed })
     try {
       this.#lab.store.saveRun(report, {
-        messages: messages.map((message) => messageView(message, startedAtMs)),
+        messages,
         probes: series === null ? [] : probeRecords(series, startedAtMs),
         provenance: collectProvenance({ settings, seed, images: { ...guest.image.digests } }),
       })
@@ -304,29 +290,6 @@ function preCopyOf({ pre_copy: given = {} }: MigrateInput): Partial<PreCopyOptio
 function stateAfter({ guestAt }: MigrationResult): 'running' | 'paused' | 'crashed' {
   if (guestAt === 'lost') return 'crashed'
   return guestAt === 'undecided' ? 'paused' : 'running'
-}
-
-function progressView(
-  run_id: string,
-  startedAtMs: number,
-  { now, changes }: ProgressEvent,
-): LabEvents['migrations.progress'] {
-  return {
-    run_id,
-    stage: now.stage,
-    round: now.round,
-    pages_total: now.pagesTotal,
-    remaining_pages: now.remainingPages,
-    pages_sent: now.pagesSent,
-    bytes_sent_B: now.bytesSent,
-    rate_Bps: now.rate_Bps,
-    estimate_ms: now.estimate_ms,
-    notes: changes.flatMap((change) => (change.kind === 'decision' ? [change.decision.reason] : [])),
-    stages: changes.flatMap((change) =>
-      change.kind === 'stage' ? [{ number: change.stage, started_ms: Math.max(0, change.atMs - startedAtMs) }] : [],
-    ),
-    rounds: changes.flatMap((change) => (change.kind === 'round' ? [change.round] : [])),
-  }
 }
 
 /** Settings as they are stored: without what was not given. */

@@ -10,6 +10,7 @@ import { LINK_PRESETS } from '../migration/link.ts'
 import { POOL } from '../migration/policy/pool.ts'
 import { exportRuns } from './export/runs.ts'
 import { HYPERVISORS } from './host.ts'
+import { pagesOf } from './guest-pages.ts'
 import { memoryOf, screenView, stateOf } from './inspect.ts'
 import { Runs } from './runs.ts'
 
@@ -83,7 +84,8 @@ function handlers(lab: Lab, runs: Runs): Handlers {
       lab.guest(guest).residence.machine.keyWrite(Uint8Array.from(scan_codes))
       return undefined
     },
-    'guests.memory': ({ guest, rows }) => memoryOf(lab.guest(guest).residence.machine.view, rows),
+    'guests.memory': ({ guest, rows, frames }) => memoryOf(lab.guest(guest).residence.machine.view, rows, frames),
+    'guests.pages': ({ guest }) => pagesOf(lab.guest(guest), runs.of(lab.guest(guest))),
     'guests.state': async ({ guest, as }) => {
       const { kind, machine } = lab.guest(guest).residence
       return stateOf(HYPERVISORS[kind], HYPERVISORS[as], await machine.capture())
@@ -91,6 +93,7 @@ function handlers(lab: Lab, runs: Runs): Handlers {
     'algorithms.list': () => Object.values(POOL).map(({ name, title, summary }) => ({ name, title, summary })),
     'links.list': () => Object.values(LINK_PRESETS),
     'migrations.check': (input) => runs.check(input),
+    'migrations.active': () => runs.all.map((run) => run.view),
     'migrations.start': (input) => ({ run_id: runs.start(input).id }),
     'migrations.wait': ({ run_id }) => runs.finished(run_id),
     'migrations.cancel': ({ run_id }) => ({ cancelled: runs.active(run_id).cancel() }),
@@ -101,8 +104,11 @@ function handlers(lab: Lab, runs: Runs): Handlers {
     'runs.list': (filter) => lab.store.reports(filter),
     'runs.get': ({ run_id }) => runs.stored(run_id).report,
     'runs.details': ({ run_id }) => runs.stored(run_id),
+    'runs.messages': ({ run_id, from }) => runs.messages(run_id, from),
+    'runs.message': ({ run_id, index }) => runs.message(run_id, index),
     'runs.note': ({ run_id, text }) => {
       lab.store.setNote(run_id, text)
+      lab.events.emit('runs.noted', { run_id, note: text === '' ? null : text })
       return undefined
     },
     'runs.remove': ({ run_id }) => {

@@ -1,6 +1,20 @@
 /** Workloads as users write them, `dirty:2000` or `dirty:2000,8,random`, and the console commands that they mean. */
 import { type GuestImage, startCommand, type Workload } from '../../images/manifest.ts'
+import type { WorkloadParameter, WorkloadView } from '../contract/workloads.ts'
 import { FerryError } from '../util/errors.ts'
+
+/** A workload as front ends have it: its parameters in the order of their values. */
+export function workloadView({ name, title, summary, parameters }: Workload): WorkloadView {
+  return {
+    name,
+    title,
+    summary,
+    parameters: Object.entries(parameters).map(([name, { type: kind, ...parameter }]) => {
+      // The discriminant was renamed; that it still belongs to the rest is lost to the compiler.
+      return { kind, name, ...parameter } as WorkloadParameter
+    }),
+  }
+}
 
 export interface WorkloadSpec {
   readonly name: string

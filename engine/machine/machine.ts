@@ -55,6 +55,13 @@ export interface PageSet {
   readonly pages: Uint32Array<ArrayBuffer>
 }
 
+/** A stretch of pages of one block. */
+export interface PageRange {
+  readonly block: BlockId
+  readonly first: number
+  readonly count: number
+}
+
 /** Times are milliseconds of `nowMs()`. */
 export interface StopReport {
   /** When the vCPU stopped: no instruction runs after it. */
@@ -179,6 +186,8 @@ export interface Machine {
 
   /** A 64-bit digest of every page of a block (digest.ts). The machine should be paused. */
   digests(block: BlockId): Promise<BigUint64Array<ArrayBuffer>>
+  /** Which pages hold nothing but zeros: a byte each, 1 where it is so. Ask for a few thousand pages at a time. */
+  zeroPages(range: PageRange): Promise<Uint8Array<ArrayBuffer>>
   /** Instructions executed so far, modulo 2^32. */
   instructions(): Promise<number>
   /** Ends the thread. Safe at any time; pending calls are refused with `machine.closed`. */

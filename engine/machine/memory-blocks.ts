@@ -4,7 +4,7 @@ import { FerryError } from '../util/errors.ts'
 import { pageDigests } from './digest.ts'
 import type { Emulator } from './emulator.ts'
 import { IDE_BUFFER_BYTES, readIdePage, writeIdePage } from './ide-buffer.ts'
-import type { MachineConfig, PageBatch, PageSet } from './machine.ts'
+import type { MachineConfig, PageBatch, PageRange, PageSet } from './machine.ts'
 
 const VGA_PLANES_BYTES = 256 * 1024
 const NIC_MEMORY_BYTES = 32 * 1024
@@ -74,14 +74,7 @@ export class MemoryBlocks {
     for (const page of pages) {
       const from = page * PAGE_SIZE
       const place = data.subarray(fulls * PAGE_SIZE, (fulls + 1) * PAGE_SIZE)
-      let empty: boolean
-      if (source === null) {
-        empty = !readIdePage(this.#emulator.cpu.devices, page, place)
-      } else if (block === BLOCK.ram) {
-        empty = this.#emulator.cpu.is_memory_zeroed(from, PAGE_SIZE)
-      } else {
-        empty = ZEROS.compare(source, from, from + PAGE_SIZE) === 0
-      }
+      const empty = this.#isZero(block, source, page, place)
       if (empty) zero[zeros++] = page
       else {
         if (source !== null) place.set(source.subarray(from, from + PAGE_SIZE))
@@ -122,6 +115,17 @@ export class MemoryBlocks {
     }
   }
 
+  /**
+   * One byte a page, 1 where it holds nothing but zeros.
+   * @throws FerryError `machine.page-range`
+   */
+  zeroPages({ block, first, count }: PageRange): Uint8Array<ArrayBuffer> {
+    if (count > 0) this.#check(block, Uint32Array.of(first, first + count - 1))
+    const source = this.bytes(block)
+    const place = new Uint8Array(PAGE_SIZE)
+    return Uint8Array.from({ length: count }, (_, i) => Number(this.#isZero(block, source, first + i, place)))
+  }
+
   digests(block: BlockId): BigUint64Array<ArrayBuffer> {
     const info = this.info(block)
     const bytes = this.bytes(block)
@@ -131,6 +135,14 @@ export class MemoryBlocks {
       readIdePage(this.#emulator.cpu.devices, page, copy.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE))
     }
     return pageDigests(copy)
+  }
+
+  /** @param place takes a copy of a page of the IDE buffers, which do not lie in one piece */
+  #isZero(block: BlockId, source: Uint8Array | null, page: number, place: Uint8Array): boolean {
+    if (source === null) return !readIdePage(this.#emulator.cpu.devices, page, place)
+    const from = page * PAGE_SIZE
+    if (block === BLOCK.ram) return this.#emulator.cpu.is_memory_zeroed(from, PAGE_SIZE)
+    return ZEROS.compare(source, from, from + PAGE_SIZE) === 0
   }
 
   #check(block: BlockId, pages: Uint32Array): void {

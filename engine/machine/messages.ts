@@ -9,6 +9,7 @@ import type {
   LoadReport,
   MachineConfig,
   PageBatch,
+  PageRange,
   PageSet,
   ScreenImage,
   StopOptions,
@@ -35,6 +36,7 @@ export interface Calls {
   load: [{ batches: readonly PageBatch[]; state: MachineState; clock: Clock; missing?: PageSet }, LoadReport]
   faults: [void, readonly FaultRecord[]]
   digests: [BlockId, BigUint64Array<ArrayBuffer>]
+  zeroPages: [PageRange, Uint8Array<ArrayBuffer>]
   instructions: [void, number]
 }
 export type CallName = keyof Calls

@@ -5,7 +5,16 @@ import { nowMs } from '../util/clock.ts'
 import type { BlockId, BlockInfo } from '../vmstate/blocks.ts'
 import type { MachineState } from '../vmstate/state.ts'
 import { Doorbell } from './doorbell.ts'
-import type { DirectBoot, Machine, MachineConfig, MachineEvents, PageBatch, PageSet, StopOptions } from './machine.ts'
+import type {
+  DirectBoot,
+  Machine,
+  MachineConfig,
+  MachineEvents,
+  PageBatch,
+  PageRange,
+  PageSet,
+  StopOptions,
+} from './machine.ts'
 import { blocksOf } from './memory-blocks.ts'
 import type { CallName, Calls, Clock, Reply, Request, Supply, ThreadData } from './messages.ts'
 import { patchedModule } from './v86/package.ts'
@@ -115,6 +124,9 @@ class ThreadMachine implements Machine {
   }
   digests(block: BlockId) {
     return this.#call('digests', block)
+  }
+  zeroPages(range: PageRange) {
+    return this.#call('zeroPages', range)
   }
   instructions() {
     return this.#call('instructions', undefined)

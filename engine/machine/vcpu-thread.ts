@@ -141,6 +141,7 @@ const handlers: { [N in CallName]: (argument: Calls[N][0]) => Calls[N][1] } = {
   },
   faults: () => missing.takeFaults(),
   digests: (block) => blocks.digests(block),
+  zeroPages: (range) => blocks.zeroPages(range),
   instructions: () => emulator.view(CPU_OFFSET.instructionCounter, 4).getUint32(0, true),
 }
 

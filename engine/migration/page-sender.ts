@@ -4,8 +4,9 @@
  */
 import { nowMs, sleep } from '../util/clock.ts'
 import { PAGE_SIZE } from '../vmstate/blocks.ts'
-import type { BlockId, BlockInfo } from '../vmstate/blocks.ts'
+import type { BlockInfo } from '../vmstate/blocks.ts'
 import type { Machine, PageBatch, PageSet } from '../machine/machine.ts'
+import { PageMap } from './page-map.ts'
 import type { Connection } from './protocol/connection.ts'
 import { MAX_PAGES_PER_FRAME } from './protocol/binary.ts'
 import type { Statistics } from './statistics.ts'
@@ -71,28 +72,32 @@ export class PageSender {
   readonly #deadlines: Deadlines
   readonly #statistics: Statistics
   readonly #onSent: (pages: number) => void
-  /** One byte for each page of each block: whether it was sent before. */
-  readonly #sent = new Map<BlockId, Uint8Array>()
+  readonly #map: PageMap
 
-  /** @param onSent called after each batch with its number of pages */
+  /**
+   * @param onSent called after each batch with its number of pages
+   * @param map is told of every page
+   */
   constructor(
     machine: Machine,
     connection: Connection,
     deadlines: Deadlines,
     statistics: Statistics,
     onSent: (pages: number) => void,
+    map = new PageMap(machine.blocks),
   ) {
     this.#machine = machine
     this.#connection = connection
     this.#deadlines = deadlines
     this.#statistics = statistics
     this.#onSent = onSent
-    for (const block of machine.blocks) this.#sent.set(block.id, new Uint8Array(block.bytes / PAGE_SIZE))
+    this.#map = map
   }
 
   /** Reads and sends the pages; resolves when the last frame was handed over. */
   async send(sets: readonly PageSet[], options: SendOptions): Promise<Tally> {
     const { interrupt } = this.#connection
+    this.#map.changed(sets)
     const bucket = options.rate_bps === null ? null : new TokenBucket(options.rate_bps, 5)
     const source = slices(sets, Math.max(1, Math.min(options.batchPages, MAX_PAGES_PER_FRAME)))
     const reading: Promise<PageBatch>[] = []
@@ -127,16 +132,16 @@ export class PageSender {
     }
   }
 
+  /** Where the copy of every page stands. */
+  get map(): PageMap {
+    return this.#map
+  }
+
   /** Counts a batch that was sent. */
   count(batch: PageBatch, whileStopped: boolean): Tally {
-    const sent = this.#sent.get(batch.block)
     const statistics = this.#statistics
     for (const numbers of [batch.pages, batch.zeroPages]) {
-      for (const page of numbers) {
-        if (sent === undefined) continue
-        if (sent[page] === 1) statistics.pages_retransmitted++
-        sent[page] = 1
-      }
+      statistics.pages_retransmitted += this.#map.sent(batch.block, numbers)
     }
     const pages = batch.pages.length + batch.zeroPages.length
     statistics.pages_sent += pages

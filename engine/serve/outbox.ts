@@ -33,6 +33,7 @@ const STATE_OF: { readonly [E in EventName]: ((payload: LabEvents[E]) => string)
   'migrations.messages': null,
   'migrations.probes': null,
   'runs.added': null,
+  'runs.noted': ({ run_id }) => run_id,
 }
 /** All events there are. */
 export const EVENT_NAMES = Object.keys(STATE_OF) as EventName[]

@@ -30,6 +30,12 @@ describe('ferry runs', () => {
 
     await sandbox.ferry('runs', 'note', prefix, 'a busy day')
     expect((await sandbox.ferry('runs', 'show', prefix)).stdout).toContain('a busy day')
+    const found = await sandbox.ferry('runs', 'list', '--search', 'BUSY labos', '--direction', 'xen-kvm', '--json')
+    expect((JSON.parse(found.stdout) as RunReport[]).map(({ run_id }) => run_id)).toEqual(
+      listed.filter((run) => run.run_id === id && run.from_kind === 'xen').map(({ run_id }) => run_id),
+    )
+    expect((await sandbox.ferry('runs', 'export', '--search', 'a busy day')).stdout).toContain(id)
+    expect((await sandbox.ferry('runs', 'list', '--search', 'no such words')).stdout).not.toContain(prefix)
     await sandbox.ferry('runs', 'remove', prefix)
     expect((await sandbox.ferry('runs', 'list')).stdout).not.toContain(prefix)
     await sandbox.ferry('runs', 'restore', prefix)

@@ -9,6 +9,7 @@ import {
   type MethodName,
   type MethodOutput,
 } from '../../engine/contract/lab.ts'
+import { PAGE_STATE } from '../../engine/contract/pages.ts'
 import { sampleParts, sampleReport } from '../lab/store/samples.ts'
 import { type LabAtHand, openLab, until } from './lab-at-hand.ts'
 
@@ -97,10 +98,44 @@ export function conformance(transport: Transport, has: { events: boolean; breaks
       for (const report of rows) service.lab.store.saveRun(report, sampleParts(0, 0))
       const runs = await client.call('runs.list', { limit: 10_000 })
       expect(JSON.stringify(runs).length).toBeGreaterThan(2_000_000)
-      expect(runs).toEqual(rows.toReversed())
+      expect(runs).toEqual(rows.map((report) => ({ ...report, note: null })).toReversed())
       const text = `"\\\u0000\n\u2028 żółw 🐢 ${'x'.repeat(9_000)}`
       await client.call('runs.note', { run_id: 'run-7', text })
       expect((await client.call('runs.details', { run_id: 'run-7' })).note).toBe(text)
+    })
+
+    test('brings every byte that is kept of a message across', async () => {
+      const { messages, ...parts } = sampleParts(0, 0)
+      const head = Uint8Array.from({ length: 256 }, (_, i) => i)
+      service.lab.store.saveRun(sampleReport(0), { ...parts, messages: [{ ...messages[0], bytes_B: 300, head }] })
+      const details = await client.call('runs.message', { run_id: 'run-0', index: 0 })
+      expect(v.parse(METHODS['runs.message'].output, details)).toMatchObject({ index: 0, not_kept_B: 44 })
+      expect(Buffer.from(details.head, 'base64')).toEqual(Buffer.from(head))
+      expect(await client.call('migrations.active', {})).toEqual([])
+    })
+
+    test('tells the state of every page of a guest', async () => {
+      const guest = await client.call('guests.create', { image: 'labos', host: 'xen', ram_MB: 8 })
+      const view = v.parse(METHODS['guests.pages'].output, await client.call('guests.pages', { guest: guest.id }))
+      expect(view).toMatchObject({ host: 'xen', run_id: null, pages: 2048 })
+      const states = Buffer.from(view.states, 'base64')
+      expect(states).toHaveLength(2048)
+      expect(new Set(states)).toEqual(new Set([PAGE_STATE.zero, PAGE_STATE.clean]))
+      const { frames } = await client.call('guests.memory', { guest: guest.id, frames: true })
+      expect(Buffer.from(frames ?? '', 'base64')).toHaveLength(4 * 2048)
+    })
+
+    test('exports the runs that it lists', async () => {
+      for (let i = 0; i < 6; i++) {
+        const kinds = i < 3 ? {} : { from_kind: 'kvm' as const, to_kind: 'xen' as const }
+        service.lab.store.saveRun(sampleReport(i, { ...kinds, guest: i % 2 ? 'linux' : 'labos' }), sampleParts(i, 0))
+      }
+      await client.call('runs.note', { run_id: 'run-5', text: 'busy' })
+      const filter = { from_kind: 'kvm' as const, guest: 'linux', text: 'Busy' }
+      const listed = await client.call('runs.list', filter)
+      expect(listed.map(({ run_id, note }) => [run_id, note])).toEqual([['run-5', 'busy']])
+      const { csv, runs } = await client.call('runs.export', { what: 'runs', filter })
+      expect([runs, csv.split('\r\n')[1].split(',')[0]]).toEqual([1, 'run-5'])
     })
 
     test.runIf(has.events)('tells events in their order, and before the answer that they precede', async () => {

@@ -167,7 +167,7 @@ test('every run is stored with its messages, rounds and provenance', async () =>
     expect(types).toContain(type)
   }
   expect(stored?.provenance.images).toHaveProperty('kernel')
-  expect(await service.call('runs.list', {})).toEqual([report])
+  expect(await service.call('runs.list', {})).toEqual([{ ...report, note: null }])
 })
 
 test('a run is reported even where the store cannot take it, and the user is told', async () => {

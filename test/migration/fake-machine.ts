@@ -17,13 +17,14 @@ import type {
   MachineConfig,
   MachineEvents,
   PageBatch,
+  PageRange,
   PageSet,
   ScreenImage,
   StopOptions,
   StopReport,
 } from '../../engine/machine/machine.ts'
 import type { MachineState } from '../../engine/vmstate/state.ts'
-import { type Arbiter, type CallName, type FakeOptions, transfer } from './fake-parts.ts'
+import { type Arbiter, batchOf, type CallName, type FakeOptions, transfer } from './fake-parts.ts'
 import { zeroState } from './stub-translator.ts'
 
 export const MIB = 1 << 20
@@ -87,10 +88,7 @@ export class FakeMachine implements Machine {
   }
 
   on<E extends keyof MachineEvents>(event: E, listener: MachineEvents[E]): () => void {
-    if (event === 'fault') {
-      this.#onFault.add(listener as MachineEvents['fault'])
-      return () => this.#onFault.delete(listener as MachineEvents['fault'])
-    }
+    if (event === 'fault') this.#onFault.add(listener as MachineEvents['fault'])
     if (event !== 'exit') return () => undefined
     const exit = listener as MachineEvents['exit']
     this.#exits.add(exit)
@@ -233,6 +231,12 @@ export class FakeMachine implements Machine {
     })
   }
 
+  zeroPages({ block, first, count }: PageRange): Promise<Uint8Array<ArrayBuffer>> {
+    const pages = Uint32Array.from({ length: count }, (_, i) => first + i)
+    const { zeroPages } = batchOf(this.#block(block), { block, pages })
+    return Promise.resolve(Uint8Array.from(pages, (page) => Number(zeroPages.includes(page))))
+  }
+
   digests(block: BlockId): Promise<BigUint64Array<ArrayBuffer>> {
     return this.#call('digests', () => {
       const memory = this.#block(block)
@@ -350,19 +354,7 @@ export class FakeMachine implements Machine {
   }
 
   #read(set: PageSet): PageBatch {
-    const memory = this.#block(set.block)
-    const zero: number[] = []
-    const full: number[] = []
-    for (const page of set.pages) {
-      const bytes = memory.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
-      if (Buffer.compare(bytes, ZERO_PAGE) === 0) zero.push(page)
-      else full.push(page)
-    }
-    const data = new Uint8Array(full.length * PAGE_SIZE)
-    full.forEach((page, i) => {
-      data.set(memory.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE), i * PAGE_SIZE)
-    })
-    return { block: set.block, pages: Uint32Array.from(full), zeroPages: Uint32Array.from(zero), data }
+    return batchOf(this.#block(set.block), set)
   }
 
   #write(batch: PageBatch): void {
@@ -399,4 +391,3 @@ export class FakeMachine implements Machine {
 }
 
 const NONE = new Uint32Array(0)
-const ZERO_PAGE = new Uint8Array(PAGE_SIZE)

@@ -1,5 +1,8 @@
 /** What belongs to fake machines: their options, faults to inject, and the watch that only one of a guest's runs. */
-import type { PageBatch } from '../../engine/machine/machine.ts'
+import type { PageBatch, PageSet } from '../../engine/machine/machine.ts'
+import { PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
+
+const ZERO_PAGE = new Uint8Array(PAGE_SIZE)
 
 export type CallName =
   | 'resume'
@@ -53,4 +56,14 @@ export interface FakeOptions {
 export function transfer(batch: PageBatch): PageBatch {
   const buffers = new Set([batch.pages.buffer, batch.zeroPages.buffer, batch.data.buffer])
   return structuredClone(batch, { transfer: [...buffers] })
+}
+
+/** The pages as they are in a block's memory, zero pages apart. */
+export function batchOf(memory: Uint8Array, { block, pages }: PageSet): PageBatch {
+  const bytesOf = (page: number) => memory.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
+  const isZero = (page: number) => Buffer.compare(bytesOf(page), ZERO_PAGE) === 0
+  const full = pages.filter((page) => !isZero(page))
+  const data = new Uint8Array(full.length * PAGE_SIZE)
+  full.forEach((page, i) => data.set(bytesOf(page), i * PAGE_SIZE))
+  return { block, pages: full, zeroPages: pages.filter(isZero), data }
 }

@@ -1,11 +1,29 @@
 /** Formatting, sorting, filtering and the virtual list of the renderer's tables. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { alike, countOutcomes, filterRuns, NO_FILTER } from '../../renderer/src/data/filtering.ts'
-import { about, bytes, directionTitle, fixed, mebibytes, milliseconds, moment } from '../../renderer/src/data/format.ts'
+import {
+  alike,
+  countOutcomes,
+  filterInput,
+  filterRuns,
+  NO_FILTER,
+  OUTCOMES,
+  type RunFilter,
+} from '../../renderer/src/data/filtering.ts'
+import {
+  about,
+  bytes,
+  DIRECTIONS,
+  directionTitle,
+  fixed,
+  mebibytes,
+  milliseconds,
+  moment,
+} from '../../renderer/src/data/format.ts'
 import { nextSort, sortRows } from '../../renderer/src/data/sorting.ts'
 import { rowAfterKey, scrollTopFor, windowOf } from '../../renderer/src/data/virtual-list.ts'
-import { brokenReport, sampleReport } from '../lab/store/samples.ts'
+import { openStore } from '../../engine/lab/store/run-store.ts'
+import { brokenReport, sampleParts, sampleReport } from '../lab/store/samples.ts'
 
 describe('format', () => {
   it('has dot decimals and groups of three by a thin space, in the whole part only', () => {
@@ -59,7 +77,7 @@ describe('filters', () => {
     sampleReport(2, { algorithm: 'stop-and-copy', from_kind: 'kvm', to_kind: 'xen', guest: 'linux' }),
     brokenReport(3, 'failed'),
     brokenReport(4, 'cancelled', { workload: 'idle' }),
-  ]
+  ].map((report, i) => ({ ...report, note: i === 0 ? 'Ärger: a QUIET machine' : null }))
   const ids = (change: Partial<typeof NO_FILTER>) => filterRuns(runs, { ...NO_FILTER, ...change }).map((r) => r.run_id)
   it('select by each property', () => {
     expect(ids({})).toHaveLength(4)
@@ -72,11 +90,53 @@ describe('filters', () => {
     expect(ids({ text: 'IDLE  cancelled' })).toEqual(['run-4'])
     expect(ids({ text: 'linux nothing' })).toEqual([])
   })
+  it('find the words of a note', () => {
+    expect(ids({ text: 'ärger quiet' })).toEqual(['run-1'])
+  })
+  it('let the same runs through as the lab’s own list: what is exported is what is seen', () => {
+    const store = openStore(':memory:')
+    for (const { note, ...report } of runs) {
+      store.saveRun(report, sampleParts(0, 0))
+      store.setNote(report.run_id, note ?? '')
+    }
+    const words = [
+      'quiet',
+      'ÄRGER',
+      'xen',
+      '→',
+      'XEN-1',
+      '2026',
+      'ended',
+      'run',
+      '1g',
+      'failed',
+      '%',
+      '_',
+      "'",
+      'nothing',
+    ]
+    const orAny = <T>(...values: readonly T[]) => fc.constantFrom<T | ''>('', ...values)
+    const filter: fc.Arbitrary<RunFilter> = fc.record({
+      outcome: orAny(...OUTCOMES),
+      algorithm: orAny('pre-copy', 'stop-and-copy'),
+      direction: orAny(...DIRECTIONS),
+      guest: orAny('labos', 'linux'),
+      text: fc.array(fc.constantFrom(...words), { maxLength: 3 }).map((list) => list.join(' ')),
+    })
+    fc.assert(
+      fc.property(filter, (chosen) => {
+        const there = store.reports(filterInput(chosen)).map(({ run_id }) => run_id)
+        expect(filterRuns(runs, chosen).map(({ run_id }) => run_id)).toEqual(there.toReversed())
+      }),
+      { numRuns: 300 },
+    )
+    store.close()
+  })
   it('count failed and cancelled runs too', () => {
     expect(countOutcomes(runs)).toEqual({ completed: 2, failed: 1, cancelled: 1 })
   })
   it('call alike what was completed under the same conditions', () => {
-    const run = sampleReport(9)
+    const run = { ...sampleReport(9), note: null }
     expect(alike([run, ...runs], run).map((r) => r.run_id)).toEqual(['run-1'])
   })
 })

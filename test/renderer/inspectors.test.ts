@@ -1,18 +1,48 @@
-/** Frame headers, totals of messages, rows of memory, provenance, and exports in parts. */
+/** Bytes, messages, memory, the page map, provenance, and exports in parts. */
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { MessageView } from '../../engine/contract/lab.ts'
-import { encodeHeader, HEADER_BYTES, TYPE } from '../../engine/migration/protocol/frame.ts'
-import * as header from '../../renderer/src/views/inspectors/frame-header.ts'
+import type { MessageView } from '../../engine/contract/messages.ts'
+import { PAGE_STATE, PAGE_STATES } from '../../engine/contract/pages.ts'
+import { HostMemory } from '../../engine/hypervisors/memory.ts'
+import { P2m } from '../../engine/hypervisors/xen/p2m.ts'
+import type { Palette } from '../../renderer/src/charts/looks.ts'
+import { dump, fromBase64, u32FromBase64 } from '../../renderer/src/data/bytes.ts'
+import { NO_FILTER } from '../../renderer/src/data/filtering.ts'
 import {
   frameLimit,
   frameRuns,
-  memorySummary,
-  memoryTotals,
+  frameSummary,
+  rowsOf,
   slotBars,
+  whereabouts,
 } from '../../renderer/src/views/inspectors/memory-rows.ts'
 import { totalsByType, withMessages } from '../../renderer/src/views/inspectors/messages.ts'
+import {
+  cellAfterKey,
+  cellAt,
+  cellStates,
+  cellText,
+  countStates,
+  gridOf,
+  mapSummary,
+} from '../../renderer/src/views/inspectors/page-grid.ts'
+import { paintCells, pixel, rgb, tileOf } from '../../renderer/src/views/inspectors/page-textures.ts'
 import { csvOf } from '../../renderer/src/views/measurements/csv.ts'
 import { busyWarning, provenanceLines } from '../../renderer/src/views/measurements/provenance.ts'
+
+/** A page without colours: all ink is black, all ground white. */
+const GREY: Palette = {
+  text: '#000000',
+  text2: '#000000',
+  surface: '#ffffff',
+  line: '#000000',
+  axis: '#000000',
+  good: '#000000',
+  bad: '#000000',
+  series: ['#000000', '#000000', '#000000', '#000000'],
+  font: '',
+}
+const INK = pixel([0, 0, 0])
 
 const message = (
   type: string,
@@ -22,36 +52,57 @@ const message = (
   return { direction, type, stage: 2, bytes_B, at_ms: 1 }
 }
 
-describe('a frame’s header', () => {
-  it('has the engine’s numbers and size', () => {
-    expect(header.TYPE_NUMBERS).toEqual(TYPE)
-    expect(header.HEADER_BYTES).toBe(HEADER_BYTES)
+describe('a dump of bytes', () => {
+  const bytes = Uint8Array.from([0x46, 0x52, 0x00, 0x7f, 0x41, 0x20, 0xff])
+  it('has offsets, pairs and what can be printed, line by line', () => {
+    const lines = dump(bytes, 4, 0, null)
+    expect(lines.map(({ offset, pieces, lacks }) => [offset, pieces.map(({ hex }) => hex), lacks])).toEqual([
+      ['0000', ['46 52 00 7f'], 0],
+      ['0004', ['41 20 ff'], 1],
+    ])
+    expect(lines.flatMap(({ pieces }) => pieces.map(({ text }) => text)).join('')).toBe('FR··A ·')
   })
-  it('is what the engine writes, but for what is not kept', () => {
-    const written = encodeHeader(TYPE.PAGES, 0, 2, 513, [new Uint8Array(76)])
-    const known = (header.headerFields(message('PAGES'), 513) ?? []).flatMap(({ hex }) => hex.split(' '))
-    expect(known).toHaveLength(HEADER_BYTES)
-    known.forEach((pair, i) => {
-      if (pair !== '··') expect(parseInt(pair, 16)).toBe(written[i])
-    })
-    expect(known.filter((pair) => pair === '··')).toHaveLength(8)
+  it('tells the marked bytes and those of the header from the others, each byte once, wherever they are', () => {
+    const stretch = fc.record({ offset: fc.nat(50), bytes: fc.nat(50) })
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), fc.nat(60), fc.option(stretch), (all, header, mark) => {
+        const pieces = dump(all, 8, header, mark).flatMap((line) => line.pieces)
+        const each = pieces.flatMap(({ hex, marked, header: head }) =>
+          hex.split(' ').map((pair) => ({ byte: parseInt(pair, 16), marked, head })),
+        )
+        const expected = Array.from(all, (byte, at) => ({
+          byte,
+          marked: mark !== null && at >= mark.offset && at < mark.offset + mark.bytes,
+          head: at < header,
+        }))
+        expect(each).toEqual(expected)
+      }),
+    )
   })
-  it('leaves the sequence open where the record began later, and says nothing of types it does not know', () => {
-    expect(header.headerFields(message('ACK'), null)?.find(({ name }) => name === 'sequence')?.hex).toBe('·· ·· ·· ··')
-    expect(header.headerFields(message('NEW'), 1)).toBeNull()
+  it('comes from base64 as it went in', () => {
+    fc.assert(
+      fc.property(fc.uint8Array(), (all) => {
+        expect(fromBase64(Buffer.from(all).toString('base64'))).toEqual(Uint8Array.from(all))
+      }),
+    )
+    expect([...u32FromBase64(Buffer.from(Uint32Array.of(1, 0xfffffffe).buffer).toString('base64'))]).toEqual([
+      1, 0xfffffffe,
+    ])
   })
 })
 
 describe('messages', () => {
-  it('are numbered within their direction, across batches', () => {
-    const first = withMessages([], [message('MIG_REQ'), message('REQ_OK', 30, 'target-to-source')])
-    const rows = withMessages(first, [message('PAGES'), message('ACK', 30, 'target-to-source')])
-    expect(rows.map(({ index, sequence }) => [index, sequence])).toEqual([
-      [0, 0],
-      [1, 0],
-      [2, 1],
-      [3, 1],
-    ])
+  const four = [message('MIG_REQ'), message('REQ_OK', 30, 'target-to-source'), message('PAGES'), message('ACK')]
+  it('take their places, across batches, each once', () => {
+    const first = withMessages([], 0, four.slice(0, 2))
+    const rows = withMessages(first, 1, four.slice(1))
+    expect(rows.map(({ index, type }) => [index, type])).toEqual(four.map(({ type }, i) => [i, type]))
+    expect(withMessages(rows, 2, four.slice(2))).toBe(rows)
+    expect(first).toHaveLength(2)
+  })
+  it('wait for those that came before them', () => {
+    const first = withMessages([], 0, four.slice(0, 1))
+    expect(withMessages(first, 3, four.slice(3))).toBe(first)
   })
   it('are added up by type and direction', () => {
     const totals = totalsByType([message('PAGES'), message('ACK', 30, 'target-to-source'), message('PAGES', 200)])
@@ -63,26 +114,112 @@ describe('messages', () => {
 })
 
 describe('memory', () => {
-  const row = (name: string, guest_address: number, bytes: number, target: string, dirty_pages = 0) => {
-    return { name, guest_address, bytes, target, logged: true, dirty_pages }
+  const frames = Uint32Array.of(0xfffe, 0x7e, 0x7f, 0x80, 0x3)
+  const slot = {
+    name: 'slot 2: RAM',
+    guest_address: 0x1000,
+    bytes: 0x4000,
+    target: 'userspace_addr 0x7f0000002000',
+    logged: true,
+    dirty_pages: 5,
   }
-  const p2m = [row('GFN 0', 0, 4096, 'MFN fffe', 1), row('GFN 1–2', 4096, 8192, 'MFN 7e–7f')]
-  it('reads Xen’s rows as frames', () => {
-    const runs = frameRuns(p2m)
+  it('makes stretches of the p2m, all of them, and rows as the lab makes them', () => {
+    const runs = frameRuns(frames, (gfn) => gfn === 2)
     expect(runs).toEqual([
-      { gfn: 0, mfn: 0xfffe, pages: 1, dirty: 1 },
-      { gfn: 1, mfn: 0x7e, pages: 2, dirty: 0 },
+      { gfn: 0, mfn: 0xfffe, pages: 1, dirty: 0 },
+      { gfn: 1, mfn: 0x7e, pages: 3, dirty: 1 },
+      { gfn: 4, mfn: 3, pages: 1, dirty: 0 },
     ])
-    expect(frameLimit(runs)).toBe(65536)
+    const host = new HostMemory({ bytes: 64 * 4096, seed: 3 })
+    const p2m = new P2m(host, 50)
+    const rows = rowsOf(
+      frameRuns(p2m.frames, () => false),
+      false,
+    )
+    const told = p2m.describe(Infinity).map((row) => [row.name, row.guestAddress, row.bytes, row.target])
+    expect(rows.map((row) => [row.name, row.guest_address, row.bytes, row.target])).toEqual(told)
+    expect(p2m.stretches).toBe(rows.length)
+    expect(frameLimit(frames)).toBe(65536)
+    expect(frameSummary(frames)).toContain('2 of them are single pages')
   })
   it('reads KVM’s rows as slots', () => {
-    const [slot] = slotBars([row('slot 0', 0, 655360, 'userspace_addr 0x7f0000000000', 5)])
-    expect(slot).toMatchObject({ hostFrom: 0x7f0000000000n, pages: 160, dirty: 5 })
+    const [bar] = slotBars([slot])
+    expect(bar).toMatchObject({ hostFrom: 0x7f0000002000n, pages: 4, dirty: 5 })
   })
-  it('says what the list leaves out', () => {
-    const view = { kind: 'xen' as const, mode: 'shadow', pages: 10, rows: p2m }
-    expect(memoryTotals(view)).toEqual({ pages: 10, dirty: 1, logged: true, missing: 7 })
-    expect(memorySummary(view)).toContain('1 of them are single pages')
+  it('says where a page lies: in a machine frame, or in a slot', () => {
+    expect([0, 4, 5].map(whereabouts(frames, []))).toEqual(['MFN 0xfffe', 'MFN 0x3', ''])
+    expect([0, 2].map(whereabouts(null, slotBars([slot])))).toEqual(['', 'slot 2: RAM, userspace 0x7f0000003000'])
+  })
+})
+
+describe('the page map', () => {
+  const { zero, clean, dirty, missing, sent } = PAGE_STATE
+  const sizes = fc.record({
+    width: fc.integer({ min: 1, max: 4000 }),
+    height: fc.integer({ min: 1, max: 2200 }),
+    pages: fc.integer({ min: 1, max: 262_144 }),
+    least: fc.integer({ min: 1, max: 4 }),
+  })
+  it('has a place for every page at any size, and finds it again under the pointer', () => {
+    fc.assert(
+      fc.property(sizes, fc.nat(), ({ width, height, pages, least }, some) => {
+        fc.pre(width >= least && height >= least)
+        const grid = gridOf(width, height, pages, least)
+        const cells = Math.ceil(pages / grid.perCell)
+        expect(grid.columns * grid.cell).toBeLessThanOrEqual(width)
+        expect(grid.rows * grid.cell).toBeLessThanOrEqual(height)
+        expect(grid.columns * grid.rows).toBeGreaterThanOrEqual(cells)
+        const cell = some % cells
+        const x = ((cell % grid.columns) + 0.5) * grid.cell
+        const y = (Math.floor(cell / grid.columns) + 0.5) * grid.cell
+        expect(cellAt(grid, pages, x, y)).toBe(cell)
+      }),
+    )
+  })
+  it('gives each page a cell of its own wherever that fits', () => {
+    expect(gridOf(600, 300, 8192, 2)).toMatchObject({ perCell: 1, cell: 4 })
+    expect(gridOf(200, 100, 32_768, 2).perCell).toBe(7)
+  })
+  it('never hides a dirty page among others that share its cell, and counts pages, not cells', () => {
+    const states = Uint8Array.of(zero, zero, dirty, clean, sent, missing, sent, sent, sent)
+    expect([...cellStates(states, 4)]).toEqual([dirty, missing, sent])
+    expect(cellStates(states, 1)).toBe(states)
+    const counts = countStates(states)
+    expect([counts[zero], counts[dirty], counts[missing], counts[sent]]).toEqual([2, 1, 1, 4])
+  })
+  it('is told in words, as a whole and cell by cell', () => {
+    const states = Uint8Array.of(zero, dirty, dirty)
+    expect(mapSummary(states)).toBe('3 pages of RAM: 1 zero, 2 dirty.')
+    expect(cellText(states, 1, 1, () => 'MFN 0x7')).toBe('Page 1 at 0x00001000: dirty, MFN 0x7')
+    expect(cellText(states, 2, 0, () => 'x')).toBe('Pages 0–1 at 0x00000000: 1 zero, 1 dirty')
+  })
+  it('is walked by keys, and not left by them', () => {
+    const grid = { columns: 10, rows: 3, cell: 4, perCell: 1 }
+    const after = (key: string, cell: number) => cellAfterKey(key, cell, grid, 25)
+    expect([after('ArrowRight', 24), after('ArrowDown', 3), after('ArrowUp', 3), after('End', 0)]).toEqual([
+      24, 13, 0, 24,
+    ])
+    expect(after('x', 3)).toBeNull()
+  })
+  it('draws states that differ without colour, too', () => {
+    const tiles = PAGE_STATES.map(({ name }) => tileOf(name, GREY, 1))
+    const shapes = tiles.map(({ colours }) => [...colours].map((colour) => Number(colour === INK)).join(''))
+    const atRest = [zero, clean, dirty].map((state) => shapes[state])
+    const moving = [missing, sent, dirty, PAGE_STATE.resent, PAGE_STATE.live].map((state) => shapes[state])
+    expect(new Set(atRest).size).toBe(atRest.length)
+    expect(new Set(moving).size).toBe(moving.length)
+  })
+  it('reads the colours of the tokens as they are written, and as a build shortens them', () => {
+    expect([rgb('#1f5d99'), rgb('#fff')]).toEqual([
+      [0x1f, 0x5d, 0x99],
+      [255, 255, 255],
+    ])
+  })
+  it('paints every cell within the canvas', () => {
+    const pixels = new Uint32Array(10 * 6)
+    const tiles = PAGE_STATES.map(({ name }) => tileOf(name, GREY, 1))
+    paintCells(pixels, 10, { columns: 2, cell: 4 }, Uint8Array.of(clean, clean, clean), tiles, 1)
+    expect([...pixels].filter((colour) => colour !== 0)).toHaveLength(9 + 9 + 6)
   })
 })
 
@@ -118,12 +255,20 @@ describe('an export', () => {
   }
   const api = { call } as unknown as Parameters<typeof csvOf>[0]
   it('puts parts together under one header', async () => {
-    expect(await csvOf(api, 'runs', '', 2)).toEqual({ csv: 'name\r\na\r\nb\r\nc\r\nd\r\ne\r\n', runs: 5 })
+    expect(await csvOf(api, 'runs', NO_FILTER, 2)).toEqual({ csv: 'name\r\na\r\nb\r\nc\r\nd\r\ne\r\n', runs: 5 })
     expect(asked).toHaveLength(3)
   })
-  it('takes the outcome over, and does not put summaries together', async () => {
-    await csvOf(api, 'runs', 'failed')
-    expect(asked.at(-1)).toMatchObject({ outcome: 'failed' })
-    await expect(csvOf(api, 'summary', '', 2)).rejects.toThrow('at most 2 runs')
+  it('takes all filters over, and does not put summaries together', async () => {
+    const filter = { ...NO_FILTER, outcome: 'failed', direction: 'kvm-xen', text: ' busy ' } as const
+    await csvOf(api, 'runs', filter)
+    expect(asked.at(-1)).toEqual({
+      outcome: 'failed',
+      from_kind: 'kvm',
+      to_kind: 'xen',
+      text: ' busy ',
+      limit: 10_000,
+      offset: 0,
+    })
+    await expect(csvOf(api, 'summary', NO_FILTER, 2)).rejects.toThrow('at most 2 runs')
   })
 })

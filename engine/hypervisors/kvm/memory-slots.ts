@@ -74,6 +74,12 @@ export class MemorySlots implements MemoryView {
       })
   }
 
+  readonly frames = null
+
+  get stretches(): number {
+    return this.table.length
+  }
+
   get mode(): 'plain' | 'logging' {
     return this.table.some((s) => s.log !== null) ? 'logging' : 'plain'
   }

@@ -109,6 +109,15 @@ export class P2m implements MemoryView {
     return { faultCount: this.faults, dirtyCount: this.log?.count ?? 0 }
   }
 
+  get frames(): Uint32Array<ArrayBuffer> {
+    return this.reservation.frames
+  }
+
+  get stretches(): number {
+    const { frames } = this.reservation
+    return frames.reduce((sum, mfn, gfn) => sum + (gfn > 0 && mfn === frames[gfn - 1] + 1 ? 0 : 1), 0)
+  }
+
   /** Runs of guest frames whose machine frames follow each other. */
   describe(limit = 64): MemoryRow[] {
     const rows: MemoryRow[] = []

@@ -4,8 +4,9 @@
  * would take for a formula gets an apostrophe in front (a peer's error message may be such a text).
  */
 import { stringify } from 'csv-stringify/sync'
-import { STAGE_NAMES, downtimeParts, roundReport } from '../../contract/report.ts'
-import type { DowntimeParts, RoundReport, RunReport, StageReport } from '../../contract/report.ts'
+import * as v from 'valibot'
+import { STAGE_NAMES, downtimeParts, pullReport, roundReport } from '../../contract/report.ts'
+import type { DowntimeParts, PullReport, RoundReport, RunReport, StageReport } from '../../contract/report.ts'
 import { METRICS, summarize } from './summary.ts'
 import type { RunFigures, SummaryGroup } from './summary.ts'
 import type { BootstrapOptions, Description } from './statistics.ts'
@@ -35,7 +36,10 @@ const own = <K extends keyof RunFigures>(name: RunFigures[K] extends Cell ? K : 
   cell: (run) => run[name] as Cell,
 })
 
-const RUN_COLUMNS: readonly Column<RunReport>[] = [
+/** A run; the user's words on it, where they are known. */
+type NotedRun = RunReport & { readonly note?: string | null }
+
+const RUN_COLUMNS: readonly Column<NotedRun>[] = [
   own('run_id'),
   own('started_at'),
   own('outcome'),
@@ -69,7 +73,12 @@ const RUN_COLUMNS: readonly Column<RunReport>[] = [
   own('ram_equal'),
   own('wrong_pages'),
   own('verify_ms'),
+  ...Object.keys(v.omit(pullReport, ['series']).entries).map((figure) => ({
+    header: `pull_${figure}`,
+    cell: ({ pull }: RunReport): Cell => pull?.[figure as Exclude<keyof PullReport, 'series'>] ?? null,
+  })),
   own('guest_check'),
+  { header: 'note', cell: ({ note }) => note ?? null },
 ]
 
 /** e.g. `stage_3_stop_and_copy_duration_ms`; empty where the stage was not reached. */
@@ -135,7 +144,7 @@ const SUMMARY_COLUMNS: readonly Column<SummaryGroup>[] = [
 ]
 
 /** Raw: one row a run, nested parts in columns of their own. */
-export function runsCsv(reports: readonly RunReport[]): string {
+export function runsCsv(reports: readonly NotedRun[]): string {
   return csv(RUN_COLUMNS, reports)
 }
 

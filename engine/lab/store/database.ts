@@ -13,6 +13,8 @@ import type { Migration } from './migrations.ts'
 
 /** "Ferr" in ASCII: marks the file as ours (`PRAGMA application_id`). */
 export const APPLICATION_ID = 0x46657272
+/** SQL function: a text in lower case as ECMAScript has it; SQLite's own `lower` knows ASCII only. */
+export const FOLD = 'ferry_fold'
 /** How long a write waits for another program's, ms. */
 const BUSY_TIMEOUT_MS = 5000
 
@@ -30,6 +32,7 @@ export function openDatabase(path: string, migrations: readonly Migration[] = MI
     throw new FerryError('store.open', `The measurements "${path}" cannot be opened: ${why}.`, { path }, cause)
   }
   try {
+    database.function(FOLD, { deterministic: true }, (text) => String(text).toLowerCase())
     guarded(() => {
       checkOurs(database, path)
       if (layoutVersion(database) <= migrations.length) {

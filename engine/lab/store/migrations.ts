@@ -111,6 +111,16 @@ export const MIGRATIONS: readonly Migration[] = [
       ) STRICT;
     `,
   },
+  {
+    // The first bytes of the frame. NULL: the run was stored before they were kept.
+    name: 'heads of messages',
+    sql: 'ALTER TABLE messages ADD COLUMN head BLOB',
+  },
+  {
+    // Parts of a report that some runs only have, by name. NULL: none.
+    name: 'further parts of reports',
+    sql: 'ALTER TABLE runs ADD COLUMN parts_json TEXT',
+  },
 ]
 
 /** How many migrations the database has been through. */

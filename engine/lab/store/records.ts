@@ -1,6 +1,6 @@
 /** What the store takes and gives besides the run report itself, with the schemas that both are checked against. */
 import * as v from 'valibot'
-import { runReport } from '../../contract/report.ts'
+import { hostKind, runReport } from '../../contract/report.ts'
 import type { RunReport } from '../../contract/report.ts'
 import type { ProbeSeries } from '../../network/probe.ts'
 import type { Provenance } from '../provenance.ts'
@@ -22,6 +22,14 @@ export const messageRecord = v.object({
   at_ms: moment_ms,
 })
 export type MessageRecord = v.InferOutput<typeof messageRecord>
+
+/** A message with what was kept of its frame. */
+export const keptMessage = v.object({
+  ...messageRecord.entries,
+  /** The first bytes of the frame; null = none were kept. */
+  head: v.nullable(v.instance(Uint8Array)),
+})
+export type KeptMessage = v.InferOutput<typeof keptMessage>
 
 /** One request of the network client's probe. */
 export const probeRecord = v.object({
@@ -52,7 +60,7 @@ export function probeRecords(series: ProbeSeries, startedMs: number): ProbeRecor
 
 /** What is saved with a report. */
 export interface RunParts {
-  readonly messages: readonly MessageRecord[]
+  readonly messages: readonly KeptMessage[]
   readonly probes: readonly ProbeRecord[]
   readonly provenance: Provenance
 }
@@ -79,9 +87,6 @@ export interface StoredRun {
   readonly deleted_at: string | null
 }
 
-export const direction = v.picklist(['xen-xen', 'xen-kvm', 'kvm-xen', 'kvm-kvm'])
-export type Direction = v.InferOutput<typeof direction>
-
 const text = v.optional(v.string())
 
 /** Which runs, newest first. What is left out does not restrict. */
@@ -92,10 +97,13 @@ export const runFilter = v.object({
   offset: v.optional(count),
   outcome: v.optional(runReport.entries.outcome),
   algorithm: text,
-  /** Kinds of source and target, e.g. `xen-kvm`. */
-  direction: v.optional(direction),
+  /** Kinds of source and target. */
+  from_kind: v.optional(hostKind),
+  to_kind: v.optional(hostKind),
   /** The guest's whole name. */
   guest: text,
+  /** Words, each of which has to occur somewhere in the run or its note; case does not matter. */
+  text,
   /** Started at this moment or later, ISO-8601. */
   since: v.optional(
     v.pipe(

@@ -4,12 +4,13 @@
  */
 import type { Database, Statement } from 'better-sqlite3'
 import * as v from 'valibot'
+import type { ListedRun } from '../../contract/lab.ts'
 import type { RunReport } from '../../contract/report.ts'
 import { FerryError } from '../../util/errors.ts'
 import { provenance } from '../provenance.ts'
-import { guarded, openDatabase } from './database.ts'
-import { messageRecord, probeRecord, runFilter } from './records.ts'
-import type { RunFilter, RunListItem, RunParts, StoredRun } from './records.ts'
+import { FOLD, guarded, openDatabase } from './database.ts'
+import { keptMessage, probeRecord, runFilter } from './records.ts'
+import type { KeptMessage, RunFilter, RunListItem, RunParts, StoredRun } from './records.ts'
 import * as schema from './schema.ts'
 
 export const DEFAULT_LIMIT = 100
@@ -23,11 +24,13 @@ export interface RunStore {
   /** Newest first; at most 100 unless the filter says otherwise. Removed runs only where the filter asks for them. */
   list(filter?: RunFilter): RunListItem[]
   /** The same runs as full reports, all of them unless the filter limits: what an export starts from. */
-  reports(filter?: RunFilter): RunReport[]
+  reports(filter?: RunFilter): ListedRun[]
   /** How many runs the filter selects; `limit` and `offset` do not count. */
   count(filter?: RunFilter): number
   /** All that is known of a run, removed ones too; null for an unknown id. */
   get(runId: string): StoredRun | null
+  /** One message of a run by its place; null where there is no such run or message. */
+  message(runId: string, index: number): KeptMessage | null
   /** Sets the user's words on a run; empty text takes them away. @throws FerryError `store.unknown-run` */
   setNote(runId: string, text: string): void
   /** Hides a run from lists. Idempotent; the first date stays. @throws FerryError `store.unknown-run` */
@@ -55,7 +58,11 @@ const SELECT_RUNS = `SELECT runs.run_key, ${schema.COLUMNS.runs.map((name) => `r
   runs.deleted_at, notes.text AS note FROM runs LEFT JOIN notes USING (run_key)`
 const ORDER = 'ORDER BY runs.started_unix_ms DESC, runs.run_key DESC'
 
-type Value = string | number | null
+/** What words are looked for in: the same as the window's own table looks in (`renderer/src/data/filtering.ts`). */
+const SEARCHED = `${FOLD}(concat_ws(char(10), run_id, outcome, guest, from_host, to_host,
+  from_kind || ' → ' || to_kind, algorithm, workload, link, started_at, error_message, notes.text))`
+
+type Value = string | number | Uint8Array | null
 type Row = Readonly<Record<string, Value>>
 
 class SqliteRunStore implements RunStore {
@@ -68,19 +75,25 @@ class SqliteRunStore implements RunStore {
 
   saveRun(report: RunReport, parts: RunParts): void {
     const checked = schema.checkReport(report)
-    const messages = schema.checkInput(v.array(messageRecord), parts.messages, 'messages')
+    const messages = schema.checkInput(v.array(keptMessage), parts.messages, 'messages')
     const probes = schema.checkInput(v.array(probeRecord), parts.probes, 'probes')
     const conditions = schema.checkInput(provenance, parts.provenance, 'provenance')
     const save = this.#database.transaction(() => {
       if (this.#keyOf(checked.run_id) !== null) throw duplicate(checked.run_id)
       const runKey = this.#insert('runs', schema.COLUMNS.runs, schema.toRunRow(checked))
-      const listed = (table: 'rounds' | 'stages' | 'messages', rows: readonly Row[]): void =>
+      const listed = (table: 'rounds' | 'stages', rows: readonly Row[]): void =>
         rows.forEach((row, seq) =>
           this.#insert(table, ['run_key', 'seq', ...schema.COLUMNS[table]], { ...row, run_key: runKey, seq }),
         )
       listed('rounds', checked.rounds.map(schema.toRoundRow))
       listed('stages', checked.stages)
-      listed('messages', messages)
+      messages.forEach((row, seq) =>
+        this.#insert('messages', ['run_key', 'seq', ...schema.COLUMNS.messages, 'head'], {
+          ...row,
+          run_key: runKey,
+          seq,
+        }),
+      )
       for (const row of probes)
         this.#insert('probes', ['run_key', ...schema.COLUMNS.probes], { ...row, run_key: runKey })
       this.#insert('provenance', ['run_key', 'json'], { run_key: runKey, json: JSON.stringify(conditions) })
@@ -92,15 +105,17 @@ class SqliteRunStore implements RunStore {
     return this.#guarded(() => this.#select({ limit: DEFAULT_LIMIT, ...filter }).map(({ item }) => item))
   }
 
-  reports(filter: RunFilter = {}): RunReport[] {
-    return this.#reading(() => this.#select(filter).map(({ item, runKey }) => this.#withLists(item, runKey)))
+  reports(filter: RunFilter = {}): ListedRun[] {
+    return this.#reading(() =>
+      this.#select(filter).map(({ item, runKey }) => ({ ...this.#withLists(item, runKey), note: item.note })),
+    )
   }
 
   count(filter: RunFilter = {}): number {
     const { where, values } = conditionsOf(filter)
     return this.#guarded(() =>
       Number(
-        this.#prepare(`SELECT count(*) AS n FROM runs ${where}`)
+        this.#prepare(`SELECT count(*) AS n FROM runs LEFT JOIN notes USING (run_key) ${where}`)
           .pluck()
           .get(...values),
       ),
@@ -123,6 +138,15 @@ class SqliteRunStore implements RunStore {
         note: item.note,
         deleted_at: item.deleted_at,
       }
+    })
+  }
+
+  message(runId: string, index: number): KeptMessage | null {
+    return this.#guarded(() => {
+      const columns = [...schema.COLUMNS.messages, 'head'].map((name) => `messages.${name}`).join(', ')
+      const from = 'FROM messages JOIN runs USING (run_key)'
+      const row = this.#prepare(`SELECT ${columns} ${from} WHERE run_id = ? AND seq = ?`).get(runId, index)
+      return row === undefined ? null : schema.fromKeptRow(row, runId)
     })
   }
 
@@ -248,15 +272,16 @@ function conditionsOf(filter: RunFilter): { where: string; values: Value[]; limi
     const [issue] = result.issues
     throw new FerryError('store.filter', `The filter is not valid: ${v.getDotPath(issue) ?? ''}: ${issue.message}.`)
   }
-  const { limit, offset, outcome, algorithm, direction, guest, since, deleted } = result.output
-  const [fromKind, toKind] = direction?.split('-') ?? []
+  const { limit, offset, outcome, algorithm, from_kind, to_kind, guest, text = '', since, deleted } = result.output
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean)
   const conditions: [string, Value | undefined][] = [
     ['runs.outcome = ?', outcome],
     ['runs.algorithm = ?', algorithm],
-    ['runs.from_kind = ?', fromKind],
-    ['runs.to_kind = ?', toKind],
+    ['runs.from_kind = ?', from_kind],
+    ['runs.to_kind = ?', to_kind],
     ['runs.guest = ?', guest],
     ['runs.started_unix_ms >= ?', since === undefined ? undefined : Date.parse(since)],
+    ...words.map((word): [string, Value] => [`instr(${SEARCHED}, ?) > 0`, word]),
   ]
   const active = conditions.flatMap(([sql, value]) => (value === undefined ? [] : [{ sql, value }]))
   const removed = `runs.deleted_at IS ${deleted === true ? 'NOT NULL' : 'NULL'}`

@@ -8,8 +8,8 @@ import type { RoundReport, RunReport, StageReport } from '../../contract/report.
 import { FerryError } from '../../util/errors.ts'
 import { provenance } from '../provenance.ts'
 import type { Provenance } from '../provenance.ts'
-import { messageRecord, probeRecord } from './records.ts'
-import type { MessageRecord, ProbeRecord, RunScalars } from './records.ts'
+import { keptMessage, messageRecord, probeRecord } from './records.ts'
+import type { KeptMessage, MessageRecord, ProbeRecord, RunScalars } from './records.ts'
 
 const nullableNumber = v.nullable(v.number())
 const nullableText = v.nullable(v.string())
@@ -50,6 +50,7 @@ export const runRow = v.object({
   wrong_pages: nullableNumber,
   verify_ms: nullableNumber,
   guest_check: nullableText,
+  parts_json: nullableText,
 })
 export type RunRow = v.InferOutput<typeof runRow>
 
@@ -150,6 +151,7 @@ export function toRunRow(report: RunReport): RunRow {
     wrong_pages: report.wrong_pages,
     verify_ms: report.verify_ms,
     guest_check: report.guest_check,
+    parts_json: report.pull === null ? null : JSON.stringify({ pull: report.pull }),
   }
 }
 
@@ -171,6 +173,8 @@ export function fromRunRow(row: RunRow): RunScalars {
     to: row.to_host,
     downtime_parts: hasParts ? parts : null,
     ram_equal: row.ram_equal === null ? null : row.ram_equal === 1,
+    pull: null,
+    ...(parseJson(row.parts_json, 'runs', row.run_id) as object | null),
   }
   return checkRow(scalars, report, 'runs', row.run_id)
 }
@@ -187,6 +191,11 @@ export function fromRoundRow(row: unknown, runId: string): RoundReport {
 export const fromStageRow = (row: unknown, runId: string): StageReport => checkRow(stageReport, row, 'stages', runId)
 export const fromMessageRow = (row: unknown, runId: string): MessageRecord =>
   checkRow(messageRecord, row, 'messages', runId)
+export function fromKeptRow(row: unknown, runId: string): KeptMessage {
+  const { head, ...message } = checkRow(keptMessage, row, 'messages', runId)
+  // SQLite gives a Buffer, which is more than the bytes.
+  return { ...message, head: head === null ? null : Uint8Array.from(head) }
+}
 export const fromProbeRow = (row: unknown, runId: string): ProbeRecord => checkRow(probeRecord, row, 'probes', runId)
 
 /** Throws `store.damaged`. */

@@ -15,7 +15,7 @@ export const MAX_DIGESTS_PER_FRAME = 65536
 /** Largest state container, CPU and devices. */
 export const MAX_STATE_BYTES = 8 << 20
 
-const pagesHead = record('PAGES', 'le', {
+export const pagesHead = record('PAGES', 'le', {
   block: u8,
   /** Bit 0: hold the pages, to be loaded together with the state. */
   flags: u8,
@@ -24,9 +24,9 @@ const pagesHead = record('PAGES', 'le', {
   pageCount: u32,
   reserved2: pad(4),
 })
-const cpuHead = record('CPU_BEG', 'le', { stateBytes: u32, pagesSent: u32 })
-const rehearsalHead = record('REHEARSAL', 'le', { number: u32, reserved: pad(4) })
-const verifyHead = record('VERIFY', 'le', {
+export const cpuHead = record('CPU_BEG', 'le', { stateBytes: u32, pagesSent: u32 })
+export const rehearsalHead = record('REHEARSAL', 'le', { number: u32, reserved: pad(4) })
+export const verifyHead = record('VERIFY', 'le', {
   block: u8,
   last: u8,
   reserved: pad(2),

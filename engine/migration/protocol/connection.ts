@@ -11,6 +11,7 @@ import { directionOf } from '../link.ts'
 import type { LinkSpec } from '../link.ts'
 import { Shaper } from '../shaper.ts'
 import type { MessageName, Stage } from './frame.ts'
+import { keptHead } from './heads.ts'
 import { encodeMessage } from './messages.ts'
 import type { Message } from './messages.ts'
 import { FrameReader } from './reader.ts'
@@ -26,6 +27,8 @@ export interface MessageEvent {
   readonly bytes: number
   /** `nowMs()` when it was handed over for sending, or complete. */
   readonly atMs: number
+  /** Copy of the frame's first bytes (`keptHead`). */
+  readonly head: Uint8Array<ArrayBuffer>
 }
 
 export interface ConnectionOptions {
@@ -126,6 +129,11 @@ export class Connection {
     this.#shaper.setDirection(directionOf(link, this.#options.side))
   }
 
+  /** Bytes went over the same link by another connection: what is sent here next leaves so much later. */
+  charge(bytes: number): void {
+    this.#shaper.charge(bytes)
+  }
+
   /** Sends at once, in one write, without waiting for room: for the few messages of the switch-over. */
   post(messages: readonly Message[]): void {
     if (this.#closed || this.#socket.destroyed) return
@@ -137,7 +145,14 @@ export class Connection {
       const bytes = frame.reduce((sum, chunk) => sum + chunk.length, 0)
       this.#bytesSent += bytes
       chunks.push(...frame)
-      this.#options.onMessage?.({ direction: 'sent', type: message.type, stage: this.#stage, bytes, atMs })
+      this.#options.onMessage?.({
+        direction: 'sent',
+        type: message.type,
+        stage: this.#stage,
+        bytes,
+        atMs,
+        head: keptHead(frame),
+      })
     }
     this.#lastSentMs = atMs
     this.#record(this.#options.side === 'source' ? 'source-to-target' : 'target-to-source', chunks)
@@ -223,8 +238,8 @@ export class Connection {
   }
 
   #take(received: Received): void {
-    const { message, stage, bytes } = received
-    this.#options.onMessage?.({ direction: 'received', type: message.type, stage, bytes, atMs: nowMs() })
+    const { message, stage, bytes, head } = received
+    this.#options.onMessage?.({ direction: 'received', type: message.type, stage, bytes, atMs: nowMs(), head })
     if (message.type === 'KEEPALIVE') return
     if (message.type === 'LINK' && this.#options.side === 'target') {
       this.#onLink?.(message.body.link)

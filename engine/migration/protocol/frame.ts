@@ -13,7 +13,7 @@ export const MAGIC = 0x59525246
 export const PROTOCOL_VERSION = 1
 export const HEADER_BYTES = 24
 /** Bytes of the header that its own CRC covers. */
-const HEADER_CRC_OFFSET = 20
+export const HEADER_CRC_OFFSET = 20
 
 /** Bits of `flags`. All others are reserved and 0. */
 export const FLAG = {
@@ -44,16 +44,20 @@ export const TYPE = {
   ABORT: 19,
   KEEPALIVE: 20,
   LINK: 21,
+  CHANNEL: 22,
+  CHANNEL_OK: 23,
+  PAGE_REQ: 32,
+  MISSING: 34,
+  PULL_END: 35,
+  PULL_DONE: 36,
 } as const
 export type MessageName = keyof typeof TYPE
-
-/** Numbers kept for post-copy; a receiver without post-copy refuses them like any unknown type. */
-export const RESERVED_TYPE = { PAGE_REQ: 32, POSTCOPY_BEGIN: 33, POSTCOPY_DISCARD: 34, POSTCOPY_END: 35 } as const
 
 /** Stages of the paper, carried by every frame. */
 export type Stage = 0 | 1 | 2 | 3 | 4 | 5
 
-const header = record('frame', 'le', {
+/** Layout of the header. */
+export const header = record('frame', 'le', {
   magic: u32,
   version: u8,
   type: u8,

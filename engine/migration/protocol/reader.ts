@@ -6,6 +6,7 @@ import { crc32 } from 'node:zlib'
 import { FerryError } from '../../util/errors.ts'
 import { HEADER_BYTES, decodeHeader } from './frame.ts'
 import type { FrameHeader, MessageName, Stage } from './frame.ts'
+import { keptHead } from './heads.ts'
 import { admit, decodeMessage } from './messages.ts'
 import type { Message } from './messages.ts'
 
@@ -14,6 +15,8 @@ export interface Received {
   readonly stage: Stage
   /** Bytes of the frame, header included. */
   readonly bytes: number
+  /** Copy of its first bytes (`keptHead`). */
+  readonly head: Uint8Array<ArrayBuffer>
 }
 
 export class FrameReader {
@@ -114,6 +117,8 @@ export class FrameReader {
     this.#payload = null
     this.#headFill = 0
     if (name === null || payload === null) return
-    this.#emit({ message: decodeMessage(name, payload), stage: header.stage, bytes: HEADER_BYTES + header.length })
+    const head = keptHead([this.#head, payload])
+    const bytes = HEADER_BYTES + header.length
+    this.#emit({ message: decodeMessage(name, payload), stage: header.stage, bytes, head })
   }
 }

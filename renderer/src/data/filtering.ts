@@ -1,5 +1,6 @@
 /** Which runs a table shows. */
-import type { RunReport } from '../../../engine/contract/report.ts'
+import type { ListedRun, RunFilter as FilterInput } from '../../../engine/contract/lab.ts'
+import type { HostKind, RunReport } from '../../../engine/contract/report.ts'
 import { type Direction, directionOf, directionTitle } from './format.ts'
 
 export type Outcome = RunReport['outcome']
@@ -19,7 +20,8 @@ export const NO_FILTER: RunFilter = { outcome: '', algorithm: '', direction: '',
 
 export const isFiltering = (filter: RunFilter): boolean => Object.values(filter).some((value) => value !== '')
 
-export function filterRuns(runs: readonly RunReport[], filter: RunFilter): RunReport[] {
+/** The same as the lab's own list makes of `filterInput`: what is exported is what is seen. A test holds them together. */
+export function filterRuns(runs: readonly ListedRun[], filter: RunFilter): ListedRun[] {
   const words = filter.text.toLowerCase().split(/\s+/).filter(Boolean)
   return runs.filter(
     (run) =>
@@ -31,12 +33,24 @@ export function filterRuns(runs: readonly RunReport[], filter: RunFilter): RunRe
   )
 }
 
-function hasWords(run: RunReport, words: readonly string[]): boolean {
-  const { run_id, outcome, guest, from, to, algorithm, workload, link, error, started_at } = run
+function hasWords(run: ListedRun, words: readonly string[]): boolean {
+  const { run_id, outcome, guest, from, to, algorithm, workload, link, error, started_at, note } = run
   const direction = directionTitle(directionOf(run))
-  const all = [run_id, outcome, guest, from, to, direction, algorithm, workload, link, started_at, error?.message ?? '']
-  const text = all.join('\n').toLowerCase()
+  const names = [run_id, outcome, guest, from, to, direction, algorithm, workload, link, started_at]
+  const text = [...names, error?.message ?? '', note ?? ''].join('\n').toLowerCase()
   return words.every((word) => text.includes(word))
+}
+
+/** The filter as the lab takes it. */
+export function filterInput({ outcome, algorithm, direction, guest, text }: RunFilter): FilterInput {
+  const [from_kind, to_kind] = direction === '' ? [] : (direction.split('-') as HostKind[])
+  return {
+    ...(outcome === '' ? {} : { outcome }),
+    ...(algorithm === '' ? {} : { algorithm }),
+    ...(from_kind === undefined || to_kind === undefined ? {} : { from_kind, to_kind }),
+    ...(guest === '' ? {} : { guest }),
+    ...(text.trim() === '' ? {} : { text }),
+  }
 }
 
 /** How many runs ended which way. */

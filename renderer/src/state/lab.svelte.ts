@@ -1,5 +1,6 @@
 /** The lab as it stands: hosts, guests, migrations under way and the last runs, kept up to date by the lab's events. */
 import type {
+  ActiveMigration,
   GuestInput,
   GuestView,
   HostInput,
@@ -8,6 +9,7 @@ import type {
   MigrateInput,
 } from '../../../engine/contract/lab.ts'
 import type { RunReport } from '../../../engine/contract/report.ts'
+import type { ImageView } from '../../../engine/contract/workloads.ts'
 import type { ConnectionState, LabApi } from '../api/api.ts'
 import { explain } from './errors.ts'
 import type { LinkPreset } from './links.ts'
@@ -19,7 +21,6 @@ const HOSTS_EVERY_MS = 1000
 const LAST_RUNS = 20
 const FINISHED_KEPT = 8
 
-export type ImageInfo = MethodOutput<'images.list'>[number]
 export type AlgorithmInfo = MethodOutput<'algorithms.list'>[number]
 
 /** A guest that was asked for and is not at its prompt yet. */
@@ -38,7 +39,7 @@ export class LabState {
   hosts = $state.raw<readonly HostView[]>([])
   guests = $state.raw<readonly GuestView[]>([])
   starting = $state.raw<readonly Starting[]>([])
-  images = $state.raw<readonly ImageInfo[]>([])
+  images = $state.raw<readonly ImageView[]>([])
   algorithms = $state.raw<readonly AlgorithmInfo[]>([])
   links = $state.raw<readonly LinkPreset[]>([])
   recent = $state.raw<readonly RunReport[]>([])
@@ -49,6 +50,9 @@ export class LabState {
   readonly memory = new Map<string, Series>()
   ticks = $state(0)
   #startingKey = 0
+  /** Guests whose migration is being started from here. */
+  readonly #asked = new Set<string>()
+  #adopting = false
 
   constructor(api: LabApi) {
     this.api = api
@@ -129,12 +133,17 @@ export class LabState {
     const to = this.hostOf(input.to)
     const from = guest === undefined ? undefined : this.hostOf(guest.host)
     if (guest === undefined || to === undefined || from === undefined) throw new Error('The guest or its host is gone.')
-    const { run_id } = await this.api.call('migrations.start', input)
-    const run = new LiveRun(run_id, guest, { from: place(from), to: place(to) }, input)
-    this.#keep(run)
-    this.selectedId = guest.id
-    void this.#awaitEnd(run)
-    return run
+    this.#asked.add(guest.id)
+    try {
+      const { run_id } = await this.api.call('migrations.start', input)
+      const run = new LiveRun(run_id, guest, { from: place(from), to: place(to) }, input)
+      this.#keep(run)
+      this.selectedId = guest.id
+      void this.#awaitEnd(run)
+      return run
+    } finally {
+      this.#asked.delete(guest.id)
+    }
   }
 
   async cancel(run: LiveRun): Promise<void> {
@@ -175,6 +184,7 @@ export class LabState {
       Object.assign(this, { hosts, guests, images, algorithms, links, recent, loaded: true })
       // A lab that was started anew knows nothing of the guests of the last one.
       this.runs = new Map([...this.runs].filter(([id]) => guests.some((guest) => guest.id === id)))
+      await this.#adopt()
     })
   }
 
@@ -202,6 +212,9 @@ export class LabState {
     if (guest.state === 'starting') return
     this.guests = upsert(this.guests, guest, (g) => g.id)
     this.selectedId ??= guest.id
+    if (guest.state === 'migrating' && this.runs.get(guest.id)?.running !== true && !this.#asked.has(guest.id)) {
+      void this.#adopt()
+    }
   }
 
   #guestRemoved(id: string): void {
@@ -213,20 +226,35 @@ export class LabState {
     void this.#refreshHosts()
   }
 
-  /** The run of an event. One that another front end started is known by the only guest that migrates unseen. */
+  /** The run of an event. One that another front end started is asked for; the answer holds what was told before it. */
   #runOf(id: string, tell: (run: LiveRun) => void): void {
-    let run = [...this.runs.values()].find((candidate) => candidate.id === id)
-    if (run === undefined) {
-      const unseen = this.guests.filter((g) => g.state === 'migrating' && this.runs.get(g.id)?.running !== true)
-      const guest = unseen.length === 1 ? unseen[0] : undefined
-      const from = guest === undefined ? undefined : this.hostOf(guest.host)
-      const to = this.hosts.find((host) => host.name !== guest?.host)
-      if (guest === undefined || from === undefined || to === undefined) return
-      run = new LiveRun(id, guest, { from: place(from), to: place(to) }, null)
-      this.#keep(run)
-      void this.#awaitEnd(run)
+    const run = [...this.runs.values()].find((candidate) => candidate.id === id)
+    if (run !== undefined) tell(run)
+    else if (this.#asked.size === 0) void this.#adopt()
+  }
+
+  /** Follows the migrations that others have started. */
+  async #adopt(): Promise<void> {
+    if (this.#adopting) return
+    this.#adopting = true
+    try {
+      for (const active of await this.api.call('migrations.active', {})) this.#followActive(active)
+    } catch {
+      // The next event asks again; that the lab is away is said elsewhere.
     }
-    tell(run)
+    this.#adopting = false
+  }
+
+  #followActive({ run_id, input, progress, ...active }: ActiveMigration): void {
+    const guest = this.guests.find(({ id }) => id === active.guest)
+    const from = this.hostOf(active.from)
+    const to = this.hostOf(active.to)
+    const known = this.runs.get(active.guest)?.id === run_id || this.#asked.has(active.guest)
+    if (known || guest === undefined || from === undefined || to === undefined) return
+    const run = new LiveRun(run_id, guest, { from: place(from), to: place(to) }, input, false)
+    if (progress !== null) run.progress(progress)
+    this.#keep(run)
+    void this.#awaitEnd(run)
   }
 
   #keep(run: LiveRun): void {
@@ -241,7 +269,7 @@ export class LabState {
     try {
       run.finish(await this.api.call('migrations.wait', { run_id: run.id }))
       // Of a run that was not seen from its start, the store has the rest.
-      if (run.input === null) run.probes(await this.api.call('runs.details', { run_id: run.id }))
+      if (!run.seenFromStart) run.probes(await this.api.call('runs.details', { run_id: run.id }))
     } catch (thrown) {
       if (!run.running) return
       const { message } = explain(thrown, '')

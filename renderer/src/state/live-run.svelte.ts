@@ -1,10 +1,9 @@
 /** One migration as it is seen from here: fed by events, told to the view at the pace of frames. */
-import type { GuestView, HostView, LabEvents, MigrateInput } from '../../../engine/contract/lab.ts'
+import type { GuestView, HostView, LabEvents, MigrateInput, MigrationProgress } from '../../../engine/contract/lab.ts'
 import type { RoundReport, RunReport, StageReport } from '../../../engine/contract/report.ts'
 import { ProbeLog } from './probe-log.ts'
 import { Series } from './series.ts'
 
-type Progress = LabEvents['migrations.progress']
 const MAX_NOTES = 200
 const MAX_ROUNDS = 1000
 
@@ -49,8 +48,10 @@ export class LiveRun {
   readonly guest: Pick<GuestView, 'id' | 'name' | 'ram_B' | 'workload' | 'image'>
   readonly from: Place
   readonly to: Place
-  /** As it was started; null where another front end started it. */
-  readonly input: MigrateInput | null
+  /** As it was started, here or by another front end. */
+  readonly input: MigrateInput
+  /** False where events of its beginning were missed: the probes of that time are known when it has ended. */
+  readonly seenFromStart: boolean
   readonly probeLog = new ProbeLog()
   readonly throughput = new Series(120)
   figures = $state.raw<LiveFigures>(NOTHING)
@@ -59,12 +60,19 @@ export class LiveRun {
   #next: LiveFigures = NOTHING
   #frame = 0
 
-  constructor(id: string, guest: LiveRun['guest'], places: { from: Place; to: Place }, input: MigrateInput | null) {
+  constructor(
+    id: string,
+    guest: LiveRun['guest'],
+    places: { from: Place; to: Place },
+    input: MigrateInput,
+    seenFromStart = true,
+  ) {
     this.id = id
     this.guest = guest
     this.from = places.from
     this.to = places.to
     this.input = input
+    this.seenFromStart = seenFromStart
   }
 
   get running(): boolean {
@@ -79,8 +87,8 @@ export class LiveRun {
     return Math.max(0, 1 - remaining_pages / pages_total)
   }
 
-  progress(event: Progress): void {
-    const { run_id: _, stages, rounds, notes, ...now } = event
+  progress(event: MigrationProgress): void {
+    const { stages, rounds, notes, ...now } = event
     const before = this.#next
     this.throughput.push(event.rate_Bps)
     this.#tell({

@@ -1,82 +1,10 @@
-/**
- * What the images' workloads are called on screen, and their parameters in the order in which `NAME:VALUE,…` has them.
- * The lab checks the values; an image or workload that is not listed here is offered with a free line of values.
- */
-export type Parameter =
-  | {
-      readonly kind: 'number'
-      readonly label: string
-      readonly hint: string
-      readonly value: number
-      readonly min: number
-      readonly max: number
-    }
-  | {
-      readonly kind: 'choice'
-      readonly label: string
-      readonly hint: string
-      readonly value: string
-      readonly values: readonly string[]
-    }
+/** Workloads as the contract has them, on screen and as text. */
+import type { ImageView, WorkloadView } from '../../../engine/contract/workloads.ts'
 
-export interface WorkloadInfo {
-  readonly title: string
-  readonly hint: string
-  readonly parameters: readonly Parameter[]
-}
-
-const number = (label: string, hint: string, value: number, min: number, max: number): Parameter => ({
-  kind: 'number',
-  label,
-  hint,
-  value,
-  min,
-  max,
-})
-
-const dirty = (megabytes: number): WorkloadInfo => ({
-  title: 'Writes pages',
-  hint: 'Dirties its working set at a fixed rate: the harder it writes, the harder it is to move.',
-  parameters: [
-    number('Pages per second', 'How fast pages get dirty.', 2000, 1, 1_000_000),
-    number('Working set, MB', 'The memory it writes to.', megabytes, 1, 1024),
-    {
-      kind: 'choice',
-      label: 'Pattern',
-      hint: 'The order in which pages are written.',
-      value: 'random',
-      values: ['seq', 'random', 'hotcold'],
-    },
-  ],
-})
-
-const idle: WorkloadInfo = { title: 'Idle', hint: 'The guest waits at its prompt.', parameters: [] }
-
-const WORKLOADS: Readonly<Record<string, Readonly<Record<string, WorkloadInfo>>>> = {
-  labos: {
-    idle,
-    dirty: dirty(4),
-    disk: {
-      title: 'Reads the disk',
-      hint: 'Reads blocks by DMA, which dirties memory behind the vCPU.',
-      parameters: [number('Reads per second', 'Blocks of 4 kB.', 100, 1, 10_000)],
-    },
-  },
-  linux: {
-    idle,
-    web: { title: 'Serves web pages', hint: 'A web server on port 80.', parameters: [] },
-    dirty: dirty(8),
-    disk: { title: 'Writes the disk', hint: 'Writes and verifies the raw disk; give the guest one.', parameters: [] },
-    compile: {
-      title: 'Many short processes',
-      hint: 'Starts and ends processes, as a compilation does.',
-      parameters: [],
-    },
-  },
-}
-
-export function workloadInfo(image: string, name: string): WorkloadInfo {
-  return WORKLOADS[image]?.[name] ?? { title: name, hint: '', parameters: [] }
+/** A workload that the image does not know, of an older run say, has its name and nothing more. */
+export function workloadInfo(image: Pick<ImageView, 'workloads'> | undefined, name: string): WorkloadView {
+  const found = image?.workloads.find((workload) => workload.name === name)
+  return found ?? { name, title: name, summary: '', parameters: [] }
 }
 
 /** `dirty` and its values → `dirty:2000,4,random`. */
@@ -89,8 +17,10 @@ export function parseWorkload(text: string): { name: string; values: string[] } 
   return { name, values: rest === '' ? [] : rest.split(',') }
 }
 
-/** `dirty:2000,4,random` → `Writes pages · 2000 · 4 · random`. */
-export function workloadTitle(image: string, text: string): string {
+/** `dirty:2000,4,random` → `Writes pages · 2000 pages/s · 4 MB · random`. */
+export function workloadTitle(image: Pick<ImageView, 'workloads'> | undefined, text: string): string {
   const { name, values } = parseWorkload(text)
-  return [workloadInfo(image, name).title, ...values].join(' · ')
+  const { title, parameters } = workloadInfo(image, name)
+  const units = parameters.map((parameter) => (parameter.kind === 'number' ? ` ${parameter.unit}` : ''))
+  return [title, ...values.map((value, i) => value + (units[i] ?? ''))].join(' · ')
 }

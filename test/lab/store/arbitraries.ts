@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { STAGE_NAMES } from '../../../engine/contract/report.ts'
 import type { RunReport } from '../../../engine/contract/report.ts'
-import type { MessageRecord, ProbeRecord } from '../../../engine/lab/store/records.ts'
+import type { KeptMessage, ProbeRecord } from '../../../engine/lab/store/records.ts'
 
 // SQLite keeps text as UTF-8, which has no lone surrogates, and knows no negative zero.
 const text = fc.string({ unit: 'binary', maxLength: 20 }).map((s) => s.toWellFormed())
@@ -73,18 +73,34 @@ export const anyReport: fc.Arbitrary<RunReport> = fc.record({
   bytes_sent_B: count,
   ram_equal: orNull(fc.boolean()),
   wrong_pages: orNull(count),
+  pull: orNull(
+    fc.record({
+      pages: count,
+      faults: count,
+      requests: count,
+      stall_ms: ms,
+      p50_us: orNull(ms),
+      p99_us: orNull(ms),
+      max_us: orNull(ms),
+      duration_ms: ms,
+      recoveries: count,
+      paused_ms: ms,
+      series: fc.array(fc.record({ at_ms: ms, faults: count, stall_ms: ms }), { maxLength: 4 }),
+    }),
+  ),
   verify_ms: orNull(ms),
   guest_check: orNull(fc.constantFrom('ok' as const, 'failed' as const)),
   started_at: fc.date({ noInvalidDate: true }).map((date) => date.toISOString()),
 })
 
-export const anyMessages: fc.Arbitrary<MessageRecord[]> = fc.array(
+export const anyMessages: fc.Arbitrary<KeptMessage[]> = fc.array(
   fc.record({
     direction: fc.constantFrom('source-to-target' as const, 'target-to-source' as const),
     type: text,
     stage: fc.integer({ min: 0, max: 5 }),
     bytes_B: count,
     at_ms: finite,
+    head: orNull(fc.uint8Array({ maxLength: 40 })),
   }),
   { maxLength: 8 },
 )

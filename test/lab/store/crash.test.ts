@@ -48,7 +48,8 @@ function checkRuns(): number[] {
   const numbers = store.list({ limit: 1e6 }).map(({ run }) => Number(run.run_id.replace('run-', '')))
   for (const i of numbers) {
     // The conditions were those of the other process.
-    const { provenance: _, ...parts } = sampleParts(i, 2000)
+    const { provenance: _, messages, ...parts } = sampleParts(i, 2000)
+    for (const [at, message] of messages.entries()) expect(store.message(`run-${i}`, at)).toMatchObject(message)
     expect(store.get(`run-${i}`)).toMatchObject({ report: sampleReport(i), ...parts })
   }
   store.close()

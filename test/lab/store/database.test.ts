@@ -82,6 +82,24 @@ describe('a migration', () => {
     database.close()
   })
 
+  it('leaves the runs of an older version readable, their messages without bytes', () => {
+    const old = openDatabase(path, MIGRATIONS.slice(0, 1))
+    old.close()
+    // The first layout, with a run and a message in it, as the first version wrote them.
+    const columns = `run_id, started_at, started_unix_ms, outcome, guest, ram_B, from_host, to_host, from_kind, to_kind,
+      algorithm, workload, link, total_ms, pages_sent, pages_retransmitted, bytes_sent_B`
+    tamper(`INSERT INTO runs (run_key, ${columns}) VALUES (1, 'run-0', '2026-01-01T00:00:00.000Z', 1767225600000,
+      'cancelled', 'labos', 1048576, 'xen', 'kvm', 'xen', 'kvm', 'pre-copy', 'idle', '1G', 10, 0, 0, 0);
+      INSERT INTO messages VALUES (1, 0, 'source-to-target', 'MIG_REQ', 0, 300, 1.5);`)
+    const store = openStore(path)
+    expect(store.reports().map(({ run_id }) => run_id)).toEqual(['run-0'])
+    const message = { direction: 'source-to-target', type: 'MIG_REQ', stage: 0, bytes_B: 300, at_ms: 1.5 }
+    expect(store.message('run-0', 0)).toEqual({ ...message, head: null })
+    store.saveRun(sampleReport(1), sampleParts(1))
+    expect(store.message('run-1', 2)?.head).toEqual(Uint8Array.of(1, 2))
+    store.close()
+  })
+
   it('that fails in the middle leaves the database as it was before it', () => {
     openDatabase(path).close()
     const failing = [...MIGRATIONS, { name: 'half', sql: 'CREATE TABLE half (x); INSERT INTO nowhere VALUES (1)' }]

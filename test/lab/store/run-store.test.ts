@@ -25,8 +25,21 @@ describe('a run comes back as it was saved', () => {
       fc.property(anyReport, anyMessages, anyProbes, (report, messages, probes) => {
         const fresh = openStore(':memory:')
         fresh.saveRun(report, { messages, probes, provenance })
-        expect(fresh.get(report.run_id)).toEqual({ report, messages, probes, provenance, note: null, deleted_at: null })
-        expect(fresh.reports()).toEqual([report])
+        const plain = messages.map(({ head: _, ...message }) => message)
+        expect(fresh.get(report.run_id)).toEqual({
+          report,
+          messages: plain,
+          probes,
+          provenance,
+          note: null,
+          deleted_at: null,
+        })
+        expect(fresh.reports()).toEqual([{ ...report, note: null }])
+        for (const [i, message] of messages.entries()) {
+          const kept = fresh.message(report.run_id, i)
+          expect(kept).toEqual(message)
+        }
+        expect(fresh.message(report.run_id, messages.length)).toBeNull()
         fresh.close()
       }),
       { numRuns: 150 },
@@ -111,7 +124,12 @@ describe('a list', () => {
   it.each<[RunFilter, string[]]>([
     [{ outcome: 'failed' }, ['run-3']],
     [{ algorithm: 'post-copy' }, ['run-4', 'run-1']],
-    [{ direction: 'kvm-xen' }, ['run-2']],
+    [{ from_kind: 'kvm' }, ['run-2']],
+    [{ to_kind: 'kvm', guest: 'labos' }, ['run-4', 'run-3', 'run-0']],
+    [{ text: 'CONNECTION  ended' }, ['run-4', 'run-3']],
+    [{ text: 'xen-1 RUN-2' }, ['run-2']],
+    [{ text: 'linux nothing' }, []],
+    [{ text: "100% ' OR 1=1" }, []],
     [{ guest: 'linux' }, ['run-1']],
     [{ since: sampleReport(3).started_at }, ['run-4', 'run-3']],
     [{ since: '2026-01-01T01:03:00+01:00' }, ['run-4', 'run-3']],

@@ -45,6 +45,7 @@ export function sampleReport(i: number, changes: Partial<RunReport> = {}): RunRe
     pages_retransmitted: 3000,
     bytes_sent_B: 80_000_000 + i,
     ram_equal: true,
+    pull: null,
     wrong_pages: 0,
     verify_ms: 12.5,
     guest_check: 'ok',
@@ -99,5 +100,6 @@ export function sampleProbes(i: number, length = 200): ProbeRecord[] {
 }
 
 export function sampleParts(i: number, probes = 200): RunParts {
-  return { messages: sampleMessages(i), probes: sampleProbes(i, probes), provenance: conditions }
+  const messages = sampleMessages(i).map((message, seq) => ({ ...message, head: Uint8Array.of(i & 255, seq) }))
+  return { messages, probes: sampleProbes(i, probes), provenance: conditions }
 }

@@ -12,24 +12,42 @@ export interface FrameRun {
   readonly dirty: number
 }
 
-/** Machine frame at which a row of Xen's begins (`MFN 1f–2a`); null for another kind of target. */
-export function firstFrame(target: string): number | null {
-  const found = /^MFN ([0-9a-f]+)/.exec(target)?.[1]
-  return found === undefined ? null : parseInt(found, 16)
+/**
+ * The p2m as stretches whose machine frames follow each other.
+ * @param frames the machine frame of each guest frame
+ * @param isDirty whether a guest frame is in the dirty log
+ */
+export function frameRuns(frames: Uint32Array, isDirty: (gfn: number) => boolean): FrameRun[] {
+  const runs: { gfn: number; mfn: number; pages: number; dirty: number }[] = []
+  frames.forEach((mfn, gfn) => {
+    const last = runs.at(-1)
+    const dirty = Number(isDirty(gfn))
+    if (last !== undefined && last.mfn + last.pages === mfn) {
+      last.pages++
+      last.dirty += dirty
+    } else runs.push({ gfn, mfn, pages: 1, dirty })
+  })
+  return runs
 }
 
-/** Of a Xen view. */
-export function frameRuns(rows: readonly Row[]): FrameRun[] {
-  return rows.flatMap((row) => {
-    const mfn = firstFrame(row.target)
-    if (mfn === null) return []
-    return [{ gfn: row.guest_address / PAGE_SIZE, mfn, pages: row.bytes / PAGE_SIZE, dirty: row.dirty_pages }]
-  })
+const stretch = (what: string, first: number, pages: number): string =>
+  `${what} ${first.toString(16)}${pages === 1 ? '' : `–${(first + pages - 1).toString(16)}`}`
+
+/** The same stretches as rows, all of them: the lab's own list of rows is bounded. */
+export function rowsOf(runs: readonly FrameRun[], logged: boolean): Row[] {
+  return runs.map(({ gfn, mfn, pages, dirty }) => ({
+    name: stretch('GFN', gfn, pages),
+    guest_address: gfn * PAGE_SIZE,
+    bytes: pages * PAGE_SIZE,
+    target: stretch('MFN', mfn, pages),
+    logged,
+    dirty_pages: dirty,
+  }))
 }
 
 /** How far the machine frames reach: the next power of two, as a scale that does not jump from guest to guest. */
-export function frameLimit(runs: readonly FrameRun[]): number {
-  const most = runs.reduce((limit, { mfn, pages }) => Math.max(limit, mfn + pages), 1)
+export function frameLimit(frames: Uint32Array): number {
+  const most = frames.reduce((limit, mfn) => Math.max(limit, mfn + 1), 1)
   return 2 ** Math.ceil(Math.log2(most))
 }
 
@@ -57,34 +75,27 @@ export function slotBars(rows: readonly Row[]): SlotBar[] {
   }))
 }
 
-export interface MemoryTotals {
-  readonly pages: number
-  readonly dirty: number
-  readonly logged: boolean
-  /** Pages of RAM that no row is about: the list was cut off. */
-  readonly missing: number
-}
-
-export function memoryTotals(view: MemoryViewView): MemoryTotals {
-  const described = view.rows.reduce((sum, { bytes }) => sum + bytes / PAGE_SIZE, 0)
-  return {
-    pages: view.pages,
-    dirty: view.rows.reduce((sum, { dirty_pages }) => sum + dirty_pages, 0),
-    logged: view.rows.some(({ logged }) => logged),
-    missing: Math.max(0, view.pages - described),
-  }
-}
-
 /** A colour and a size tell a dirty stretch from a clean one: how much of it is dirty, 0–1. */
 export const dirtyShare = ({ dirty, pages }: Pick<FrameRun, 'dirty' | 'pages'>): number =>
   pages === 0 ? 0 : Math.min(1, dirty / pages)
 
-export function memorySummary(view: MemoryViewView): string {
-  const { pages, dirty, logged } = memoryTotals(view)
-  const log = logged ? `${dirty} pages are in the dirty log.` : 'The dirty log is off.'
-  if (view.kind === 'kvm') return `${view.rows.length} memory slots hold the guest’s ${pages} pages of RAM. ${log}`
-  const runs = frameRuns(view.rows)
+/** Where a page of RAM lies, in the words of its hypervisor: the machine frame, or the slot and the process's address. */
+export function whereabouts(frames: Uint32Array | null, slots: readonly SlotBar[]): (page: number) => string {
+  if (frames !== null) return (page) => (page < frames.length ? `MFN 0x${(frames[page] ?? 0).toString(16)}` : '')
+  return (page) => {
+    const address = page * PAGE_SIZE
+    const slot = slots.find(({ guestFrom, bytes }) => address >= guestFrom && address < guestFrom + bytes)
+    if (slot === undefined) return ''
+    return `${slot.name}, userspace 0x${(slot.hostFrom + BigInt(address - slot.guestFrom)).toString(16)}`
+  }
+}
+
+/** In sentences, for those who do not see the drawing. */
+export function frameSummary(frames: Uint32Array): string {
+  const runs = frameRuns(frames, () => false)
   const single = runs.filter((run) => run.pages === 1).length
-  const far = frameLimit(runs)
-  return `The guest’s ${pages} pages of RAM lie in ${runs.length} stretches of machine frames below ${far}; ${single} of them are single pages. ${log}`
+  return (
+    `The guest’s ${frames.length} pages of RAM lie in ${runs.length} stretches of machine frames below ` +
+    `${frameLimit(frames)}; ${single} of them are single pages.`
+  )
 }

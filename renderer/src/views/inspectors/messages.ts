@@ -1,20 +1,25 @@
 /** Messages of a run as rows, and their totals. */
-import type { MessageView } from '../../../../engine/contract/lab.ts'
+import type { MessageView } from '../../../../engine/contract/messages.ts'
 
 export interface MessageRow extends MessageView {
+  /** Its place among the messages of the run. */
   readonly index: number
-  /** Its number among the messages of its direction. */
-  readonly sequence: number
 }
 
-/** Appends; the rows given stay as they are. */
-export function withMessages(rows: readonly MessageRow[], added: readonly MessageView[]): MessageRow[] {
-  const next = { 'source-to-target': 0, 'target-to-source': 0 }
-  for (const row of rows) next[row.direction] = row.sequence + 1
-  return [
-    ...rows,
-    ...added.map((message, i) => ({ ...message, index: rows.length + i, sequence: next[message.direction]++ })),
-  ]
+/**
+ * Adds messages at their places; the rows given stay as they are. What is there already is left out, and so is all of it
+ * where messages before it are missing: they are asked for.
+ * @param first place of the first message added
+ */
+export function withMessages(
+  rows: readonly MessageRow[],
+  first: number,
+  added: readonly MessageView[],
+): readonly MessageRow[] {
+  if (first > rows.length) return rows
+  const news = added.slice(rows.length - first)
+  if (news.length === 0) return rows
+  return [...rows, ...news.map((message, i) => ({ ...message, index: rows.length + i }))]
 }
 
 export interface TypeTotal {

@@ -1,10 +1,10 @@
 /** The columns of the table of runs. */
-import type { RunReport } from '../../../../engine/contract/report.ts'
+import type { ListedRun } from '../../../../engine/contract/lab.ts'
 import type { Column } from '../../data/columns.ts'
 import { count, directionOf, directionTitle, fixed, mebibytes, moment } from '../../data/format.ts'
 import { METRICS, type Metric } from '../../charts/models/by-condition.ts'
 
-const time = (id: Metric, title: string, decimals: number): Column<RunReport> => ({
+const time = (id: Metric, title: string, decimals: number): Column<ListedRun> => ({
   id,
   title,
   unit: 'ms',
@@ -16,7 +16,7 @@ const time = (id: Metric, title: string, decimals: number): Column<RunReport> =>
   sortBy: (run) => run[id],
 })
 
-export const RUN_COLUMNS: readonly Column<RunReport>[] = [
+export const RUN_COLUMNS: readonly Column<ListedRun>[] = [
   {
     id: 'started_at',
     title: 'Started',
@@ -89,9 +89,17 @@ export const RUN_COLUMNS: readonly Column<RunReport>[] = [
     text: (run) => count(run.pages_retransmitted),
     sortBy: (run) => run.pages_retransmitted,
   },
+  {
+    id: 'note',
+    title: 'Note',
+    meaning: 'Your words on the run; they are searched too.',
+    width: 9,
+    text: (run) => run.note ?? '',
+    sortBy: (run) => run.note,
+  },
 ]
 
 /** Value of a column for sorting, by the column's id. */
-export function sortValueOf(column: string): Column<RunReport>['sortBy'] {
+export function sortValueOf(column: string): Column<ListedRun>['sortBy'] {
   return RUN_COLUMNS.find(({ id }) => id === column)?.sortBy ?? (() => null)
 }

@@ -1,5 +1,5 @@
 /** All stored runs, kept up to date: loaded page by page, added as they finish, removed and brought back. */
-import type { RunReport } from '../../../../engine/contract/report.ts'
+import type { ListedRun } from '../../../../engine/contract/lab.ts'
 import type { LabApi } from '../../api/api.ts'
 
 const PAGE = 1000
@@ -7,11 +7,11 @@ const PAGE = 1000
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 export class RunList {
-  runs = $state.raw<readonly RunReport[]>([])
+  runs = $state.raw<readonly ListedRun[]>([])
   loading = $state(true)
   problem = $state('')
   /** The run removed last, until the user has let the chance to undo pass. */
-  removed = $state.raw<RunReport | null>(null)
+  removed = $state.raw<ListedRun | null>(null)
   readonly #api: LabApi
 
   constructor(api: LabApi) {
@@ -21,7 +21,10 @@ export class RunList {
   /** Loads, and follows what happens. Returns what ends that. */
   follow(): () => void {
     const ends = [
-      this.#api.on('runs.added', (run) => this.#add([run])),
+      this.#api.on('runs.added', (run) => this.#add([{ ...run, note: null }])),
+      this.#api.on('runs.noted', ({ run_id, note }) => {
+        this.runs = this.runs.map((run) => (run.run_id === run_id ? { ...run, note } : run))
+      }),
       // What happened while the connection was away is not told again.
       this.#api.onState((state) => {
         if (state === 'open') void this.load()
@@ -34,7 +37,7 @@ export class RunList {
   async load(): Promise<void> {
     this.loading = true
     try {
-      const found: RunReport[] = []
+      const found: ListedRun[] = []
       for (let more = true; more;) {
         const page = await this.#api.call('runs.list', { limit: PAGE, offset: found.length })
         found.push(...page)
@@ -51,7 +54,7 @@ export class RunList {
     }
   }
 
-  async remove(run: RunReport): Promise<void> {
+  async remove(run: ListedRun): Promise<void> {
     try {
       await this.#api.call('runs.remove', { run_id: run.run_id })
       this.runs = this.runs.filter(({ run_id }) => run_id !== run.run_id)
@@ -77,7 +80,7 @@ export class RunList {
   }
 
   /** Newest first, each once. */
-  #add(runs: readonly RunReport[]): void {
+  #add(runs: readonly ListedRun[]): void {
     const all = new Map([...this.runs, ...runs].map((run) => [run.run_id, run]))
     this.runs = [...all.values()].sort((a, b) => Date.parse(b.started_at) - Date.parse(a.started_at))
   }

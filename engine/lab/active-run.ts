@@ -1,0 +1,128 @@
+/** A migration under way: what was asked for, how it stands, what can be done about it. */
+import * as v from 'valibot'
+import { type ActiveMigration, type MigrateInput, migrateInput, type MigrationProgress } from '../contract/lab.ts'
+import type { RunReport } from '../contract/report.ts'
+import { type LinkSpec, parseLink } from '../migration/link.ts'
+import { PageMap } from '../migration/page-map.ts'
+import type { ProgressEvent } from '../migration/progress.ts'
+import type { Migration } from '../migration/source-options.ts'
+import { nowMs } from '../util/clock.ts'
+import type { Guest } from './guest.ts'
+import { RunMessages } from './run-messages.ts'
+
+/** Sentences that are kept for a front end that comes later. */
+const MOST_NOTES = 200
+
+export class ActiveRun {
+  readonly id: string
+  readonly guest: Guest
+  /** Names of the hosts. */
+  readonly from: string
+  readonly to: string
+  readonly input: MigrateInput
+  readonly pages: PageMap
+  messages = new RunMessages(nowMs())
+  readonly #askedAtMs = nowMs()
+  #startedAtMs = nowMs()
+  #link: LinkSpec
+  #migration: Migration | null = null
+  #cancelled = false
+  #progress: MigrationProgress | null = null
+  #finished: Promise<RunReport> | null = null
+
+  /** @throws FerryError `link.*` */
+  constructor(id: string, guest: Guest, to: string, input: MigrateInput) {
+    this.id = id
+    this.guest = guest
+    this.from = guest.residence.host
+    this.to = to
+    this.input = input
+    this.pages = new PageMap(guest.residence.machine.blocks)
+    this.#link = parseLink(input.link ?? 'unlimited')
+  }
+
+  /** The link as it is now. */
+  get link(): LinkSpec {
+    return this.#link
+  }
+
+  /** True as soon as the migration itself was started. */
+  get begun(): boolean {
+    return this.#migration !== null
+  }
+
+  /** Stage of the source, as its newest message has it. */
+  get stage(): number {
+    return this.messages.kept.at(-1)?.stage ?? 0
+  }
+
+  /** The report; rejects where nothing was begun. */
+  get finished(): Promise<RunReport> {
+    if (this.#finished === null) throw new Error('The run was not carried out.')
+    return this.#finished
+  }
+
+  carriedOut(finished: Promise<RunReport>): void {
+    this.#finished = finished
+    // Whoever waits for the run is told; that nobody does is no error of its own.
+    finished.catch(() => undefined)
+  }
+
+  /** From this moment, `nowMs()`, times are counted. */
+  starts(atMs: number): void {
+    this.#startedAtMs = atMs
+    this.messages = new RunMessages(atMs)
+  }
+
+  follow(migration: Migration): void {
+    this.#migration = migration
+    if (this.#cancelled) migration.cancel()
+  }
+
+  /** False when it is too late. */
+  cancel(): boolean {
+    this.#cancelled = true
+    return this.#migration?.cancel() ?? true
+  }
+
+  /** @throws FerryError `link.*` */
+  setLink(text: string): void {
+    this.#link = parseLink(text)
+    this.#migration?.setLink(this.#link)
+  }
+
+  /** @returns what there is to tell since the last time */
+  progressed({ now, changes }: ProgressEvent): MigrationProgress {
+    const startedAtMs = this.#startedAtMs
+    const told: MigrationProgress = {
+      stage: now.stage,
+      round: now.round,
+      pages_total: now.pagesTotal,
+      remaining_pages: now.remainingPages,
+      pages_sent: now.pagesSent,
+      bytes_sent_B: now.bytesSent,
+      rate_Bps: now.rate_Bps,
+      estimate_ms: now.estimate_ms,
+      notes: changes.flatMap((change) => (change.kind === 'decision' ? [change.decision.reason] : [])),
+      stages: changes.flatMap((change) =>
+        change.kind === 'stage' ? [{ number: change.stage, started_ms: Math.max(0, change.atMs - startedAtMs) }] : [],
+      ),
+      rounds: changes.flatMap((change) => (change.kind === 'round' ? [change.round] : [])),
+    }
+    const before = this.#progress
+    this.#progress = {
+      ...told,
+      notes: [...(before?.notes ?? []), ...told.notes].slice(-MOST_NOTES),
+      stages: [...(before?.stages ?? []), ...told.stages],
+      rounds: [...(before?.rounds ?? []), ...told.rounds],
+    }
+    return told
+  }
+
+  get view(): ActiveMigration {
+    const { record: _, ...input } = v.parse(migrateInput, this.input)
+    const { id: run_id, from, to } = this
+    const age_ms = nowMs() - this.#askedAtMs
+    return { run_id, guest: this.guest.identity.id, from, to, input, age_ms, progress: this.#progress }
+  }
+}

@@ -1,0 +1,95 @@
+/** How the states of pages are drawn: a colour and a texture each, so that colour is never the only sign. */
+import type { PageStateName } from '../../../../engine/contract/pages.ts'
+import type { Palette } from '../../charts/looks.ts'
+
+/** Side of a texture's tile, in its own dots. */
+const TILE = 4
+
+interface Texture {
+  readonly ink: (palette: Palette) => string
+  readonly ground: (palette: Palette) => string
+  /** How much of the ink the ground has, 0–1. */
+  readonly tint: number
+  /** Where the ink is. */
+  readonly dot: (x: number, y: number) => boolean
+}
+
+const surface = (palette: Palette): string => palette.surface
+const accent = (palette: Palette): string => palette.series[0] ?? palette.text
+const warn = (palette: Palette): string => palette.series[1] ?? palette.text
+
+const TEXTURES: Readonly<Record<PageStateName, Texture>> = {
+  zero: { ink: (p) => p.axis, ground: surface, tint: 0.12, dot: (x, y) => x === 1 && y === 1 },
+  clean: { ink: (p) => p.text2, ground: surface, tint: 0.55, dot: () => false },
+  dirty: { ink: (p) => p.bad, ground: surface, tint: 0.35, dot: (x, y) => (x + y) % TILE < 2 },
+  missing: { ink: (p) => p.axis, ground: surface, tint: 0, dot: (x, y) => x === y },
+  sent: { ink: accent, ground: surface, tint: 0.7, dot: () => false },
+  resent: { ink: warn, ground: surface, tint: 0.35, dot: (_, y) => y < 2 },
+  live: { ink: (p) => p.good, ground: surface, tint: 0.55, dot: (x) => x === 0 },
+}
+
+/** A tile as colours, row by row; as canvas pixels, red in the lowest byte. */
+export interface Tile {
+  readonly side: number
+  readonly colours: Uint32Array
+}
+
+/** @param scale pixels of a dot: of a finer screen, more */
+export function tileOf(state: PageStateName, palette: Palette, scale: number): Tile {
+  const { ink, ground, tint, dot } = TEXTURES[state]
+  const full = rgb(ink(palette))
+  const base = mix(rgb(ground(palette)), full, tint)
+  const side = TILE * scale
+  const colours = Uint32Array.from({ length: side * side }, (_, i) => {
+    const x = Math.floor((i % side) / scale)
+    const y = Math.floor(Math.floor(i / side) / scale)
+    return pixel(dot(x, y) ? full : base)
+  })
+  return { side, colours }
+}
+
+type Rgb = readonly [number, number, number]
+
+/** `#rrggbb`, the only form in which the tokens have colours, or `#rgb`, which the build makes of some. */
+export function rgb(colour: string): Rgb {
+  const digits = /^#([0-9a-f]{3}|[0-9a-f]{6})$/i.exec(colour)?.[1]
+  if (digits === undefined) return [128, 128, 128]
+  const value = digits.length === 3 ? digits.replace(/./g, '$&$&') : digits
+  const number = parseInt(value, 16)
+  return [number >> 16, (number >> 8) & 255, number & 255]
+}
+
+const mix = (a: Rgb, b: Rgb, share: number): Rgb => {
+  const part = (i: 0 | 1 | 2): number => Math.round(a[i] + (b[i] - a[i]) * share)
+  return [part(0), part(1), part(2)]
+}
+
+/** As ImageData has it on a little-endian machine. */
+export const pixel = ([r, g, b]: Rgb): number => (0xff000000 | (b << 16) | (g << 8) | r) >>> 0
+
+/**
+ * Paints cells into the pixels of a canvas.
+ * @param gap pixels left free at the right and lower edge of each cell
+ */
+export function paintCells(
+  pixels: Uint32Array,
+  width: number,
+  grid: { readonly columns: number; readonly cell: number },
+  cells: Uint8Array,
+  tiles: readonly Tile[],
+  gap: number,
+): void {
+  const height = Math.floor(pixels.length / width)
+  cells.forEach((state, index) => {
+    const tile = tiles[state]
+    if (tile === undefined) return
+    const left = (index % grid.columns) * grid.cell
+    const top = Math.floor(index / grid.columns) * grid.cell
+    const right = Math.min(width, left + grid.cell - gap)
+    const bottom = Math.min(height, top + grid.cell - gap)
+    for (let y = top; y < bottom; y++) {
+      const row = (y % tile.side) * tile.side
+      for (let x = left; x < right; x++) pixels[y * width + x] = tile.colours[row + (x % tile.side)] ?? 0
+    }
+  })
+}
