@@ -3,7 +3,6 @@ import type { RunReport } from '../../../engine/contract/report.ts'
 import { LabService } from '../../../engine/lab/service.ts'
 import { nowMs, sleep } from '../../../engine/util/clock.ts'
 import { FerryError } from '../../../engine/util/errors.ts'
-import { faultFigures } from './fault-figures.ts'
 import { IMAGE, LOADS } from './loads.ts'
 import { brokenBy, LEAD_MS, Observer, tickFigures } from './observer.ts'
 import type { Case } from './plan.ts'
@@ -105,7 +104,7 @@ async function alive(service: LabService, guest: string): Promise<string | null>
 }
 
 function figuresOf(report: RunReport): Omit<Measured, 'outcome'> {
-  const { downtime_ms, total_ms, bytes_sent_B, wrong_pages, guest_check, stages } = report
+  const { downtime_ms, total_ms, bytes_sent_B, wrong_pages, guest_check, stages, pull } = report
   const prepare_ms = stages.slice(0, PREPARING_STAGES).reduce((sum, { duration_ms }) => sum + duration_ms, 0)
   return {
     pause_run_ms: downtime_ms,
@@ -115,6 +114,8 @@ function figuresOf(report: RunReport): Omit<Measured, 'outcome'> {
     bytes_B: bytes_sent_B,
     wrong_pages,
     guest_check,
-    ...faultFigures(report),
+    faults: pull?.faults ?? null,
+    fault_p50_us: pull?.p50_us ?? null,
+    fault_p99_us: pull?.p99_us ?? null,
   }
 }

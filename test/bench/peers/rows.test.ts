@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { faultFigures } from './fault-figures.ts'
 import { merged } from './observer.ts'
 import { peerOptions } from './options.ts'
 import { casesOf, type Selection, steps } from './plan.ts'
@@ -115,18 +114,5 @@ describe('what is measured', () => {
     expect(both.intervalMs).toBe(25)
     expect([...both.sentAtMs]).toEqual([0, 25, 50, 75])
     expect([...both.answeredAtMs]).toEqual([2, 26, NaN, 77])
-  })
-
-  it('finds page faults in a report that has them, and none in another', () => {
-    expect(faultFigures({ downtime_ms: 2, rounds: [{ count: 3 }] })).toEqual({
-      ...{ faults: null, fault_p50_us: null, fault_p99_us: null },
-    })
-    expect(faultFigures({ page_faults: { count: 7, p50_us: 31, p99_us: 250 } })).toEqual({
-      ...{ faults: 7, fault_p50_us: 31, fault_p99_us: 250 },
-    })
-    expect(faultFigures({ page_faults: { stall_ms: { p50: 0.031 } } }).fault_p50_us).toBe(31)
-    expect(faultFigures({ faults: 7, fault_p50_ms: 0.031, fault_p99_ms: 0.25 })).toEqual({
-      ...{ faults: 7, fault_p50_us: 31, fault_p99_us: 250 },
-    })
   })
 })
