@@ -29,12 +29,16 @@ export interface Row {
   readonly reached: boolean
 }
 
-/** A Markdown table, padded so that it reads as plain text too. */
+/** The benches' figures as a table. */
 export function table(rows: readonly Row[]): string {
-  const cells = [
+  return markdownTable([
     ['measured', 'figure: median (quartiles, n)', 'to reach', ''],
     ...rows.map(({ measured, figure, target, reached }) => [measured, figure, target, reached ? 'yes' : 'no']),
-  ]
+  ])
+}
+
+/** A Markdown table, padded so that it reads as plain text too; the first row is its head. */
+export function markdownTable(cells: readonly (readonly string[])[]): string {
   const widths = cells[0].map((_, column) => Math.max(...cells.map((row) => row[column].length)))
   const line = (row: readonly string[]) => `| ${row.map((cell, i) => cell.padEnd(widths[i])).join(' | ')} |`
   return [line(cells[0]), line(widths.map((width) => '-'.repeat(width))), ...cells.slice(1).map(line)].join('\n')
