@@ -44,6 +44,30 @@ export const roundReport = v.object({
 })
 export type RoundReport = v.InferOutput<typeof roundReport>
 
+/** After the switch-over: pages that came while the guest ran on the target already. */
+export const pullReport = v.object({
+  /** Pages sent after the switch-over, those asked for included. */
+  pages: count,
+  /** Accesses of the guest to a page that was not in its memory yet. */
+  faults: count,
+  /** Of these, accesses whose page had to be asked for; the others had come, and waited to be written. */
+  requests: count,
+  /** How long the vCPU waited for pages that were asked for. */
+  stall_ms: ms,
+  /** Such a wait: median, 99th percentile, longest; null where there was none. */
+  p50_us: v.nullable(ms),
+  p99_us: v.nullable(ms),
+  max_us: v.nullable(ms),
+  /** From RUNNING until the target had every page. */
+  duration_ms: ms,
+  /** How often the connection was cut and came back, and how long the guest waited for that. */
+  recoveries: count,
+  paused_ms: ms,
+  /** Faults and waits in steps of time; `at_ms` since the first instruction on the target. */
+  series: v.array(v.object({ at_ms: ms, faults: count, stall_ms: ms })),
+})
+export type PullReport = v.InferOutput<typeof pullReport>
+
 export const STAGE_NAMES = [
   'pre-migration',
   'reservation',
@@ -108,6 +132,8 @@ export const runReport = v.object({
   wrong_pages: v.nullable(count),
   /** Time the check took; left out of `downtime_ms`. */
   verify_ms: v.nullable(ms),
+  /** Pages that came after the switch-over; null where the algorithm does not pull. */
+  pull: v.nullable(pullReport),
   /** The guest's own check of its memory after the migration; null = not asked for. */
   guest_check: v.nullable(v.picklist(['ok', 'failed'])),
   /** ISO-8601, UTC. */

@@ -22,6 +22,8 @@ export interface Deadlines {
   readonly resumeMs: number
   /** COMMIT without RUNNING: how long the source watches the lease for the outcome. More than `resumeMs`. */
   readonly settleMs: number
+  /** After a cut with pages of a running guest still at the source: how long the source tries to come back. */
+  readonly recoverMs: number
   /** An own KEEPALIVE after this silence. */
   readonly keepaliveMs: number
 }
@@ -38,5 +40,6 @@ export const DEADLINES: Deadlines = {
   commitMs: 15_000,
   resumeMs: 5_000,
   settleMs: 15_000,
+  recoverMs: 600_000,
   keepaliveMs: 2_000,
 }

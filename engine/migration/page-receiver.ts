@@ -3,7 +3,8 @@
  * is accounted for, and at most `window` batches are on their way to the machine at a time.
  */
 import { FerryError } from '../util/errors.ts'
-import { PAGE_SIZE } from '../vmstate/blocks.ts'
+import type { Bitmap } from '../util/bitmap.ts'
+import { BLOCK, PAGE_SIZE } from '../vmstate/blocks.ts'
 import type { BlockId, BlockInfo } from '../vmstate/blocks.ts'
 import type { Machine, PageBatch } from '../machine/machine.ts'
 import type { Interrupt } from './interrupt.ts'
@@ -43,6 +44,16 @@ export class PageReceiver {
   /** Pages of which no version has arrived. */
   get missing(): number {
     return this.#missing
+  }
+  /** One byte for each page of RAM: whether a version of it has arrived. */
+  get ram(): Uint8Array {
+    return this.#arrived.get(BLOCK.ram) ?? new Uint8Array(0)
+  }
+  /** Of these pages of RAM nothing has to come before the guest runs. */
+  excuse(pages: Bitmap): void {
+    this.ram.forEach((arrived, page) => {
+      if (arrived === 0 && pages.has(page)) this.#missing--
+    })
   }
   /** Batches to load together with the state. */
   get held(): readonly PageBatch[] {

@@ -132,6 +132,11 @@ export class PageSender {
     }
   }
 
+  /** Where each page stands. */
+  get map(): PageMap {
+    return this.#map
+  }
+
   /** Counts a batch that was sent. */
   count(batch: PageBatch, whileStopped: boolean): Tally {
     const statistics = this.#statistics

@@ -9,6 +9,8 @@ import type { Stage } from './protocol/frame.ts'
 export type ProgressChange =
   | { readonly kind: 'stage'; readonly stage: Stage; readonly atMs: number }
   | { readonly kind: 'round'; readonly round: RoundReport; readonly atMs: number }
+  /** After the switch-over: pages are pulled, or the guest waits for the connection. */
+  | { readonly kind: 'pull'; readonly state: 'pulling' | 'paused'; readonly why: string; readonly atMs: number }
   | { readonly kind: 'decision'; readonly decision: Decision; readonly atMs: number }
 
 export interface ProgressNow {

@@ -33,6 +33,30 @@ export async function askComparison(
   return (await connection.receive(['VERIFY_RESULT'], 2 * ms, 'comparison')).body
 }
 
+/**
+ * The target's part: compares what comes with its own memory and tells the result.
+ * @param skip pages that are the guest's own by now, by block
+ * @returns what was told
+ */
+export async function answerComparison(
+  connection: Connection,
+  machine: Machine,
+  blocks: readonly BlockInfo[],
+  ms: number,
+  skip: ReadonlyMap<BlockId, ReadonlySet<number>> = new Map(),
+): Promise<VerifyResult> {
+  const all = Promise.all(blocks.map(async (b) => [b.id, await machine.digests(b.id)] as const))
+  const own = new Map(await connection.interrupt.within(all, ms, 'digests'))
+  const comparison = new RamComparison(blocks, own, skip)
+  for (;;) {
+    const { body } = await connection.receive(['VERIFY'], ms, 'comparison')
+    comparison.take(body)
+    if (body.last) break
+  }
+  await connection.send({ type: 'VERIFY_RESULT', body: comparison.result() }, ms)
+  return comparison.result()
+}
+
 /** The error of memories that are not equal. */
 export function pagesDiffer({ wrongPages, comparedPages, examples }: VerifyResult): FerryError {
   const example = examples[0]
@@ -60,13 +84,21 @@ async function digestMessages(machine: Machine, blocks: readonly BlockInfo[]): P
 export class RamComparison {
   readonly #own: ReadonlyMap<BlockId, BigUint64Array>
   readonly #expected: number
+  readonly #skip: ReadonlyMap<BlockId, ReadonlySet<number>>
   readonly #next = new Map<BlockId, number>()
   readonly #examples: { block: BlockId; page: number }[] = []
+  /** Digests that came, and pages that were compared. */
+  #taken = 0
   #compared = 0
   #wrong = 0
 
-  constructor(blocks: readonly BlockInfo[], own: ReadonlyMap<BlockId, BigUint64Array>) {
+  constructor(
+    blocks: readonly BlockInfo[],
+    own: ReadonlyMap<BlockId, BigUint64Array>,
+    skip: ReadonlyMap<BlockId, ReadonlySet<number>> = new Map(),
+  ) {
     this.#own = own
+    this.#skip = skip
     this.#expected = blocks.reduce((sum, block) => sum + block.bytes / PAGE_SIZE, 0)
   }
 
@@ -79,16 +111,19 @@ export class RamComparison {
     if (body.first + body.digests.length > own.length) {
       throw new FerryError('protocol.verify', `Digests came for pages outside of block ${body.block}.`)
     }
+    const skip = this.#skip.get(body.block)
     body.digests.forEach((digest, i) => {
       const page = body.first + i
+      if (skip?.has(page) === true) return
+      this.#compared++
       if (digest === own[page]) return
       this.#wrong++
       if (this.#examples.length < 16) this.#examples.push({ block: body.block, page })
     })
     this.#next.set(body.block, body.first + body.digests.length)
-    this.#compared += body.digests.length
-    if (body.last && this.#compared !== this.#expected) {
-      throw new FerryError('protocol.verify', `${this.#compared} of ${this.#expected} digests came.`)
+    this.#taken += body.digests.length
+    if (body.last && this.#taken !== this.#expected) {
+      throw new FerryError('protocol.verify', `${this.#taken} of ${this.#expected} digests came.`)
     }
   }
 

@@ -2,9 +2,10 @@
  * From what both sides measured to the parts of the run report that the migration knows. The lab adds workload,
  * outage and the guest's own check.
  */
-import type { DowntimeParts, RoundReport, RunReport } from '../contract/report.ts'
+import type { DowntimeParts, PullReport, RoundReport, RunReport } from '../contract/report.ts'
 import type { FerryError } from '../util/errors.ts'
 import type { HostIdentity } from './protocol/guest-config.ts'
+import type { PullResult } from './pull/fault-statistics.ts'
 import type { StageClock } from './stages.ts'
 import type { Statistics } from './statistics.ts'
 
@@ -67,6 +68,11 @@ export function downtimeOf(times: SwitchOverTimes): { downtime_ms: number; parts
   }
 }
 
+function pullReportOf({ figures, pages, recoveries, durationMs, pausedMs }: PullResult): PullReport {
+  const { series, ...rest } = figures
+  return { ...rest, pages, recoveries, duration_ms: durationMs, paused_ms: pausedMs, series: [...series] }
+}
+
 export interface ReportInput {
   readonly session: string
   readonly guest: string
@@ -82,6 +88,8 @@ export interface ReportInput {
   readonly stages: StageClock
   readonly statistics: Readonly<Statistics>
   readonly verified: { readonly wrongPages: number } | null
+  /** What came after the switch-over; null where nothing did. */
+  readonly pulled: PullResult | null
   /** Time the comparison took, ms. */
   readonly verifyMs: number | null
   readonly startedAt: Date
@@ -112,6 +120,7 @@ export function buildReport(input: ReportInput): MigrationReport {
     bytes_sent_B: input.statistics.bytes_sent,
     ram_equal: input.verified === null ? null : input.verified.wrongPages === 0,
     wrong_pages: input.verified?.wrongPages ?? null,
+    pull: input.pulled === null ? null : pullReportOf(input.pulled),
     verify_ms: input.verified === null ? null : input.verifyMs,
     started_at: input.startedAt.toISOString(),
   }

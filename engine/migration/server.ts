@@ -6,6 +6,7 @@
 import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { FerryError } from '../util/errors.ts'
+import { Channels } from './pull/channels.ts'
 import { TargetSession } from './target.ts'
 import type { TargetOptions, TargetResult } from './target-options.ts'
 
@@ -32,6 +33,7 @@ export class MigrationServer {
   readonly #server: Server
   readonly #options: ServerOptions
   readonly #sessions = new Set<TargetSession>()
+  readonly #channels = new Channels()
   #admitted = 0
 
   private constructor(server: Server, options: ServerOptions) {
@@ -102,6 +104,7 @@ export class MigrationServer {
     let admitted = false
     const session = new TargetSession(socket, {
       ...this.#options,
+      channels: this.#channels,
       busy: () => {
         if (this.#admitted >= limit) {
           return new FerryError('refused.busy', `The target takes at most ${limit} guests at the same time; try later.`)
@@ -115,7 +118,7 @@ export class MigrationServer {
     void session.finished.then((result) => {
       this.#sessions.delete(session)
       if (admitted) this.#admitted--
-      this.#options.onFinished?.(result)
+      if (result.outcome !== 'joined') this.#options.onFinished?.(result)
     })
   }
 }

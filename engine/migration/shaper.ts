@@ -91,6 +91,11 @@ export class Shaper {
     this.#release()
   }
 
+  /** Takes room on the link without sending. */
+  charge(bytes: number): void {
+    this.#bucket?.take(nowMs(), bytes)
+  }
+
   /** Changes the link; what is queued is scheduled anew from now. */
   setDirection(direction: Direction): void {
     this.#direction = direction

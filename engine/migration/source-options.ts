@@ -24,11 +24,13 @@ export interface Tuning {
   readonly readAhead: number
   /** Dirty pages that come along with the stop, and are loaded in one step with the state. */
   readonly inlinePages: number
+  /** Pages of one frame after the switch-over: few, for a page that is asked for has to wait for those being read. */
+  readonly pushPages: number
   /** Conversions and restores on the target before the guest is stopped. */
   readonly rehearsals: number
 }
 
-export const TUNING: Tuning = { batchPages: 256, readAhead: 6, inlinePages: 1024, rehearsals: 3 }
+export const TUNING: Tuning = { batchPages: 256, readAhead: 6, inlinePages: 1024, pushPages: 32, rehearsals: 3 }
 
 export interface SourceOptions {
   /** Id of the run, unique. */
@@ -86,6 +88,11 @@ export interface Migration {
   readonly session: string
   /** Never rejects. */
   readonly finished: Promise<MigrationResult>
+  /**
+   * Ends it whatever that costs: at the end of the lab. A guest whose memory is on both hosts is lost; before the
+   * switch-over it is the same as `cancel`.
+   */
+  abandon(reason: FerryError): void
   /** Gives up; the guest goes on at the source. False when it is too late: the target has the guest. */
   cancel(): boolean
   /** Changes the emulated link of both directions while the migration runs. */

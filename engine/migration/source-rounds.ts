@@ -6,7 +6,7 @@ import type { RoundReport } from '../contract/report.ts'
 import { nowMs } from '../util/clock.ts'
 import { FerryError } from '../util/errors.ts'
 import type { PageSet } from '../machine/machine.ts'
-import { PAGE_SIZE } from '../vmstate/blocks.ts'
+import { BLOCK, PAGE_SIZE } from '../vmstate/blocks.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { LinkSpec } from './link.ts'
 import { PageSender, allPages, countPages } from './page-sender.ts'
@@ -16,6 +16,8 @@ import type { Decision, Policy } from './policy/policy.ts'
 import type { Algorithm } from './policy/pool.ts'
 import type { ProgressChange } from './progress.ts'
 import type { Connection } from './protocol/connection.ts'
+import type { Message } from './protocol/messages.ts'
+import type { SourcePull } from './pull/source-pull.ts'
 import type { SourceOptions, Tuning } from './source-options.ts'
 import type { Statistics } from './statistics.ts'
 
@@ -43,6 +45,8 @@ export class SourceRounds {
   dirtyLog = false
   readonly #context: RoundsContext
   #sender: PageSender | null = null
+  /** RAM travels after the switch-over only; the one round is of the memory of devices. */
+  #ramLater = false
   #left = 0
   #startMs = 0
   #startBytes = 0
@@ -62,7 +66,9 @@ export class SourceRounds {
     const body = { pagesTotal: statistics.pages_total }
     await connection.send({ type: 'MEM_BEG', body }, deadlines.answerMs)
     const policy: Policy = algorithm.policy(options.policy ?? {})
-    if (algorithm.mechanism.rounds) {
+    const { rounds, pull } = algorithm.mechanism
+    this.#ramLater = pull && !rounds
+    if (rounds || pull) {
       this.dirtyLog = true
       await this.#machineCall(connection, options.machine.dirtyLogStart(), 'dirty-log')
     } else if (rehearses) {
@@ -87,6 +93,20 @@ export class SourceRounds {
     this.#left = countPages(sets)
     this.#context.statistics.pages_remaining = this.#left
     await this.#sender?.send(sets, this.#sendOptions(null, true))
+  }
+
+  /**
+   * What the target will miss when the guest runs there: pages of RAM that were never sent, or were changed since.
+   * @returns the message that says so
+   */
+  leave(changed: PageSet | null, pull: SourcePull): Message {
+    const sender = this.#sender as PageSender
+    const missing = sender.map.unsent(BLOCK.ram)
+    for (const page of changed?.pages ?? []) missing.add(page)
+    const body = { block: BLOCK.ram, count: missing.length, bitmap: missing.bytes() }
+    sender.map.leave(missing)
+    pull.begin(missing, sender)
+    return { type: 'MISSING', body }
   }
 
   /** Counts batches that were sent without `sendStopped`. */
@@ -129,9 +149,10 @@ export class SourceRounds {
     const index = this.rounds.length
     this.#startMs = nowMs()
     this.#startBytes = connection.bytesSent
+    const { blocks } = options.machine
     const sets =
       index === 0
-        ? allPages(options.machine.blocks)
+        ? allPages(this.#ramLater ? blocks.filter(({ id }) => id !== BLOCK.ram) : blocks)
         : await this.#machineCall(connection, options.machine.dirtyLogFetch(true), 'dirty-log')
     this.#left = countPages(sets)
     const sender = this.#sender as PageSender
@@ -181,7 +202,10 @@ export class SourceRounds {
 
   async #dirtyPages(connection: Connection): Promise<number> {
     const { machine } = this.#context.options
-    return countPages(await this.#machineCall(connection, machine.dirtyLogFetch(false), 'dirty-log'))
+    const dirty = await this.#machineCall(connection, machine.dirtyLogFetch(false), 'dirty-log')
+    if (!this.#ramLater) return countPages(dirty)
+    const unsent = this.#sender?.map.unsent(BLOCK.ram).size ?? 0
+    return unsent + countPages(dirty.filter(({ block }) => block !== BLOCK.ram))
   }
 
   #machineCall<T>(connection: Connection, call: Promise<T>, what: string): Promise<T> {

@@ -5,24 +5,26 @@
 import { nowMs, sleep } from '../util/clock.ts'
 import { FerryError } from '../util/errors.ts'
 import { PAGE_SIZE } from '../vmstate/blocks.ts'
-import { refused } from './compatibility.ts'
 import { DEADLINES } from './deadlines.ts'
 import type { Deadlines } from './deadlines.ts'
 import { Interrupt } from './interrupt.ts'
 import { LINK_PRESETS } from './link.ts'
 import type { LinkSpec } from './link.ts'
-import { splitBatch } from './page-sender.ts'
-import { ALGORITHM_NAMES, algorithmOf } from './policy/pool.ts'
+import { ALGORITHM_NAMES } from './policy/pool.ts'
 import type { Algorithm } from './policy/pool.ts'
 import { Progress } from './progress.ts'
 import type { ProgressNow } from './progress.ts'
 import { Connection } from './protocol/connection.ts'
 import { dial } from './protocol/dial.ts'
 import type { Stage } from './protocol/frame.ts'
-import type { Message } from './protocol/messages.ts'
+import type { PullResult } from './pull/fault-statistics.ts'
+import { SourcePull } from './pull/source-pull.ts'
 import { askComparison, blocksToVerify, pagesDiffer } from './ram-check.ts'
+import type { VerifyResult } from './ram-check.ts'
 import { buildReport } from './report.ts'
 import type { SwitchOverTimes } from './report.ts'
+import { configure, request } from './source-agreement.ts'
+import { stopAndSend } from './source-switch-over.ts'
 import { TUNING } from './source-options.ts'
 import type { Migration, MigrationResult, SourceOptions, Tuning } from './source-options.ts'
 import { SourceRounds } from './source-rounds.ts'
@@ -41,6 +43,7 @@ export function migrate(options: SourceOptions): Migration {
     setLink: (link) => {
       session.setLink(link)
     },
+    abandon: (reason) => session.abandon(reason),
   }
 }
 
@@ -68,7 +71,10 @@ class SourceSession {
   #algorithm: Algorithm | null = null
   #rehearses = false
   #stopOrdered = false
-  #verified: { wrongPages: number } | null = null
+  #verified: VerifyResult | null = null
+  /** Where the algorithm pulls pages after the switch-over. */
+  #pull: SourcePull | null = null
+  #pulled: PullResult | null = null
 
   constructor(options: SourceOptions) {
     this.#options = options
@@ -105,6 +111,11 @@ class SourceSession {
     this.#link = link
     this.#connection?.post([{ type: 'LINK', body: { link: link.text } }])
     this.#connection?.setLink(link)
+    this.#pull?.setLink(link)
+  }
+
+  abandon(reason: FerryError): void {
+    if (!this.cancel()) this.#pull?.abandon(reason)
   }
 
   async run(): Promise<MigrationResult> {
@@ -115,12 +126,12 @@ class SourceSession {
     })
     try {
       const connection = await this.#connect()
-      await this.#request(connection)
-      await this.#configure(connection)
+      await this.#agree(connection)
+      await this.#reserve(connection)
       this.#state.go('copying')
       this.#enter(2)
       await this.#rounds.run(connection, this.#algorithm as Algorithm, this.#rehearses)
-      await this.#stopAndSend(connection)
+      await this.#switchOver(connection)
       await this.#verify(connection)
       this.#commit(connection)
     } catch (thrown) {
@@ -150,89 +161,48 @@ class SourceSession {
     return this.#connection
   }
 
-  async #request(connection: Connection): Promise<void> {
+  async #agree(connection: Connection): Promise<void> {
     this.#state.go('requesting')
-    const { session, host, guest, formatVersion, algorithms, verify, clock, target } = this.#options
-    const body = {
-      session,
-      source: host,
-      guest,
-      formatVersion,
-      algorithms: [...(algorithms ?? ALGORITHM_NAMES)],
-      verify: verify ?? 'none',
-      clock: clock ?? 'continue',
-      link: this.#link.text,
-    }
-    await connection.send({ type: 'MIG_REQ', body }, this.#deadlines.answerMs)
-    const answer = await connection.receive(['REQ_OK', 'REQ_FAIL'], this.#deadlines.answerMs, 'request')
-    if (answer.type === 'REQ_FAIL') throw refused(answer.body)
-    if (answer.body.target.name !== target.name) {
-      throw new FerryError('protocol.identity', `${answer.body.target.name} answered in place of ${target.name}.`)
-    }
-    this.#algorithm = algorithmOf(answer.body.algorithm) ?? null
-    if (this.#algorithm === null || !body.algorithms.includes(this.#algorithm.name as never)) {
-      throw new FerryError('protocol.algorithm', `The target chose ${answer.body.algorithm}, which was not offered.`)
-    }
-    this.#rehearses = answer.body.rehearsal
+    const agreed = await request(connection, this.#options, this.#deadlines, this.#link)
+    this.#algorithm = agreed.algorithm
+    this.#rehearses = agreed.rehearses
   }
 
   // Stage 1: reservation
 
-  async #configure(connection: Connection): Promise<void> {
+  async #reserve(connection: Connection): Promise<void> {
     this.#state.go('configuring')
     this.#enter(1)
-    const { settings, extras } = this.#options
-    const { reserveMs, answerMs } = this.#deadlines
-    const body = { algorithm: this.#algorithm?.name ?? '', machine: settings, extras: extras ?? {} }
-    await connection.send({ type: 'MIG_CFG', body }, answerMs)
-    const answer = await connection.receive(['CFG_OK', 'CFG_FAIL'], reserveMs + answerMs, 'reservation')
-    if (answer.type === 'CFG_FAIL') throw refused(answer.body)
+    const channel = await configure(connection, this.#options, this.#deadlines, this.#algorithm as Algorithm)
+    if (channel === undefined) return
+    const context = {
+      options: this.#options,
+      deadlines: this.#deadlines,
+      tuning: this.#tuning,
+      link: () => this.#link,
+      onState: (state: 'pulling' | 'paused', why: string) => {
+        this.#progress.change({ kind: 'pull', state, why, atMs: nowMs() })
+      },
+      onPages: () => this.#progress.touch(),
+    }
+    this.#pull = await SourcePull.open(context, channel, this.#interrupt)
   }
 
   // Stage 3: stop-and-copy
 
-  async #stopAndSend(connection: Connection): Promise<void> {
-    const { machine, hypervisor, translator } = this.#options
+  async #switchOver(connection: Connection): Promise<void> {
     this.#state.go('stopped')
     this.#enter(3)
-    const orderedMs = nowMs()
     this.#stopOrdered = true
-    const stop = await this.#machineCall(machine.stop({ inlinePages: this.#tuning.inlinePages }), 'machine-stop')
-    const stopKnownMs = nowMs()
-    if (stop.remaining.length > 0) await this.#rounds.sendStopped(stop.remaining)
-    const pagesSentMs = stop.remaining.length > 0 ? nowMs() : stopKnownMs
-    const packStartMs = nowMs()
-    const { bytes } = translator.toCommon(hypervisor, stop.state)
-    const packMs = nowMs() - packStartMs
-    const batches = stop.batches.flatMap(splitBatch)
-    const inlinePages = batches.reduce((sum, b) => sum + b.pages.length + b.zeroPages.length, 0)
-    const cut = translator.deviceOffset?.(bytes) ?? 0
-    connection.post([
-      ...batches.map((batch): Message => ({ type: 'PAGES', body: { batch, hold: true } })),
-      {
-        type: 'CPU_BEG',
-        body: {
-          stateBytes: bytes.length,
-          pagesSent: this.#statistics.pages_sent + inlinePages,
-          bytes: bytes.subarray(0, cut),
-        },
-      },
-      { type: 'DEV_BEG', body: { bytes: bytes.subarray(cut) } },
-    ])
-    const ready = connection.receive(['READY'], this.#deadlines.readyMs, 'ready')
-    // Bookkeeping while the target loads.
-    this.#rounds.countStopped(batches)
-    const s = this.#statistics
-    s.pages_remaining = 0
-    s.state_bytes = bytes.length
-    s.paused_at_ms = stop.pausedAtMs
-    s.stop_wait_ms = Math.max(0, stop.pausedAtMs - orderedMs)
-    const { pausedAtMs, lastPagesMs, captureMs } = stop
-    Object.assign(this.#times, { pausedAtMs, lastPagesMs, captureMs, stopKnownMs, pagesSentMs, packMs })
-    const { body } = await ready
-    this.#times.unpackMs = body.unpackMs
-    this.#times.restoreMs = body.restoreMs
-    this.#times.verifyMs = 0
+    const times = await stopAndSend(connection, {
+      options: this.#options,
+      deadlines: this.#deadlines,
+      tuning: this.#tuning,
+      rounds: this.#rounds,
+      statistics: this.#statistics,
+      pull: this.#pull,
+    })
+    Object.assign(this.#times, times)
   }
 
   // Stage 4: commitment
@@ -241,7 +211,8 @@ class SourceSession {
     this.#state.go('loaded')
     this.#enter(4)
     const blocks = blocksToVerify(this.#options.machine.blocks, this.#options.verify ?? 'none')
-    if (blocks.length === 0) return
+    // Of a guest whose memory comes later, it is compared when it has come.
+    if (blocks.length === 0 || this.#pull !== null) return
     const startMs = nowMs()
     const result = await askComparison(connection, this.#options.machine, blocks, this.#deadlines.verifyMs)
     this.#times.verifyMs = nowMs() - startMs
@@ -273,7 +244,39 @@ class SourceSession {
     } catch (thrown) {
       return this.#settle(FerryError.from(thrown))
     }
-    return this.#release(null)
+    return this.#pull === null ? this.#release(null) : this.#servePages(this.#pull, connection)
+  }
+
+  /** The guest runs at the target, and pages of it are here: until the last one has crossed nothing is released. */
+  async #servePages(pull: SourcePull, connection: Connection): Promise<MigrationResult> {
+    this.#state.go('pulling')
+    this.#options.pages?.run()
+    this.#progress.change({
+      kind: 'pull',
+      state: 'pulling',
+      why: `The guest runs; ${pull.left} pages follow.`,
+      atMs: nowMs(),
+    })
+    try {
+      this.#pulled = await pull.run(connection)
+      this.#verified = this.#pulled.verified
+    } catch (thrown) {
+      return this.#strand(FerryError.from(thrown))
+    }
+    return this.#release(
+      this.#verified === null || this.#verified.wrongPages === 0 ? null : pagesDiffer(this.#verified),
+    )
+  }
+
+  /** What is missing at the target is gone, or cannot get there: neither side has a whole guest any more. */
+  async #strand(cause: FerryError): Promise<MigrationResult> {
+    this.#state.go('stranded')
+    await Promise.resolve(this.#options.release()).catch(() => undefined)
+    const fate = 'The guest is lost: it had switched over, and its memory was on both hosts.'
+    return this.#finish(
+      new FerryError(cause.code, `${cause.message} ${fate}`, { ...cause.data, guest: 'lost' }, cause),
+      'lost',
+    )
   }
 
   /** After COMMIT, without RUNNING: watches the lease, which knows who runs the guest. */
@@ -307,7 +310,7 @@ class SourceSession {
   async #release(error: FerryError | null): Promise<MigrationResult> {
     this.#state.go('released')
     this.#stages.end()
-    this.#options.pages?.live()
+    this.#options.pages?.run()
     this.#options.lease.standDown(this.#options.host.name)
     let failure = error
     try {
@@ -322,6 +325,7 @@ class SourceSession {
   /** Before COMMIT, or with the lease back: the guest goes on here. */
   async #goOnHere(cause: FerryError): Promise<MigrationResult> {
     this.#state.go('failed')
+    this.#pull?.abandon(cause)
     const { machine, host } = this.#options
     let guestAt: 'source' | 'lost' = 'source'
     let fate = `The guest goes on at ${host.name}.`
@@ -370,6 +374,7 @@ class SourceSession {
       statistics: s,
       verified: this.#verified,
       verifyMs: this.#times.verifyMs ?? null,
+      pulled: this.#pulled,
       startedAt: this.#startedAt,
     })
     await this.#connection?.close(FAREWELL_MS)
@@ -383,12 +388,9 @@ class SourceSession {
     if (this.#stages.enter(stage, atMs)) this.#progress.change({ kind: 'stage', stage, atMs })
   }
 
-  #machineCall<T>(call: Promise<T>, what: string): Promise<T> {
-    return this.#interrupt.within(call, this.#deadlines.machineMs, what)
-  }
-
   #progressNow(): ProgressNow {
-    const { left: remainingPages, ...speed } = this.#rounds.now(this.#connection)
+    const { left, ...speed } = this.#rounds.now(this.#connection)
+    const remainingPages = this.#state.current === 'pulling' ? (this.#pull?.left ?? 0) : left
     const { pages_total: pagesTotal, pages_sent: pagesSent } = this.#statistics
     const { current: stage } = this.#stages
     const bytesSent = this.#connection?.bytesSent ?? 0

@@ -4,6 +4,7 @@ import type { Machine } from '../machine/machine.ts'
 import type { FerryError } from '../util/errors.ts'
 import type { HostOffer } from './compatibility.ts'
 import type { Deadlines } from './deadlines.ts'
+import type { Channels } from './pull/channels.ts'
 import type { Lease } from './lease.ts'
 import type { ProgressEvent } from './progress.ts'
 import type { MessageEvent } from './protocol/connection.ts'
@@ -33,6 +34,8 @@ export interface TargetSlot {
   announce(): void
   /** The guest is this host's from now on. */
   activated(): Promise<void> | void
+  /** The guest runs here and its memory still comes; `paused`: it stands still until the source can be reached again. */
+  pulling?(state: 'pulling' | 'paused'): void
   /** Ends the machine and frees what was reserved. After it resolves the machine has surely stopped. */
   discard(reason: FerryError): Promise<void> | void
 }
@@ -57,6 +60,8 @@ export interface TargetOptions {
   readonly seed?: number | undefined
   /** A recorder for this connection, or undefined. */
   readonly recorder?: Recorder | undefined
+  /** Where further connections of this migration are expected; without it, no algorithm that pulls works. */
+  readonly channels?: Channels | undefined
   /** A reason not to take this guest, though it fits: too many at a time. */
   readonly busy?: (() => FerryError | null) | undefined
   readonly onProgress?: ((event: ProgressEvent) => void) | undefined
@@ -67,7 +72,8 @@ export interface TargetResult {
   /** Empty where the peer never said a valid MIG_REQ. */
   readonly session: string
   readonly guest: string
-  readonly outcome: 'running' | 'refused' | 'discarded'
+  /** `joined`: the connection belonged to another session, which has it now. */
+  readonly outcome: 'running' | 'refused' | 'discarded' | 'joined'
   readonly error: FerryError | null
   /** Set where the container could not be discarded: something may be left behind. */
   readonly discardError: FerryError | null

@@ -2,10 +2,14 @@
  * Stages 2 and 3 at the target, as far as the stream goes: pages and rehearsals while the guest runs at the source,
  * then the last pages and the state. What arrives is complete and consistent, or an error.
  */
+import { nowMs } from '../util/clock.ts'
 import { FerryError } from '../util/errors.ts'
+import { Bitmap } from '../util/bitmap.ts'
 import type { PageReceiver } from './page-receiver.ts'
 import type { Connection } from './protocol/connection.ts'
 import type { CpuBody } from './protocol/binary.ts'
+import type { MissingBody } from './protocol/page-sets.ts'
+import type { TargetPull } from './pull/target-pull.ts'
 import type { Body } from './protocol/schemas.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { TargetSlot } from './target-options.ts'
@@ -18,6 +22,8 @@ export interface StreamContext {
   readonly translator: Translator
   readonly clock: 'continue' | 'freeze'
   readonly receiver: PageReceiver
+  /** Takes what the source says is missing, where the algorithm pulls. */
+  readonly pull: TargetPull | null
   /** Pages or a round have arrived. */
   readonly onProgress: (rounds: number) => void
   /** The guest has stopped; its state is coming. */
@@ -30,8 +36,9 @@ export async function receiveStream(context: StreamContext): Promise<Uint8Array>
   const { progressMs } = deadlines
   let before = 0
   let rounds = 0
+  const types = ['PAGES', 'ROUND_END', 'REHEARSAL', 'MISSING', 'CPU_BEG'] as const
   for (;;) {
-    const message = await connection.receive(['PAGES', 'ROUND_END', 'REHEARSAL', 'CPU_BEG'], progressMs, 'pages')
+    const message = await connection.receive(types, progressMs, 'pages')
     switch (message.type) {
       case 'PAGES':
         await receiver.take(message.body)
@@ -44,12 +51,29 @@ export async function receiveStream(context: StreamContext): Promise<Uint8Array>
       case 'REHEARSAL':
         await rehearse(context, message.body.number, message.body.bytes)
         break
+      case 'MISSING':
+        leaveOut(context, message.body)
+        break
       case 'CPU_BEG':
         context.onStopped()
         return receiveState(context, message.body)
     }
     context.onProgress(rounds)
   }
+}
+
+/** Pages that come after the switch-over: all that never came, and those whose last version did not. */
+function leaveOut({ receiver, pull }: StreamContext, { count, bitmap }: MissingBody): void {
+  const { ram } = receiver
+  if (pull === null || count !== ram.length || pull.left > 0) {
+    throw new FerryError(
+      'protocol.unexpected',
+      'Pages were said to be missing where none may be, or not of this guest.',
+    )
+  }
+  const missing = Bitmap.of(bitmap, count)
+  receiver.excuse(missing)
+  pull.begin(missing)
 }
 
 async function endRound(
@@ -93,4 +117,25 @@ async function receiveState({ connection, deadlines, receiver }: StreamContext, 
   container.set(cpu.bytes, 0)
   container.set(device.bytes, cpu.bytes.length)
   return container
+}
+
+/**
+ * The state, and the pages that came with it, into the machine.
+ * @returns the durations that READY tells, ms
+ */
+export async function loadGuest(context: StreamContext, container: Uint8Array): Promise<Body<'READY'>> {
+  const { connection, deadlines, slot, translator, clock, receiver, pull } = context
+  const startMs = nowMs()
+  const { state } = translator.fromCommon(slot.hypervisor, container)
+  const unpackedMs = nowMs()
+  // Calls are carried out in order: the pages before these are written when this resolves.
+  const loading = slot.machine.load(receiver.held, state, clock, pull?.missing)
+  const [loaded, written] = await Promise.allSettled([
+    connection.interrupt.within(loading, deadlines.machineMs, 'machine-load'),
+    receiver.written(),
+  ])
+  if (written.status === 'rejected') throw written.reason
+  if (loaded.status === 'rejected') throw loaded.reason
+  connection.interrupt.check()
+  return { unpackMs: unpackedMs - startMs, restoreMs: nowMs() - unpackedMs }
 }

@@ -6,26 +6,26 @@ import type { Socket } from 'node:net'
 import { nowMs } from '../util/clock.ts'
 import { FerryError } from '../util/errors.ts'
 import { PAGE_SIZE } from '../vmstate/blocks.ts'
-import type { BlockId, BlockInfo } from '../vmstate/blocks.ts'
 import { checkCompatibility, refusalOf, sameBlocks } from './compatibility.ts'
 import { DEADLINES } from './deadlines.ts'
 import type { Deadlines } from './deadlines.ts'
 import { Interrupt } from './interrupt.ts'
 import { LINK_PRESETS, parseLink } from './link.ts'
-import type { LinkSpec } from './link.ts'
 import { PageReceiver } from './page-receiver.ts'
-import { negotiate } from './policy/pool.ts'
+import { algorithmOf, negotiate } from './policy/pool.ts'
 import { Progress } from './progress.ts'
 import type { ProgressNow } from './progress.ts'
 import { Connection } from './protocol/connection.ts'
 import type { Stage } from './protocol/frame.ts'
 import type { Message } from './protocol/messages.ts'
 import type { Body } from './protocol/schemas.ts'
-import { RamComparison, blocksToVerify } from './ram-check.ts'
+import { TargetPull } from './pull/target-pull.ts'
+import { answerComparison, blocksToVerify } from './ram-check.ts'
 import { StageClock } from './stages.ts'
 import { StateMachine, TARGET_STATES } from './states.ts'
 import type { TargetState } from './states.ts'
-import { receiveStream } from './target-stream.ts'
+import { loadGuest, receiveStream } from './target-stream.ts'
+import type { StreamContext } from './target-stream.ts'
 import type { TargetOptions, TargetResult, TargetSlot } from './target-options.ts'
 
 /** Longest farewell, ms; then the connection is cut. */
@@ -44,6 +44,8 @@ export class TargetSession {
   #request: Body<'MIG_REQ'> | null = null
   #slot: TargetSlot | null = null
   #receiver: PageReceiver | null = null
+  /** Where the algorithm pulls pages after the switch-over. */
+  #pull: TargetPull | null = null
   #discarding: Promise<void> | null = null
   #discardError: FerryError | null = null
   #container: Uint8Array = new Uint8Array(0)
@@ -66,9 +68,7 @@ export class TargetSession {
       recorder,
       onMessage,
     })
-    this.#connection.onLink((text) => {
-      this.#connection.setLink(parseLink(text))
-    })
+    this.#connection.onLink((text) => this.#connection.setLink(parseLink(text)))
     this.finished = this.#run()
   }
 
@@ -83,13 +83,16 @@ export class TargetSession {
   /** Gives up: the guest goes on at the source. Without effect once the guest was handed over. */
   cancel(reason: FerryError): void {
     this.#interrupt.fail(reason)
+    this.#pull?.cancel(reason)
   }
 
   async #run(): Promise<TargetResult> {
     let request: Body<'MIG_REQ'>
     let slot: TargetSlot
     try {
-      request = await this.#agree()
+      const first = await this.#connection.receive(['MIG_REQ', 'CHANNEL'], this.#deadlines.answerMs, 'request')
+      if (first.type === 'CHANNEL') return this.#join(first.body)
+      request = await this.#agree(first.body)
       slot = await this.#reserve(request)
     } catch (thrown) {
       return this.#giveUp(FerryError.from(thrown))
@@ -117,21 +120,25 @@ export class TargetSession {
     return this.#activate(slot, request, name)
   }
 
+  /** This connection belongs to a migration that comes in already. */
+  #join(body: Body<'CHANNEL'>): TargetResult {
+    this.#options.channels?.join(this.#connection, body)
+    this.#connection.post([{ type: 'CHANNEL_OK', body: {} }])
+    return this.#result('joined', null)
+  }
+
   // Stage 0: pre-migration
 
-  async #agree(): Promise<Body<'MIG_REQ'>> {
+  async #agree(body: Body<'MIG_REQ'>): Promise<Body<'MIG_REQ'>> {
     const connection = this.#connection
-    const { body } = await connection.receive(['MIG_REQ'], this.#deadlines.answerMs, 'request')
     this.#request = body
     this.#progress = new Progress(body.session, 'target', () => this.#progressNow(), this.#options.onProgress)
     this.#progress.change({ kind: 'stage', stage: 0, atMs: nowMs() })
-    let link: LinkSpec
     try {
-      link = parseLink(body.link)
+      connection.setLink(parseLink(body.link))
     } catch (thrown) {
       throw this.#refuse('REQ_FAIL', FerryError.from(thrown))
     }
-    connection.setLink(link)
     const offer = this.#options.host.offer()
     const refusal =
       refusalOf(checkCompatibility(body, offer, connection.remoteAddress)) ?? this.#options.busy?.() ?? null
@@ -179,7 +186,18 @@ export class TargetSession {
     }
     slot.lease.standBy(host.offer().name)
     this.#state.go('receiving')
-    await connection.send({ type: 'CFG_OK', body: {} }, this.#deadlines.answerMs)
+    const { channels } = this.#options
+    const pulls = algorithmOf(this.#algorithm)?.mechanism.pull === true && channels !== undefined
+    if (pulls)
+      this.#pull = new TargetPull({
+        slot,
+        request,
+        channels,
+        deadlines: this.#deadlines,
+        onPages: () => this.#progress?.touch(),
+      })
+    await connection.send({ type: 'CFG_OK', body: { channel: this.#pull?.token } }, this.#deadlines.answerMs)
+    await this.#pull?.channel(this.#interrupt)
     return slot
   }
 
@@ -199,13 +217,18 @@ export class TargetSession {
         `The source announced ${begin.body.pagesTotal} pages of ${receiver.missing}.`,
       )
     }
-    this.#container = await receiveStream({
-      connection,
+    this.#container = await receiveStream(this.#streamContext(slot, request))
+  }
+
+  #streamContext(slot: TargetSlot, { clock }: Body<'MIG_REQ'>): StreamContext {
+    return {
+      connection: this.#connection,
       deadlines: this.#deadlines,
       slot,
       translator: this.#options.host.translator,
-      clock: request.clock,
-      receiver,
+      clock,
+      receiver: this.#receiver as PageReceiver,
+      pull: this.#pull,
       onProgress: (rounds) => {
         this.#rounds = rounds
         this.#progress?.touch()
@@ -214,27 +237,15 @@ export class TargetSession {
         this.#state.go('loading')
         this.#enter(3)
       },
-    })
+    }
   }
 
   // Stage 3: stop-and-copy
 
   async #load(slot: TargetSlot, request: Body<'MIG_REQ'>): Promise<void> {
-    const receiver = this.#receiver as PageReceiver
-    const startMs = nowMs()
-    const { state } = this.#options.host.translator.fromCommon(slot.hypervisor, this.#container)
-    const unpackedMs = nowMs()
-    // Calls are carried out in order: the pages before these are written when this resolves.
-    const loading = slot.machine.load(receiver.held, state, request.clock)
-    const [loaded, written] = await Promise.allSettled([
-      this.#interrupt.within(loading, this.#deadlines.machineMs, 'machine-load'),
-      receiver.written(),
-    ])
-    if (written.status === 'rejected') throw written.reason
-    if (loaded.status === 'rejected') throw loaded.reason
-    this.#interrupt.check()
+    const body = await loadGuest(this.#streamContext(slot, request), this.#container)
+    await this.#pull?.arm()
     this.#state.go('ready')
-    const body = { unpackMs: unpackedMs - startMs, restoreMs: nowMs() - unpackedMs }
     this.#connection.post([{ type: 'READY', body }])
     this.#enter(4)
   }
@@ -245,24 +256,12 @@ export class TargetSession {
     const connection = this.#connection
     const blocks = blocksToVerify(slot.machine.blocks, request.verify)
     const { verifyMs, commitMs } = this.#deadlines
-    if (blocks.length > 0) {
-      const comparison = new RamComparison(blocks, await this.#digests(slot, blocks))
-      for (;;) {
-        const { body } = await connection.receive(['VERIFY'], verifyMs, 'comparison')
-        comparison.take(body)
-        if (body.last) break
-      }
-      await connection.send({ type: 'VERIFY_RESULT', body: comparison.result() }, verifyMs)
-    }
+    // Of a guest whose memory comes later, it is compared when it has come.
+    if (blocks.length > 0 && this.#pull === null) await answerComparison(connection, slot.machine, blocks, verifyMs)
     await connection.receive(['COMMIT'], commitMs, 'commit')
     if (slot.lease.holder() !== this.#options.host.offer().name) {
       throw new FerryError('lease.not-held', 'The source said COMMIT without handing over the lease.')
     }
-  }
-
-  async #digests(slot: TargetSlot, blocks: readonly BlockInfo[]): Promise<Map<BlockId, BigUint64Array>> {
-    const all = Promise.all(blocks.map(async (b) => [b.id, await slot.machine.digests(b.id)] as const))
-    return new Map(await this.#interrupt.within(all, this.#deadlines.verifyMs, 'digests'))
   }
 
   // Stage 5: activation. The lease is here: the guest is run, or surely does not run and is handed back.
@@ -293,9 +292,12 @@ export class TargetSession {
     this.#state.go('running')
     try {
       await slot.activated()
+      await this.#pull?.run(connection, runAtMs)
     } catch (thrown) {
       error ??= FerryError.from(thrown)
+      if (this.#pull !== null) connection.post([{ type: 'ABORT', body: abortBody(error) }])
     }
+    this.#pull?.end()
     this.#stages.end()
     await connection.peerEnd(FAREWELL_MS)
     await connection.close(FAREWELL_MS)
@@ -320,6 +322,7 @@ export class TargetSession {
 
   async #giveUp(error: FerryError): Promise<TargetResult> {
     this.#state.go('discarded')
+    this.#pull?.cancel(error)
     this.#stages.end()
     const farewell = this.#farewell(error)
     // Discarding and the farewell do not wait for each other.
@@ -341,8 +344,7 @@ export class TargetSession {
   async #farewell(error: FerryError): Promise<void> {
     if (this.#refused || !error.code.startsWith('connection.')) {
       if (!this.#refused && error.code !== 'peer.aborted') {
-        const body = { code: error.code, message: error.message.slice(0, 1000) }
-        this.#connection.post([{ type: 'ABORT', body }])
+        this.#connection.post([{ type: 'ABORT', body: abortBody(error) }])
       }
       await this.#connection.close(FAREWELL_MS)
     } else {
@@ -353,7 +355,7 @@ export class TargetSession {
   /** Sends the refusal; returns the error to throw. */
   #refuse(type: 'REQ_FAIL' | 'CFG_FAIL', error: FerryError): FerryError {
     this.#refused = true
-    this.#connection.post([{ type, body: { code: error.code, message: error.message.slice(0, 1000) } }])
+    this.#connection.post([{ type, body: abortBody(error) }])
     return error
   }
 
@@ -382,14 +384,16 @@ export class TargetSession {
       stage: this.#stages.current,
       round: this.#rounds,
       pagesTotal: total,
-      remainingPages: this.#receiver?.missing ?? total,
-      pagesSent: this.#receiver?.received ?? 0,
+      remainingPages: this.#state.current === 'running' ? (this.#pull?.left ?? 0) : (this.#receiver?.missing ?? total),
+      pagesSent: (this.#receiver?.received ?? 0) + (this.#pull?.received ?? 0),
       bytesSent: this.#connection.bytesReceived,
       rate_Bps: 0,
       estimate_ms: null,
     }
   }
 }
+
+const abortBody = ({ code, message }: FerryError) => ({ code, message: message.slice(0, 1000) })
 
 async function discard(slot: TargetSlot, reason: FerryError | null): Promise<void> {
   await slot.discard(reason ?? new FerryError('migration.discarded', 'The migration was given up.'))

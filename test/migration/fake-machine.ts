@@ -88,10 +88,7 @@ export class FakeMachine implements Machine {
   }
 
   on<E extends keyof MachineEvents>(event: E, listener: MachineEvents[E]): () => void {
-    if (event === 'fault') {
-      this.#onFault.add(listener as MachineEvents['fault'])
-      return () => this.#onFault.delete(listener as MachineEvents['fault'])
-    }
+    if (event === 'fault') this.#onFault.add(listener as MachineEvents['fault'])
     if (event !== 'exit') return () => undefined
     const exit = listener as MachineEvents['exit']
     this.#exits.add(exit)

@@ -4,8 +4,9 @@
  * would take for a formula gets an apostrophe in front (a peer's error message may be such a text).
  */
 import { stringify } from 'csv-stringify/sync'
-import { STAGE_NAMES, downtimeParts, roundReport } from '../../contract/report.ts'
-import type { DowntimeParts, RoundReport, RunReport, StageReport } from '../../contract/report.ts'
+import * as v from 'valibot'
+import { STAGE_NAMES, downtimeParts, pullReport, roundReport } from '../../contract/report.ts'
+import type { DowntimeParts, PullReport, RoundReport, RunReport, StageReport } from '../../contract/report.ts'
 import { METRICS, summarize } from './summary.ts'
 import type { RunFigures, SummaryGroup } from './summary.ts'
 import type { BootstrapOptions, Description } from './statistics.ts'
@@ -72,6 +73,10 @@ const RUN_COLUMNS: readonly Column<NotedRun>[] = [
   own('ram_equal'),
   own('wrong_pages'),
   own('verify_ms'),
+  ...Object.keys(v.omit(pullReport, ['series']).entries).map((figure) => ({
+    header: `pull_${figure}`,
+    cell: ({ pull }: RunReport): Cell => pull?.[figure as Exclude<keyof PullReport, 'series'>] ?? null,
+  })),
   own('guest_check'),
   { header: 'note', cell: ({ note }) => note ?? null },
 ]

@@ -112,6 +112,11 @@ export const MIGRATIONS: readonly Migration[] = [
     `,
   },
   {
+    // Parts of a report that some runs only have, by name. NULL: none.
+    name: 'further parts of reports',
+    sql: 'ALTER TABLE runs ADD COLUMN parts_json TEXT',
+  },
+  {
     // The first bytes of the frame. NULL: the run was stored before they were kept.
     name: 'heads of messages',
     sql: 'ALTER TABLE messages ADD COLUMN head BLOB',

@@ -50,6 +50,7 @@ export const runRow = v.object({
   wrong_pages: nullableNumber,
   verify_ms: nullableNumber,
   guest_check: nullableText,
+  parts_json: nullableText,
 })
 export type RunRow = v.InferOutput<typeof runRow>
 
@@ -150,6 +151,7 @@ export function toRunRow(report: RunReport): RunRow {
     wrong_pages: report.wrong_pages,
     verify_ms: report.verify_ms,
     guest_check: report.guest_check,
+    parts_json: report.pull === null ? null : JSON.stringify({ pull: report.pull }),
   }
 }
 
@@ -171,6 +173,8 @@ export function fromRunRow(row: RunRow): RunScalars {
     to: row.to_host,
     downtime_parts: hasParts ? parts : null,
     ram_equal: row.ram_equal === null ? null : row.ram_equal === 1,
+    pull: null,
+    ...(parseJson(row.parts_json, 'runs', row.run_id) as object | null),
   }
   return checkRow(scalars, report, 'runs', row.run_id)
 }

@@ -5,6 +5,7 @@
 import type { Policy } from './policy.ts'
 import { PRE_COPY_DEFAULTS, preCopy } from './pre-copy.ts'
 import type { PreCopyOptions } from './pre-copy.ts'
+import { HYBRID_ROUNDS, hybrid, pullCopy } from './pull.ts'
 import { stopAndCopy } from './stop-and-copy.ts'
 
 /** When pages travel. */
@@ -19,6 +20,8 @@ export interface Mechanism {
 
 export interface PolicyOptions {
   readonly preCopy?: Partial<PreCopyOptions> | undefined
+  /** Rounds of the hybrid before it switches over. */
+  readonly hybridRounds?: number | undefined
 }
 
 export interface Algorithm {
@@ -44,6 +47,20 @@ export const POOL = {
     summary: 'The guest stops, everything is sent, the guest goes on.',
     mechanism: { rounds: false, whileStopped: true, pull: false },
     policy: () => stopAndCopy(),
+  },
+  'pull-copy': {
+    name: 'pull-copy',
+    title: 'Pull-copy',
+    summary: 'CPU and devices go first; the guest runs on the target at once and fetches pages as it needs them.',
+    mechanism: { rounds: false, whileStopped: false, pull: true },
+    policy: () => pullCopy(),
+  },
+  hybrid: {
+    name: 'hybrid',
+    title: 'Hybrid',
+    summary: 'A round or two while the guest runs; what it has changed since follows after the switch-over, on demand.',
+    mechanism: { rounds: true, whileStopped: false, pull: true },
+    policy: (options) => hybrid({ ...PRE_COPY_DEFAULTS, ...options.preCopy }, options.hybridRounds ?? HYBRID_ROUNDS),
   },
 } as const satisfies Readonly<Record<string, Algorithm>>
 

@@ -129,6 +129,11 @@ export class Connection {
     this.#shaper.setDirection(directionOf(link, this.#options.side))
   }
 
+  /** Bytes went over the same link by another connection: what is sent here next leaves so much later. */
+  charge(bytes: number): void {
+    this.#shaper.charge(bytes)
+  }
+
   /** Sends at once, in one write, without waiting for room: for the few messages of the switch-over. */
   post(messages: readonly Message[]): void {
     if (this.#closed || this.#socket.destroyed) return

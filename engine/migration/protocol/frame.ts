@@ -44,11 +44,14 @@ export const TYPE = {
   ABORT: 19,
   KEEPALIVE: 20,
   LINK: 21,
+  CHANNEL: 22,
+  CHANNEL_OK: 23,
+  PAGE_REQ: 32,
+  MISSING: 34,
+  PULL_END: 35,
+  PULL_DONE: 36,
 } as const
 export type MessageName = keyof typeof TYPE
-
-/** Numbers kept for post-copy; a receiver without post-copy refuses them like any unknown type. */
-export const RESERVED_TYPE = { PAGE_REQ: 32, POSTCOPY_BEGIN: 33, POSTCOPY_DISCARD: 34, POSTCOPY_END: 35 } as const
 
 /** Stages of the paper, carried by every frame. */
 export type Stage = 0 | 1 | 2 | 3 | 4 | 5

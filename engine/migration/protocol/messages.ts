@@ -5,6 +5,8 @@
 import { FerryError } from '../../util/errors.ts'
 import * as binary from './binary.ts'
 import type { CpuBody, DeviceBody, PagesBody, RehearsalBody, VerifyBody } from './binary.ts'
+import * as pageSets from './page-sets.ts'
+import type { MissingBody, PageRequestBody } from './page-sets.ts'
 import { FLAG, TYPE, encodeHeader, nameOfType } from './frame.ts'
 import type { MessageName, Stage } from './frame.ts'
 import { SCHEMAS, decodeBody, encodeBody } from './schemas.ts'
@@ -16,6 +18,8 @@ interface BinaryBodies {
   CPU_BEG: CpuBody
   DEV_BEG: DeviceBody
   VERIFY: VerifyBody
+  PAGE_REQ: PageRequestBody
+  MISSING: MissingBody
 }
 type BodyOf<N extends MessageName> = N extends StructuredName
   ? Body<N>
@@ -52,6 +56,12 @@ const CAPS: { readonly [N in MessageName]: number } = {
   ABORT: 16 * KIB,
   KEEPALIVE: KIB,
   LINK: KIB,
+  CHANNEL: KIB,
+  CHANNEL_OK: KIB,
+  PAGE_REQ: pageSets.MAX_REQUEST_PAYLOAD,
+  MISSING: pageSets.MAX_MISSING_PAYLOAD,
+  PULL_END: KIB,
+  PULL_DONE: 4 * KIB,
 }
 /** Longest payload of an unknown optional type, which is skipped. */
 const UNKNOWN_CAP = 1024 * KIB
@@ -92,6 +102,10 @@ function encodePayload(message: Message): Uint8Array[] {
       return [message.body.bytes]
     case 'VERIFY':
       return binary.encodeVerify(message.body)
+    case 'PAGE_REQ':
+      return pageSets.encodePageRequest(message.body)
+    case 'MISSING':
+      return pageSets.encodeMissing(message.body)
     default:
       return [encodeBody(message.body)]
   }
@@ -141,6 +155,10 @@ export function decodeMessage(name: MessageName, payload: Uint8Array<ArrayBuffer
       return { type: name, body: { bytes: payload } }
     case 'VERIFY':
       return { type: name, body: binary.decodeVerify(payload) }
+    case 'PAGE_REQ':
+      return { type: name, body: pageSets.decodePageRequest(payload) }
+    case 'MISSING':
+      return { type: name, body: pageSets.decodeMissing(payload) }
     default:
       return structured(name, payload)
   }

@@ -11,6 +11,8 @@ import { FerryError } from '../../util/errors.ts'
 export type WireDirection = 'source-to-target' | 'target-to-source'
 
 export interface Recorder {
+  /** For a further connection of the same migration: the next number, into the same recording. */
+  channel(): Recorder
   /** Takes bytes as they are written or received; they must not change afterwards. */
   record(direction: WireDirection, bytes: readonly Uint8Array[], atMs: number): void
   /** Resolves when more may be recorded without the memory growing. */
@@ -25,25 +27,48 @@ function containerHead(): Uint8Array {
   return head
 }
 
-function recordHead(direction: WireDirection, length: number, atMs: number): Uint8Array {
+function recordHead(direction: WireDirection, length: number, atMs: number, channel: number): Uint8Array {
   const head = Buffer.alloc(16)
   head.writeUInt8(direction === 'source-to-target' ? 0 : 1, 0)
+  head.writeUInt8(channel, 1)
   head.writeUInt32LE(length, 4)
   head.writeDoubleLE(atMs, 8)
   return head
 }
 
-function recordOf(direction: WireDirection, bytes: readonly Uint8Array[], atMs: number): Uint8Array[] {
+function recordOf(direction: WireDirection, bytes: readonly Uint8Array[], atMs: number, channel: number): Uint8Array[] {
   const length = bytes.reduce((sum, chunk) => sum + chunk.length, 0)
-  return [recordHead(direction, length, atMs), ...bytes]
+  return [recordHead(direction, length, atMs, channel), ...bytes]
+}
+
+/** What recorders have in common: numbers of connections. The first one is 0. */
+abstract class NumberedRecorder implements Recorder {
+  #channels = 0
+
+  record(direction: WireDirection, bytes: readonly Uint8Array[], atMs: number): void {
+    this.take(recordOf(direction, bytes, atMs, 0))
+  }
+  channel(): Recorder {
+    const channel = ++this.#channels % 256
+    return {
+      record: (direction, bytes, atMs) => this.take(recordOf(direction, bytes, atMs, channel)),
+      ready: () => this.ready(),
+      channel: () => this.channel(),
+      // The recording ends with its first connection's owner.
+      close: () => Promise.resolve(),
+    }
+  }
+  abstract ready(): Promise<void>
+  abstract close(): Promise<void>
+  protected abstract take(chunks: readonly Uint8Array[]): void
 }
 
 /** Keeps the recording in memory: for tests and small guests. */
-export class MemoryRecorder implements Recorder {
+export class MemoryRecorder extends NumberedRecorder {
   readonly #chunks: Uint8Array[] = [containerHead()]
 
-  record(direction: WireDirection, bytes: readonly Uint8Array[], atMs: number): void {
-    this.#chunks.push(...recordOf(direction, bytes, atMs))
+  protected override take(chunks: readonly Uint8Array[]): void {
+    this.#chunks.push(...chunks)
   }
   ready(): Promise<void> {
     return Promise.resolve()
@@ -58,11 +83,12 @@ export class MemoryRecorder implements Recorder {
 }
 
 /** Writes the recording to a file. A failing disk does not disturb the migration: `close` reports it. */
-export class FileRecorder implements Recorder {
+export class FileRecorder extends NumberedRecorder {
   readonly #stream: WriteStream
   #error: Error | null = null
 
   constructor(path: string) {
+    super()
     this.#stream = createWriteStream(path)
     this.#stream.on('error', (error) => {
       this.#error = error
@@ -70,9 +96,9 @@ export class FileRecorder implements Recorder {
     this.#stream.write(containerHead())
   }
 
-  record(direction: WireDirection, bytes: readonly Uint8Array[], atMs: number): void {
+  protected override take(chunks: readonly Uint8Array[]): void {
     if (this.#error !== null) return
-    for (const chunk of recordOf(direction, bytes, atMs)) this.#stream.write(chunk)
+    for (const chunk of chunks) this.#stream.write(chunk)
   }
 
   async ready(): Promise<void> {

@@ -10,6 +10,8 @@ import { code, extras, guestSummary, hostIdentity, label, machineSettings } from
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffff))
 const ms = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(1e9))
 const text = v.pipe(v.string(), v.maxLength(2000))
+/** Random, so that nobody else joins a migration. */
+const token = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/))
 const blockId = v.picklist(Object.values(BLOCK))
 
 const refusal = v.object({
@@ -43,7 +45,10 @@ export const SCHEMAS = {
   }),
   REQ_FAIL: refusal,
   MIG_CFG: v.object({ algorithm: label(32), machine: machineSettings, extras }),
-  CFG_OK: v.object({}),
+  CFG_OK: v.object({
+    /** Where pages will be pulled: what a further connection has to say to belong to this migration. */
+    channel: v.optional(token),
+  }),
   CFG_FAIL: refusal,
   MEM_BEG: v.object({ pagesTotal: count }),
   ROUND_END: v.object({
@@ -51,7 +56,7 @@ export const SCHEMAS = {
     /** Pages of the round, zero pages included; the target compares. */
     pages: count,
   }),
-  ACK: v.object({ of: v.picklist(['round', 'rehearsal']), number: count }),
+  ACK: v.object({ of: v.picklist(['round', 'rehearsal', 'pull']), number: count }),
   READY: v.object({ unpackMs: ms, restoreMs: ms }),
   VERIFY_RESULT: v.object({
     comparedPages: count,
@@ -71,6 +76,25 @@ export const SCHEMAS = {
   ABORT: v.object({ code, message: text }),
   KEEPALIVE: v.object({}),
   LINK: v.object({ link: v.pipe(v.string(), v.maxLength(64)) }),
+  /** The first message of a further connection of a migration under way. */
+  CHANNEL: v.object({ session: label(64), channel: token, purpose: v.picklist(['pages', 'recovery']) }),
+  CHANNEL_OK: v.object({}),
+  PULL_END: v.object({
+    /** Pages sent since the switch-over, those asked for included. */
+    pages: count,
+  }),
+  PULL_DONE: v.object({
+    /** Accesses of the guest to pages that had not come, and of these those whose page had to be asked for. */
+    faults: count,
+    requests: count,
+    /** How long the vCPU waited for pages that were asked for. */
+    stall_ms: ms,
+    p50_us: v.nullable(ms),
+    p99_us: v.nullable(ms),
+    max_us: v.nullable(ms),
+    /** Faults and waiting time in steps of time from the switch-over on. */
+    series: v.pipe(v.array(v.object({ at_ms: ms, faults: count, stall_ms: ms })), v.maxLength(64)),
+  }),
 } as const
 
 export type StructuredName = keyof typeof SCHEMAS

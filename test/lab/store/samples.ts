@@ -45,6 +45,7 @@ export function sampleReport(i: number, changes: Partial<RunReport> = {}): RunRe
     pages_retransmitted: 3000,
     bytes_sent_B: 80_000_000 + i,
     ram_equal: true,
+    pull: null,
     wrong_pages: 0,
     verify_ms: 12.5,
     guest_check: 'ok',

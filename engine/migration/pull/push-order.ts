@@ -1,0 +1,48 @@
+/**
+ * In which order pages travel after the switch-over: each of them once. In the background they go in ascending order
+ * from where the guest faulted last, for what it needs next is mostly near to that; and around to the beginning again.
+ */
+import type { Bitmap } from '../../util/bitmap.ts'
+
+/** Pages in front of the one that was asked for that go with it: code and data are often walked downwards, too. */
+const BEHIND = 4
+
+export class PushOrder {
+  #left: Bitmap
+  #cursor = 0
+
+  /** @param missing pages that the target has not; taken over */
+  constructor(missing: Bitmap) {
+    this.#left = missing
+  }
+
+  /** Pages that have not been given out. */
+  get size(): number {
+    return this.#left.size
+  }
+
+  /** Begins anew with what the target says it has not: after a connection was lost with pages on it. */
+  reset(missing: Bitmap): void {
+    this.#left = missing
+  }
+
+  /** Of the pages asked for, those that are not under way yet; the background goes on around them. */
+  demand(pages: Iterable<number>): Uint32Array<ArrayBuffer> {
+    const given = [...pages].filter((page) => this.#left.delete(page))
+    const last = given.at(-1)
+    if (last !== undefined) this.#cursor = Math.max(0, last - BEHIND)
+    return Uint32Array.from(given)
+  }
+
+  /** The next `count` pages of the background, at most; ascending. Empty when all were given out. */
+  take(count: number): Uint32Array<ArrayBuffer> {
+    if (this.#left.next(this.#cursor) < 0) this.#cursor = 0
+    const given: number[] = []
+    for (let page = this.#left.next(this.#cursor); page >= 0 && given.length < count; page = this.#left.next(page)) {
+      this.#left.delete(page)
+      given.push(page)
+      this.#cursor = page + 1
+    }
+    return Uint32Array.from(given)
+  }
+}

@@ -1,0 +1,303 @@
+/**
+ * The target after the switch-over of a migration that pulls: the guest runs here, and waits where it accesses a page
+ * that has not come. When the connection is cut, the guest is paused and nothing is thrown away; it goes on when the
+ * source has come back.
+ */
+import { Bitmap } from '../../util/bitmap.ts'
+import { nowMs } from '../../util/clock.ts'
+import { FerryError } from '../../util/errors.ts'
+import type { FaultRecord, PageBatch, PageSet } from '../../machine/machine.ts'
+import { BLOCK, type BlockId } from '../../vmstate/blocks.ts'
+import type { Deadlines } from '../deadlines.ts'
+import { Interrupt } from '../interrupt.ts'
+import type { Connection } from '../protocol/connection.ts'
+import type { PagesBody } from '../protocol/binary.ts'
+import type { Body } from '../protocol/schemas.ts'
+import { answerComparison, blocksToVerify, type VerifyResult } from '../ram-check.ts'
+import type { TargetSlot } from '../target-options.ts'
+import type { Channels, Purpose } from './channels.ts'
+import { pullFigures } from './fault-statistics.ts'
+import { isCut } from './source-pull.ts'
+
+/** Batches on their way to the machine: it takes them between two slices of its guest. */
+const SUPPLY_WINDOW = 64
+/** Faults are taken from the machine so often, ms: it keeps only so many. */
+const FAULTS_EVERY_MS = 500
+/** Longest farewell of a connection, ms. */
+const FAREWELL_MS = 100
+
+export interface TargetPullContext {
+  readonly slot: TargetSlot
+  readonly request: Body<'MIG_REQ'>
+  readonly channels: Channels
+  readonly deadlines: Deadlines
+  readonly onPages: () => void
+}
+
+export class TargetPull {
+  readonly #context: TargetPullContext
+  readonly #end = new Interrupt()
+  #missing = new Bitmap(0)
+  #channel: Connection | null = null
+  /** Resolved by the next connection of the given purpose. */
+  readonly #expected = new Map<Purpose, (connection: Connection) => void>()
+  readonly #arrived = new Map<Purpose, Connection>()
+  /** Pages that the guest waits for. */
+  readonly #asked = new Set<number>()
+  readonly #faults: FaultRecord[] = []
+  #verified: VerifyResult | null = null
+  /** The source was told that everything is here. */
+  #told = false
+  #supplying = 0
+  #room: (() => void) | null = null
+  #received = 0
+
+  /** What further connections of this migration have to say. */
+  readonly token: string
+  /** Expects no more of them. */
+  readonly end: () => void
+
+  constructor(context: TargetPullContext) {
+    this.#context = context
+    const { channels, request } = context
+    const expected = channels.expect(request.session, (connection, purpose) => this.#join(connection, purpose))
+    this.token = expected.token
+    this.end = expected.end
+  }
+
+  /** Pages that have not come. */
+  get left(): number {
+    return this.#missing.size
+  }
+  get received(): number {
+    return this.#received
+  }
+  /** What the machine has to be told. */
+  get missing(): PageSet {
+    return { block: BLOCK.ram, pages: this.#missing.numbers() }
+  }
+
+  /** Gives up, wherever it is. */
+  cancel(reason: FerryError): void {
+    this.end()
+    this.#end.fail(reason)
+  }
+
+  #join(connection: Connection, purpose: Purpose): void {
+    const taker = this.#expected.get(purpose)
+    this.#expected.delete(purpose)
+    if (taker !== undefined) taker(connection)
+    else {
+      this.#arrived.get(purpose)?.destroy()
+      this.#arrived.set(purpose, connection)
+    }
+  }
+
+  /** The connection for missing pages must be there before the switch-over. */
+  async channel(interrupt: Interrupt): Promise<void> {
+    this.#channel = await interrupt.within(this.#next('pages'), this.#context.deadlines.answerMs, 'channel')
+  }
+
+  /** What the source said is missing. */
+  begin(missing: Bitmap): void {
+    this.#missing = missing
+  }
+
+  /** Before the first instruction: nothing that the guest waits for may be missed. */
+  async arm(): Promise<void> {
+    const { slot, request } = this.#context
+    slot.machine.on('fault', (page) => this.#ask([page]))
+    // Pages that the guest has written cannot be compared at the end.
+    if (request.verify !== 'none') await slot.machine.dirtyLogStart()
+  }
+
+  /**
+   * Takes all that is missing; resolves when the machine has everything.
+   * @param main the connection of the migration
+   * @throws FerryError `target.machine-died`, `peer.aborted`, `protocol.*`
+   */
+  async run(main: Connection, runAtMs: number): Promise<void> {
+    const { slot } = this.#context
+    const off = slot.machine.on('exit', (error) => {
+      this.#end.fail(
+        new FerryError('target.machine-died', `The target's machine ended: ${error?.message ?? 'closed'}.`),
+      )
+    })
+    const poll = setInterval(() => void this.#takeFaults(), FAULTS_EVERY_MS)
+    let connection = main
+    try {
+      for (;;) {
+        try {
+          await this.#end.within(this.#exchange(connection, runAtMs), Infinity, 'pull')
+          return
+        } catch (thrown) {
+          const error = FerryError.from(thrown)
+          // All is here, and the source only may not have heard of it: it need not come back.
+          if (this.#told && !isCut(error)) return
+          if (!isCut(error)) throw error
+          const again = await this.#end.within(this.#awaitSource(), Infinity, 'recovery')
+          if (again === null) return
+          connection = again
+        }
+      }
+    } finally {
+      clearInterval(poll)
+      off()
+      this.#channel?.destroy()
+      if (connection !== main) await connection.close(FAREWELL_MS)
+    }
+  }
+
+  async #exchange(main: Connection, runAtMs: number): Promise<void> {
+    const { deadlines, request } = this.#context
+    const channel = this.#channel as Connection
+    const lost = new Interrupt()
+    for (const connection of [main, channel]) connection.interrupt.onFail((error) => lost.fail(error))
+    const demanded = this.#takePages(channel)
+    demanded.catch((thrown: unknown) => lost.fail(FerryError.from(thrown)))
+    if (this.#asked.size > 0) this.#ask(this.#asked)
+    await lost.within(this.#takeBackground(main), Infinity, 'background')
+    await lost.within(this.#complete(), deadlines.progressMs, 'last-pages')
+    const arrivedMs = nowMs()
+    if (request.verify !== 'none') await this.#compare(main)
+    await this.#takeFaults()
+    main.post([{ type: 'PULL_DONE', body: pullFigures(this.#faults, runAtMs, arrivedMs) }])
+    this.#told = true
+    await main.receive(['ACK'], deadlines.settleMs, 'pull-end')
+  }
+
+  /** Until the source has sent everything. */
+  async #takeBackground(main: Connection): Promise<void> {
+    for (;;) {
+      const message = await main.receive(['PAGES', 'PULL_END'], this.#context.deadlines.progressMs, 'pages')
+      if (message.type === 'PULL_END') return
+      await this.#supply(message.body)
+    }
+  }
+
+  async #takePages(channel: Connection): Promise<void> {
+    for (;;) await this.#supply((await channel.receive(['PAGES'], Infinity, 'page')).body)
+  }
+
+  async #supply({ batch, hold }: PagesBody): Promise<void> {
+    this.#check(batch, hold)
+    for (const numbers of [batch.pages, batch.zeroPages]) {
+      for (const page of numbers) {
+        this.#missing.delete(page)
+        this.#asked.delete(page)
+      }
+      this.#received += numbers.length
+    }
+    this.#supplying++
+    this.#context.slot.machine
+      .supply(batch)
+      .catch(() => undefined) // the end of the machine says more
+      .finally(() => {
+        this.#supplying--
+        this.#room?.()
+      })
+    this.#context.onPages()
+    while (this.#supplying > SUPPLY_WINDOW) await new Promise<void>((resolve) => (this.#room = resolve))
+  }
+
+  #check(batch: PageBatch, hold: boolean): void {
+    const stranger = [batch.pages, batch.zeroPages]
+      .flatMap((numbers) => [...numbers])
+      .find((page) => batch.block !== BLOCK.ram || !this.#missing.has(page))
+    if (stranger === undefined && !hold) return
+    const message = `Page ${stranger ?? 0} came after the switch-over, though it was not missing.`
+    throw new FerryError('protocol.page-range', message, { block: batch.block, page: stranger ?? 0 })
+  }
+
+  /** Everything has come and is written. */
+  async #complete(): Promise<void> {
+    while (this.#supplying > 0) await new Promise<void>((resolve) => (this.#room = resolve))
+    if (this.#missing.size === 0) return
+    // Pages that were asked for may be behind PULL_END, which came on the other connection.
+    while (this.#missing.size > 0 || this.#supplying > 0) {
+      await new Promise<void>((resolve) => {
+        this.#room = resolve
+        setTimeout(resolve, 5)
+      })
+    }
+  }
+
+  #ask(pages: Iterable<number>): void {
+    const wanted = [...pages].filter((page) => this.#missing.has(page))
+    for (const page of wanted) this.#asked.add(page)
+    if (wanted.length === 0 || this.#channel === null) return
+    const body = { block: BLOCK.ram, pages: Uint32Array.from(wanted).sort() }
+    this.#channel.post([{ type: 'PAGE_REQ', body }])
+  }
+
+  async #takeFaults(): Promise<void> {
+    this.#faults.push(...(await this.#context.slot.machine.faults().catch(() => [])))
+  }
+
+  /** The source says what its pages are; those that the guest has written since are its own. */
+  async #compare(main: Connection): Promise<void> {
+    const { slot, deadlines, request } = this.#context
+    const { machine } = slot
+    const blocks = blocksToVerify(machine.blocks, request.verify)
+    if (this.#verified !== null) {
+      // The answer was lost with the connection. Meanwhile the guest has gone on.
+      while (!(await main.receive(['VERIFY'], deadlines.verifyMs, 'comparison')).body.last);
+      await main.send({ type: 'VERIFY_RESULT', body: this.#verified }, deadlines.verifyMs)
+      return
+    }
+    await machine.pause()
+    try {
+      const dirty = await machine.dirtyLogFetch(true)
+      const skip = new Map<BlockId, ReadonlySet<number>>(dirty.map(({ block, pages }) => [block, new Set(pages)]))
+      this.#verified = await answerComparison(main, machine, blocks, deadlines.verifyMs, skip)
+      await machine.dirtyLogStop()
+    } finally {
+      await machine.resume()
+    }
+  }
+
+  /**
+   * The guest stands still until the source is there again.
+   * @returns the connection to go on with; null where nothing is missing and the source does not come
+   */
+  async #awaitSource(): Promise<Connection | null> {
+    const { slot, deadlines } = this.#context
+    this.#channel?.destroy()
+    this.#channel = null
+    const stands = this.#missing.size > 0
+    if (stands) {
+      slot.pulling?.('paused')
+      // Not awaited: a guest that waits for a page stands still already, and answers when it has come.
+      slot.machine.pause().catch(() => undefined)
+    }
+    for (;;) {
+      const main = await (stands ? this.#next('recovery') : this.#nextWithin(deadlines.settleMs))
+      if (main === null) return null
+      try {
+        main.stage = 5
+        const body = { block: BLOCK.ram, count: this.#missing.length, bitmap: this.#missing.bytes() }
+        await main.send({ type: 'MISSING', body }, deadlines.answerMs)
+        this.#channel = await main.interrupt.within(this.#next('pages'), deadlines.answerMs, 'channel')
+        if (stands) {
+          slot.pulling?.('pulling')
+          slot.machine.resume().catch(() => undefined)
+        }
+        return main
+      } catch {
+        // The next attempt of the source finds everything as it was.
+        main.destroy()
+      }
+    }
+  }
+
+  async #nextWithin(ms: number): Promise<Connection | null> {
+    return new Interrupt().within(this.#next('recovery'), ms, 'recovery').catch(() => null)
+  }
+
+  #next(purpose: Purpose): Promise<Connection> {
+    const arrived = this.#arrived.get(purpose)
+    this.#arrived.delete(purpose)
+    if (arrived !== undefined) return Promise.resolve(arrived)
+    return new Promise((resolve) => this.#expected.set(purpose, resolve))
+  }
+}
