@@ -132,7 +132,7 @@ export class PageSender {
     }
   }
 
-  /** Where each page stands. */
+  /** Where the copy of every page stands. */
   get map(): PageMap {
     return this.#map
   }

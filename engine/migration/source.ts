@@ -250,7 +250,6 @@ class SourceSession {
   /** The guest runs at the target, and pages of it are here: until the last one has crossed nothing is released. */
   async #servePages(pull: SourcePull, connection: Connection): Promise<MigrationResult> {
     this.#state.go('pulling')
-    this.#options.pages?.run()
     this.#progress.change({
       kind: 'pull',
       state: 'pulling',
@@ -310,7 +309,7 @@ class SourceSession {
   async #release(error: FerryError | null): Promise<MigrationResult> {
     this.#state.go('released')
     this.#stages.end()
-    this.#options.pages?.run()
+    this.#options.pages?.live()
     this.#options.lease.standDown(this.#options.host.name)
     let failure = error
     try {

@@ -28,27 +28,11 @@ test('pages of device memories count as sent before, and are not pages of RAM', 
   expect([...map.ram()]).toEqual(Array(PAGES).fill(missing))
 })
 
-test('after the switch-over what is there is live, and what is missing becomes live as it comes', () => {
+test('pages become live one by one, or all at once', () => {
   const map = new PageMap([ram, vga])
-  map.sent(BLOCK.ram, list(0, 1, 2, 3))
-  map.changed([{ block: BLOCK.ram, pages: list(3) }])
-  const follow = map.unsent(BLOCK.ram)
-  expect([...Array(PAGES).keys()].filter((page) => follow.has(page))).toEqual([4, 5, 6, 7])
-  follow.add(3)
-  map.leave(follow)
-  map.run()
-  expect([...map.ram()]).toEqual([live, live, live, missing, missing, missing, missing, missing])
-  // Page 3 was sent before, in a version that is out of date.
-  expect(map.sent(BLOCK.ram, list(3, 4))).toBe(1)
-  expect([...map.ram()].map((state) => state === live)).toEqual([true, true, true, true, true, false, false, false])
-  map.sent(BLOCK.ram, list(5, 6, 7))
-  expect([...map.ram()]).toEqual(Array(PAGES).fill(live))
-})
-
-test('without a pull everything is live at once', () => {
-  const map = new PageMap([ram])
-  map.sent(BLOCK.ram, list(0, 1, 2, 3, 4, 5, 6, 7))
-  map.run()
+  map.live(list(3))
+  expect([...map.ram()].map((state) => state === live)).toEqual([false, false, false, true, false, false, false, false])
+  map.live()
   expect([...map.ram()]).toEqual(Array(PAGES).fill(live))
 })
 

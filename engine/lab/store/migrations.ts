@@ -112,14 +112,14 @@ export const MIGRATIONS: readonly Migration[] = [
     `,
   },
   {
-    // Parts of a report that some runs only have, by name. NULL: none.
-    name: 'further parts of reports',
-    sql: 'ALTER TABLE runs ADD COLUMN parts_json TEXT',
-  },
-  {
     // The first bytes of the frame. NULL: the run was stored before they were kept.
     name: 'heads of messages',
     sql: 'ALTER TABLE messages ADD COLUMN head BLOB',
+  },
+  {
+    // Parts of a report that some runs only have, by name. NULL: none.
+    name: 'further parts of reports',
+    sql: 'ALTER TABLE runs ADD COLUMN parts_json TEXT',
   },
 ]
 

@@ -21,6 +21,11 @@ export class PushOrder {
     return this.#left.size
   }
 
+  /** What has not been given out. */
+  get missing(): Bitmap {
+    return this.#left
+  }
+
   /** Begins anew with what the target says it has not: after a connection was lost with pages on it. */
   reset(missing: Bitmap): void {
     this.#left = missing

@@ -98,6 +98,7 @@ export class SourcePull {
     })
     this.#main = main
     if (this.#channel !== null) this.#channel.stage = main.stage
+    this.#sender?.map.switchedOver(this.#order.missing)
     try {
       for (;;) {
         try {
@@ -173,6 +174,7 @@ export class SourcePull {
     // Both connections are on one link.
     if (connection !== this.#main) this.#main?.charge(connection.bytesSent - bytes)
     this.#sender?.count(batch, false)
+    this.#sender?.map.live(pages)
     this.#pages += pages.length
     this.#context.onPages()
   }
