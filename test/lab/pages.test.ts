@@ -124,7 +124,7 @@ test.each(['pull-copy', 'hybrid'])(
       if (of === null) break
       if (counts.live > 0) {
         // What changed after it was sent is out of date there.
-      expect(counts.live + counts.missing + counts.dirty).toBe(PAGES)
+        expect(counts.live + counts.missing + counts.dirty).toBe(PAGES)
         expect(counts.live).toBeGreaterThanOrEqual(lived)
         lived = counts.live
         if (counts.live < PAGES) between++
