@@ -17,6 +17,9 @@ import type { Cpu, V86Emulator } from './v86/types.ts'
 /** Below this many milliseconds to the next timer, waiting costs more than looking again. */
 const SPIN_MS = 0.03
 
+/** Bit 6 of the 8042's command byte. */
+const KEYBOARD_TRANSLATION = 0x40
+
 /** Milliseconds that make guest clocks of all machines of this process count from the same, small number. */
 export type ClockBase = number
 
@@ -85,6 +88,9 @@ export class Emulator {
     machine.#global(GLOBAL.ramBase).value = machine.cpu.mem8.byteOffset
     machine.#setMac(config.mac)
     machine.#unplug()
+    // Firmware has the 8042 translate to scan code set 1 (SeaBIOS, ps2port.c, I8042_CTR_XLATE). v86 sends set 1 in any
+    // case, but a guest that finds the bit clear takes its keys for set 2.
+    machine.cpu.devices.ps2.command_register |= KEYBOARD_TRANSLATION
     // A processor with a local APIC comes out of reset with it enabled (SDM 3A, 11.4.4); v86 leaves that to the BIOS.
     machine.view(CPU_OFFSET.apicEnabled, 1).setUint8(0, config.apic ? 1 : 0)
     return machine

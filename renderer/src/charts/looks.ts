@@ -59,17 +59,16 @@ export const colourOf = (palette: Palette, look: number, stacked: boolean): stri
   (stacked ? palette.series[0] : palette.series[look % palette.series.length]) ?? palette.text
 
 /** Reads the tokens of the theme that is on. */
-export function paletteOf(style: { getPropertyValue(name: string): string }): Palette {
-  const token = (name: string): string => style.getPropertyValue(name).trim()
+export function paletteOf(colour: (token: string) => string, font: string): Palette {
   return {
-    text: token('--text'),
-    text2: token('--text-2'),
-    surface: token('--surface'),
-    line: token('--line'),
-    axis: token('--line-strong'),
-    good: token('--good'),
-    bad: token('--bad'),
-    series: ['--accent', '--warn', '--good', '--text-2'].map(token),
-    font: token('--font-ui'),
+    text: colour('--text'),
+    text2: colour('--text-2'),
+    surface: colour('--surface'),
+    line: colour('--line'),
+    axis: colour('--line-strong'),
+    good: colour('--good'),
+    bad: colour('--bad'),
+    series: ['--accent', '--warn', '--good', '--text-2'].map(colour),
+    font,
   }
 }

@@ -276,6 +276,8 @@ function timelineConfig(model: TimelineChart, p: Palette): Config {
 
 export function chartConfig(model: ChartModel, palette: Palette): Config {
   Chart.defaults.font.family = palette.font
+  // As --text-xs: type takes its share of a large screen.
+  Chart.defaults.font.size = 0.75 * parseFloat(getComputedStyle(document.documentElement).fontSize)
   switch (model.kind) {
     case 'box':
       return boxConfig(model, palette)

@@ -1,5 +1,6 @@
 /** The colours of the page, reactive: a chart that reads them is drawn anew when the theme changes. */
 import { createSubscriber } from 'svelte/reactivity'
+import { colour, token } from '../styles/tokens.ts'
 import { type Palette, paletteOf } from './looks.ts'
 
 const follow = createSubscriber((update) => {
@@ -15,5 +16,5 @@ const follow = createSubscriber((update) => {
 
 export function currentPalette(): Palette {
   follow()
-  return paletteOf(getComputedStyle(document.documentElement))
+  return paletteOf(colour, token('--font-ui'))
 }

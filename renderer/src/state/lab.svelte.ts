@@ -12,9 +12,11 @@ import type { RunReport } from '../../../engine/contract/report.ts'
 import type { ImageView } from '../../../engine/contract/workloads.ts'
 import type { ConnectionState, LabApi } from '../api/api.ts'
 import { explain } from './errors.ts'
+import { guestLinks } from './guest-links.svelte.ts'
 import type { LinkPreset } from './links.ts'
 import { LiveRun } from './live-run.svelte.ts'
 import { notices } from './notices.svelte.ts'
+import { preferences } from './preferences.svelte.ts'
 import { Series } from './series.ts'
 
 const HOSTS_EVERY_MS = 1000
@@ -114,13 +116,15 @@ export class LabState {
     await this.#refreshHosts()
   }
 
-  async createGuest(input: GuestInput, ram_MB: number): Promise<GuestView> {
+  /** @param link that its migrations cross */
+  async createGuest(input: GuestInput, ram_MB: number, link: string): Promise<GuestView> {
     const starting = { key: ++this.#startingKey, image: input.image, host: input.host, ram_MB }
     this.starting = [...this.starting, starting]
     try {
       const guest = await this.api.call('guests.create', input)
       this.#guestChanged(guest)
       this.selectedId = guest.id
+      guestLinks.set(guest.id, link)
       return guest
     } finally {
       this.starting = this.starting.filter(({ key }) => key !== starting.key)
@@ -144,6 +148,18 @@ export class LabState {
     } finally {
       this.#asked.delete(guest.id)
     }
+  }
+
+  /** The link of a guest's migrations, the one under way included; without a guest, of those to come. */
+  setLink(guest: string | undefined, link: string): void {
+    preferences.link = link
+    if (guest === undefined) return
+    guestLinks.set(guest, link)
+    const run = this.runs.get(guest)
+    if (run?.running !== true) return
+    void this.attempt('The link could not be changed', () =>
+      this.api.call('migrations.setLink', { run_id: run.id, link }),
+    )
   }
 
   async cancel(run: LiveRun): Promise<void> {

@@ -27,6 +27,16 @@ export function parseOwnLink(text: string): OwnLink | null {
   }
 }
 
+/** A link's name: `Unlimited`, `1 Gbit/s`, `ADSL`, `50 Mbit/s, 10 ms, 2 ms`. */
+export function linkTitle(text: string): string {
+  if (text === 'unlimited') return 'Unlimited'
+  const [bandwidth = '', ...rest] = text.split(',')
+  return [
+    bandwidth.replace(/^([\d.]+)([kMG])$/, '$1 $2bit/s'),
+    ...rest.map((time) => time.replace(/(\d)ms$/, '$1 ms')),
+  ].join(', ')
+}
+
 /** `100 Mbit/s`, `8 Mbit/s there, 1 Mbit/s back`. */
 export function bandwidthText({ forward_bps, backward_bps }: LinkPreset): string {
   const there = forward_bps === null ? 'as fast as this machine' : bits(forward_bps)

@@ -42,9 +42,7 @@ export function memory(bytes: number): string {
   return `${(bytes / 1024).toFixed(0)} KiB`
 }
 
-export const count = (value: number): string => value.toLocaleString('en-US')
-
-export const plural = (value: number, noun: string): string => `${count(value)} ${noun}${value === 1 ? '' : 's'}`
+export { count, plural } from '../data/format.ts'
 
 export function percent(part: number, whole: number): string {
   return whole === 0 ? '0 %' : `${((100 * part) / whole).toFixed(0)} %`

@@ -1,5 +1,6 @@
 /** Draws a strip of probes on a canvas: one column a pixel, the latest answer of each column. */
 import type { Gap, ProbeLog } from '../../state/probe-log.ts'
+import { colour } from '../../styles/tokens.ts'
 
 export type ProbeWindow = Gap
 
@@ -20,10 +21,10 @@ export function drawProbes(
   const height = Math.round(canvas.clientHeight * scale)
   canvas.width = width
   canvas.height = height
-  const style = getComputedStyle(canvas)
-  const color = (token: string) => style.getPropertyValue(token).trim()
+  const good = colour('--good')
+  const bad = colour('--bad')
   const x = (time: number) => ((time - from_ms) / Math.max(1, to_ms - from_ms)) * width
-  if (gap !== null) drawGap(context, x(gap.from_ms), x(gap.to_ms), height, color)
+  if (gap !== null) drawGap(context, x(gap.from_ms), x(gap.to_ms), height)
   const spacing = width / Math.max(1, (to_ms - from_ms) / probeInterval(log))
   const thickness = Math.min(6 * scale, Math.max(scale, spacing * 0.55))
   log.each((sent, rtt) => {
@@ -32,10 +33,10 @@ export function drawProbes(
     const share = answered ? Math.sqrt(Math.min(1, rtt / FULL_MS)) : 1
     const bar = Math.max(LEAST_PX * scale, share * height * 0.9)
     if (answered) {
-      context.fillStyle = color('--good')
+      context.fillStyle = good
       context.fillRect(x(sent), height - bar, thickness, bar)
     } else {
-      context.strokeStyle = color('--bad')
+      context.strokeStyle = bad
       context.lineWidth = scale
       context.strokeRect(x(sent) + scale / 2, height - bar, Math.max(scale, thickness - scale), bar - scale)
     }
@@ -47,17 +48,11 @@ function probeInterval(log: ProbeLog): number {
   return Math.max(0.5, (to_ms - from_ms) / Math.max(1, log.count - 1))
 }
 
-function drawGap(
-  context: CanvasRenderingContext2D,
-  left: number,
-  right: number,
-  height: number,
-  color: (token: string) => string,
-): void {
+function drawGap(context: CanvasRenderingContext2D, left: number, right: number, height: number): void {
   const width = Math.max(2 * devicePixelRatio, right - left)
-  context.fillStyle = color('--bad-bg')
+  context.fillStyle = colour('--bad-bg')
   context.fillRect(left, 0, width, height)
-  context.strokeStyle = color('--bad')
+  context.strokeStyle = colour('--bad')
   context.lineWidth = devicePixelRatio
   context.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio])
   context.strokeRect(left, -2, width, height + 4)

@@ -1,11 +1,10 @@
 /** What leaves the window: a run's provenance to the clipboard, the runs as a CSV file. */
-import type { MethodInput } from '../../../../engine/contract/lab.ts'
-import { type LabApi, LabError } from '../../api/api.ts'
+import type { LabApi } from '../../api/api.ts'
+import { download, fileName } from '../../data/download.ts'
 import { explain } from '../../state/errors.ts'
 import { notices } from '../../state/notices.svelte.ts'
 import { plural } from '../../state/units.ts'
-
-const MOST_RUNS = 10_000
+import { type CsvSubject, csvOf } from '../measurements/csv.ts'
 
 export async function copyProvenance(api: LabApi, run_id: string): Promise<void> {
   try {
@@ -19,29 +18,13 @@ export async function copyProvenance(api: LabApi, run_id: string): Promise<void>
   }
 }
 
-export async function exportCsv(api: LabApi, what: MethodInput<'runs.export'>['what']): Promise<void> {
+export async function exportCsv(api: LabApi, what: CsvSubject): Promise<void> {
   try {
-    const { csv, runs } = await api.call('runs.export', { what, filter: { limit: MOST_RUNS } })
-    const name = await save(`ferry-${what}.csv`, csv)
+    const { csv, runs } = await csvOf(api, what)
+    const name = await download(fileName(what, 'csv'), new Blob([csv], { type: 'text/csv;charset=utf-8' }))
     if (name === null) return
     notices.show('good', `Exported ${plural(runs, 'run')}`, { detail: `${name}, with units in its headers.` })
   } catch (thrown) {
     notices.show('bad', 'Nothing was exported', { detail: explain(thrown, '').message })
   }
-}
-
-/** The desktop app asks where to; a browser puts it where downloads go. The file's name, or null where the user cancelled. */
-async function save(name: string, csv: string): Promise<string | null> {
-  if (window.ferry !== undefined) {
-    const answer = await window.ferry.saveFile({ name, data: csv })
-    if ('error' in answer) throw new LabError(answer.error.code, answer.error.message, answer.error.data)
-    return answer.result
-  }
-  const url = URL.createObjectURL(new Blob([csv], { type: 'text/csv;charset=utf-8' }))
-  const link = document.createElement('a')
-  link.href = url
-  link.download = name
-  link.click()
-  setTimeout(() => URL.revokeObjectURL(url), 10_000)
-  return name
 }

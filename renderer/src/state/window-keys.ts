@@ -1,0 +1,13 @@
+/** Keys that stay the window's, even while the keyboard belongs to a guest. */
+import { cyclePanes } from './panes.ts'
+
+const isView = (event: KeyboardEvent) => event.altKey && !event.ctrlKey && (event.key === '1' || event.key === '2')
+const isWayOut = (event: KeyboardEvent) => event.key === 'Escape' && event.ctrlKey && event.shiftKey
+
+/** True: the guest does not get this key. F6 always leaves; Ctrl+Shift+Esc, too, where the system lets it through. */
+export function windowHas(event: KeyboardEvent): boolean {
+  if (event.key === 'F6' || isView(event)) return true
+  if (!isWayOut(event)) return false
+  if (event.type === 'keydown') cyclePanes(false)
+  return true
+}

@@ -1,0 +1,24 @@
+/** Where the window can go, and what its parts may ask the lab's view to do. */
+import type { GuestView } from '../../../../engine/contract/lab.ts'
+
+export type View = 'lab' | 'measurements'
+
+/** What is shown of the selected guest. */
+export type Tab = 'console' | 'migration' | 'protocol' | 'state' | 'memory'
+
+/** What the cards may ask the view to do. */
+export interface LabActions {
+  newGuest(host?: string): void
+  migrate(guest: GuestView, to?: string): void
+  changeWorkload(guest: GuestView): void
+  destroy(guest: GuestView): void
+  openConsole(guest: GuestView): void
+}
+
+/** What the window's menus may ask the view to do. */
+export interface LabCommands {
+  newGuest(): void
+  migrateSelected(): void
+  cancelSelected(): void
+  inspect(): void
+}

@@ -1,0 +1,190 @@
+/** The lab's view, full: four hosts, eight guests each, names of 32 characters; and each dialog. */
+import { AxeBuilder } from '@axe-core/playwright'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type BenchPage, openBench } from './bench.ts'
+import { answers, type Size } from './stand-in-lab.ts'
+import { noChromium } from './window.ts'
+
+declare const bench: BenchPage
+
+interface Box {
+  readonly scrollWidth: number
+  readonly clientWidth: number
+}
+
+const FULL: Size = { hosts: 4, guests: 8 }
+const SIZES = [
+  [1024, 700],
+  [1440, 900],
+  [3840, 2160],
+  // A small window at 200 %.
+  [512, 350],
+] as const
+
+describe.skipIf(noChromium !== null)(`the lab’s view${noChromium === null ? '' : ` (skipped: ${noChromium})`}`, () => {
+  let page: Page
+  let close: () => Promise<void>
+  beforeAll(async () => {
+    ;({ page, close } = await openBench({ App: 'App.svelte' }, null))
+    await page.addStyleTag({ content: '* { animation: none !important }' })
+  })
+  afterAll(() => close?.())
+
+  async function open(size: Size): Promise<void> {
+    await page.evaluate((given) => {
+      bench.answers = given
+      bench.show('App', { api: bench.api })
+    }, answers(size))
+    await page.getByRole('article').first().waitFor()
+  }
+
+  const host = (name: string) => page.getByRole('article', { name: `Host ${name}`, exact: true })
+
+  async function barriers(where: string, within = 'body'): Promise<string[]> {
+    const found: string[] = []
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      const { violations } = await new AxeBuilder({ page }).include(within).exclude('.xterm').analyze()
+      found.push(...violations.map(({ id, nodes }) => `${colorScheme} ${where}: ${id} ${nodes[0]?.html}`))
+    }
+    return found
+  }
+
+  test('stays within the window at every size, full as it may be', async () => {
+    await open(FULL)
+    for (const [width, height] of SIZES) {
+      await page.setViewportSize({ width, height })
+      for (const selector of ['body', '.lab', 'article', 'article li', 'article header', 'article li .first'])
+        expect(
+          await page
+            .locator(selector)
+            .evaluateAll((all: Box[]) => all.filter((one) => one.scrollWidth > one.clientWidth + 1).length),
+          `${selector} at ${width}`,
+        ).toBe(0)
+    }
+    await page.setViewportSize({ width: 1280, height: 800 })
+  })
+
+  test('offers migrate by keyboard, to the next host as dragging does', async () => {
+    await open(FULL)
+    const card = host('kvm').getByRole('button', { name: /^labos-8/ })
+    await card.focus()
+    await page.keyboard.press('Alt+ArrowRight')
+    const dialog = page.getByRole('dialog')
+    expect(await dialog.getByLabel('Destination').inputValue()).toBe('xen-of-the-north-wing-room-three')
+    await page.keyboard.press('Escape')
+    await card.focus()
+    await page.keyboard.press('Alt+ArrowLeft')
+    expect(await dialog.getByLabel('Destination').inputValue()).toBe('xen')
+    await page.keyboard.press('Escape')
+  })
+
+  test('opens the same dialog for a guest that is dropped on another host', async () => {
+    await open(FULL)
+    await host('xen').getByRole('listitem').first().dragTo(host('kvm-2'))
+    expect(await page.getByRole('dialog').getByLabel('Destination').inputValue()).toBe('kvm-2')
+    await page.keyboard.press('Escape')
+  })
+
+  test('creates a guest with image, host, RAM, bandwidth and workload, and its link is the one Migrate begins with', async () => {
+    await open({ hosts: 2, guests: 2 })
+    await page.keyboard.press('n')
+    const dialog = page.getByRole('dialog', { name: 'New guest' })
+    for (const label of ['Image', 'Host', 'RAM, MiB', 'Bandwidth', 'Workload'])
+      expect(await dialog.getByLabel(label).count()).toBe(1)
+    await dialog.getByLabel('Bandwidth').selectOption('ADSL')
+    const created = {
+      ...(answers({ hosts: 2, guests: 2 })['guests.list'] as object[])[0],
+      id: 'new',
+      name: 'labos-new',
+    }
+    await page.evaluate((guest) => Object.assign(bench.answers, { 'guests.create': guest }), created)
+    await dialog.getByRole('button', { name: 'Create and start' }).click()
+    await dialog.waitFor({ state: 'hidden' })
+    await host('xen')
+      .getByRole('button', { name: /^labos-new/ })
+      .focus()
+    await page.keyboard.press('m')
+    expect(
+      await page
+        .getByRole('dialog', { name: /^Migrate labos-new/ })
+        .getByLabel('Link', { exact: true })
+        .inputValue(),
+    ).toBe('ADSL')
+    await page.keyboard.press('Escape')
+    await host('xen')
+      .getByRole('button', { name: /^labos-0/ })
+      .click()
+    await page.keyboard.press('m')
+    expect(
+      await page
+        .getByRole('dialog', { name: /^Migrate labos-0/ })
+        .getByLabel('Link', { exact: true })
+        .inputValue(),
+    ).toBe('1G')
+    await page.keyboard.press('Escape')
+  })
+
+  test('says in the dialog that no algorithm is chosen automatically yet', async () => {
+    await open({ hosts: 2, guests: 2 })
+    await host('xen')
+      .getByRole('button', { name: /^labos-0/ })
+      .focus()
+    await page.keyboard.press('m')
+    const automatic = page.getByRole('radio', { name: /^Automatic/ })
+    expect(await automatic.isDisabled()).toBe(true)
+    expect(await page.getByRole('dialog').textContent()).toContain('Not available yet')
+    await page.keyboard.press('Escape')
+  })
+
+  test('is found free of barriers, full, empty, and in every dialog, light and dark', async () => {
+    await open(FULL)
+    const found = await barriers('full')
+    await open({ hosts: 2, guests: 2 })
+    const dialogs: readonly (readonly [string, () => Promise<void>])[] = [
+      ['new guest', () => page.keyboard.press('n')],
+      ['shortcuts', () => page.keyboard.press('?')],
+      [
+        'migrate',
+        async () => {
+          await host('xen')
+            .getByRole('button', { name: /^labos-0/ })
+            .focus()
+          await page.keyboard.press('m')
+          await page.getByText('all 3 points pass').waitFor()
+        },
+      ],
+      [
+        'destroy',
+        async () => {
+          await host('xen')
+            .getByRole('button', { name: /^labos-0/ })
+            .focus()
+          await page.keyboard.press('Delete')
+        },
+      ],
+      [
+        'add host',
+        async () => {
+          await page.getByRole('button', { name: 'More for host xen', exact: true }).click()
+          await page.getByRole('menuitem', { name: /^Add another/ }).click()
+        },
+      ],
+    ]
+    for (const [name, show] of dialogs) {
+      await show()
+      await page.getByRole('dialog').waitFor()
+      found.push(...(await barriers(name, 'dialog')))
+      await page.keyboard.press('Escape')
+    }
+    for (const tab of ['Protocol', 'State', 'Memory']) {
+      await page.getByRole('tab', { name: tab }).click()
+      await page.waitForTimeout(300)
+      found.push(...(await barriers(tab, '#guest-panel')))
+    }
+    await page.evaluate(() => bench.tell('state', 'closed'))
+    found.push(...(await barriers('lost connection')))
+    expect(found).toEqual([])
+  }, 400_000)
+})

@@ -1,0 +1,126 @@
+/**
+ * A lab for looks: four hosts with eight guests each, long names, every state, runs of every outcome. It answers as the
+ * contract has it; nothing in it runs.
+ */
+import * as v from 'valibot'
+import { type GuestState, type GuestView, type HostView, METHODS, type MethodName } from '../../engine/contract/lab.ts'
+import type { RunReport } from '../../engine/contract/report.ts'
+import { brokenReport, sampleMessages, sampleParts, sampleReport } from '../lab/store/samples.ts'
+
+const MIB = 2 ** 20
+const LONG = 'a-guest-with-a-name-of-32-letter'
+const STATES: readonly GuestState[] = ['running', 'paused', 'running', 'crashed']
+
+export interface Size {
+  readonly hosts: number
+  readonly guests: number
+}
+
+function guest(host: string, i: number): GuestView {
+  return {
+    id: `${host}-${i}`,
+    name: i % 8 === 1 ? LONG : `${i % 2 === 0 ? 'labos' : 'linux'}-${i}`,
+    image: i % 2 === 0 ? 'labos' : 'linux',
+    host,
+    state: STATES[i % STATES.length] ?? 'running',
+    ram_B: (i % 2 === 0 ? 16 : 128) * MIB,
+    workload: ['dirty:2000,4,random', 'web', 'idle', 'compile'][i % 4] ?? 'idle',
+    ip: `10.0.0.${11 + i}`,
+    mac: `02:fe:00:00:01:${String(i).padStart(2, '0')}`,
+    started: 'booted',
+    start_ms: 480,
+  }
+}
+
+export const report = (i: number, changes: Partial<RunReport> = {}): RunReport =>
+  sampleReport(i, { from: 'xen', to: 'kvm', downtime_ms: 20.25 + (i % 7) * 0.4, outage_ms: 14 + (i % 5), ...changes })
+
+/** Answers by method; each is held to the contract. */
+export function answers({ hosts, guests }: Size): Partial<Record<MethodName, unknown>> {
+  const names = ['xen', 'kvm', 'xen-of-the-north-wing-room-three', 'kvm-2'].slice(0, hosts)
+  const all = names.flatMap((host, h) => Array.from({ length: guests }, (_, i) => guest(host, h * guests + i)))
+  const views = names.map((name, h): HostView => {
+    const kind = h % 2 === 0 ? 'xen' : 'kvm'
+    return {
+      name,
+      kind,
+      title: kind,
+      address: '127.0.0.1',
+      port: 8002 + h,
+      memory_B: 2048 * MIB,
+      memory_used_B: all.filter((g) => g.host === name).reduce((sum, { ram_B }) => sum + ram_B, 0),
+      algorithms: ['pre-copy', 'stop-and-copy'],
+      hosts_allow: [],
+      guests: all.filter((g) => g.host === name).map(({ id }) => id),
+    }
+  })
+  const runs = Array.from({ length: 24 }, (_, i) => {
+    const back: Partial<RunReport> =
+      i % 2 === 0 ? {} : { from: 'kvm', to: 'xen', from_kind: 'kvm', to_kind: 'xen', algorithm: 'stop-and-copy' }
+    return i % 9 === 4 ? brokenReport(i, i % 2 === 0 ? 'failed' : 'cancelled', back) : report(i, back)
+  })
+  const parts = sampleParts(3)
+  const given: Partial<Record<MethodName, unknown>> = {
+    'hosts.list': views,
+    'guests.list': all,
+    'images.list': [
+      {
+        name: 'linux',
+        title: 'Linux (Debian kernel, BusyBox)',
+        minimum_MB: 48,
+        default_MB: 128,
+        workloads: ['idle', 'web', 'dirty', 'disk', 'compile'],
+      },
+      { name: 'labos', title: 'LabOS', minimum_MB: 8, default_MB: 16, workloads: ['idle', 'dirty', 'disk'] },
+    ],
+    'algorithms.list': [
+      {
+        name: 'pre-copy',
+        title: 'Iterative pre-copy',
+        summary: 'Sends all pages, then again and again what got dirty; stops for the rest.',
+      },
+      { name: 'stop-and-copy', title: 'Stop and copy', summary: 'Stops the guest, then sends everything.' },
+    ],
+    'links.list': [
+      { text: 'unlimited', forward_bps: null, backward_bps: null, latency_ms: 0, jitter_ms: 0 },
+      { text: '1G', forward_bps: 1e9, backward_bps: 1e9, latency_ms: 0, jitter_ms: 0 },
+      { text: 'ADSL', forward_bps: 8e6, backward_bps: 1e6, latency_ms: 20, jitter_ms: 0 },
+    ],
+    'runs.list': runs,
+    'runs.details': {
+      report: runs[0],
+      messages: sampleMessages(8),
+      probes: parts.probes.map(({ seq, sent_ms, rtt_ms }) => ({ seq, sent_ms, rtt_ms })),
+      provenance: parts.provenance,
+      note: null,
+    },
+    'guests.console': { text: 'linux# uname -a\r\nLinux 6.1.0-31-686 #1 SMP i686 GNU/Linux\r\nlinux# ', position: 70 },
+    'guests.screen': {
+      kind: 'text',
+      columns: 80,
+      rows: 25,
+      lines: ['Linux guest, kernel 6.1.0-31-686', 'Address: 10.0.0.11/24', 'The shell is on the serial line.'],
+    },
+    'migrations.check': [
+      { id: 'memory', ok: true, title: 'Free memory', detail: '128 MiB of 2048 MiB' },
+      { id: 'devices', ok: true, title: 'Devices', detail: 'the same on both' },
+      { id: 'peer', ok: hosts < 3, title: 'Peer allowed', detail: 'hosts_allow of kvm: ^xen$' },
+    ],
+    'migrations.start': { run_id: 'run-live' },
+    'guests.memory': {
+      kind: 'xen',
+      mode: 'direct',
+      pages: 64,
+      rows: Array.from({ length: 16 }, (_, i) => ({
+        name: `GFN ${i * 4}`,
+        guest_address: i * 16384,
+        bytes: 16384,
+        target: `MFN ${(i * 37) % 64}`,
+        logged: i % 2 === 0,
+        dirty_pages: i,
+      })),
+    },
+  }
+  for (const [method, answer] of Object.entries(given)) v.parse(METHODS[method as MethodName].output, answer)
+  return given
+}
