@@ -7,6 +7,7 @@ export default defineConfig(({ mode }) => {
     test: {
       include: [long ? 'test/**/*.long.ts' : 'test/**/*.test.ts'],
       exclude: ['node_modules/**'],
+      globalSetup: ['test/setup/install.ts', 'test/setup/page.ts'],
       pool: 'forks',
       // Guests run on threads of their own: more than two files at once starve each other on two cores.
       maxWorkers: 2,

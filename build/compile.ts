@@ -2,11 +2,11 @@
  * Turns the TypeScript that Electron runs into JavaScript under dist-electron/, file by file: types become blanks, so
  * that lines stay where they are, and imports get the new ending. Nothing is bundled; files that are up to date stay.
  */
-import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { stripTypeScriptTypes } from 'node:module'
-import { dirname, join, relative } from 'node:path'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { withLock } from '../images/cache.ts'
+import { withLock, writeAtomically } from '../images/cache.ts'
 
 export const PROJECT = fileURLToPath(new URL('..', import.meta.url))
 export const COMPILED = join(PROJECT, 'dist-electron')
@@ -37,9 +37,9 @@ async function compileAll(to: string): Promise<number> {
       for (const target of targets) {
         wanted.add(target)
         if (await upToDate(source, target)) continue
-        await mkdir(dirname(target), { recursive: true })
-        if (target === copy) await copyFile(source, target)
-        else await writeFile(target, toJavaScript(await readFile(source, 'utf8'), source))
+        // Whole or not at all: half a file would be newer than its source, and stay.
+        const bytes = await readFile(source)
+        await writeAtomically(target, target === copy ? bytes : toJavaScript(bytes.toString('utf8'), source))
         written++
       }
     }
@@ -51,7 +51,7 @@ async function compileAll(to: string): Promise<number> {
       string
     >
     const manifest = { name, productName: 'Ferry', version, description, type: 'module', main: 'electron/main.js' }
-    await writeFile(join(to, PACKAGE), `${JSON.stringify(manifest, undefined, 2)}\n`)
+    await writeAtomically(join(to, PACKAGE), `${JSON.stringify(manifest, undefined, 2)}\n`)
     written++
   }
   for (const entry of await readdir(to, { recursive: true, withFileTypes: true })) {

@@ -42,6 +42,8 @@ function run(): void {
     window = openWindow(join(app.getPath('userData'), 'window.json'))
     ports.watch(window.webContents)
     window.on('closed', () => (window = undefined))
+    // The launcher waits for this (build/runtime/open.ts): without a window, it offers browser mode.
+    window.once('show', () => process.send?.('window'))
   }
   const show = (): void => {
     if (window === undefined) open()

@@ -48,7 +48,7 @@ function startChild(module: string, listener: ServiceListener): ServiceProcess {
   const node = nodeForChild()
   if (node === undefined) {
     throw new Error(
-      `The lab service needs Node ${OLDEST_NODE.join('.')} or later, and this Electron has ${process.versions.node}. Start Ferry by "npm run app", which brings one, or name one in FERRY_NODE.`,
+      `The lab service needs Node ${OLDEST_NODE.join('.')} or later, and this Electron has ${process.versions.node}. Start Ferry by "npm start", which brings one, or name one in FERRY_NODE.`,
     )
   }
   const child = spawn(node, [module], { env: environment(), stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })

@@ -1,44 +1,42 @@
 /**
- * `npm run app`: opens the app. What goes before its folder are Electron's own switches, what the user adds comes last.
- * Exit codes: that of the app; 69 where no window can be opened here (EX_UNAVAILABLE), after saying what would do.
+ * `npm start`: opens the app in a window of its own. Where no window can be opened it says why, and serves the same app
+ * to a browser of this computer, as `ferry serve` does. What the user adds goes to Electron, or to `ferry serve`.
+ * Exit codes: that of the app, or of `ferry serve`.
  */
-import { spawn } from 'node:child_process'
-import { builtPage } from '../../engine/serve/built-page.ts'
-import { COMPILED, compile, PROJECT } from '../compile.ts'
-import { hasDisplay, sandboxProblem } from './display.ts'
-import { findRuntime, NoRuntime } from './find.ts'
+import { enableCompileCache } from 'node:module'
+import { dirname, join } from 'node:path'
+import { cacheDirectory } from '../../images/cache.ts'
 
-const UNAVAILABLE = 69
-const BROWSER_MODE = 'Browser mode shows the same lab in your browser: npm run serve'
+// Compiled code is kept between starts: where the `ferry` command keeps its own, too.
+enableCompileCache(join(dirname(cacheDirectory()), 'code'))
+const { builtPage } = await import('../../engine/serve/built-page.ts')
+const { COMPILED, compile, PROJECT } = await import('../compile.ts')
+const { hasDisplay } = await import('./display.ts')
+const { findRuntime, NoRuntime } = await import('./find.ts')
+const { openApp } = await import('./open.ts')
 
 const say = (line: string): void => console.error(line)
+const added = process.argv.slice(2)
 
-if (!hasDisplay()) {
-  say(`There is no display here to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set).\n${BROWSER_MODE}`)
-  process.exit(UNAVAILABLE)
+const problem = await inWindow()
+if (problem !== undefined) {
+  say(`${problem}\nBrowser mode instead: the same lab, in a browser of this computer.`)
+  process.argv.splice(2, Infinity, 'serve', ...added)
+  await import('../../engine/cli/main.ts')
 }
-const runtime = await findRuntime({ note: say }).catch((error: unknown) => {
-  if (!(error instanceof NoRuntime)) throw error
-  say(`${error.message}\n${BROWSER_MODE}`)
-  process.exit(UNAVAILABLE)
-})
-await compile()
-await builtPage(PROJECT, { build: true, note: say })
 
-const problem = sandboxProblem(runtime.program)
-if (problem !== undefined) say(`Chromium's own sandbox is off: ${problem}.`)
-const environment: NodeJS.ProcessEnv = { ...process.env, FERRY_NODE: process.execPath }
-// Set in the terminals of some editors: the program would be a plain Node.
-delete environment['ELECTRON_RUN_AS_NODE']
-const child = spawn(
-  runtime.program,
-  [...(problem === undefined ? [] : ['--no-sandbox']), COMPILED, ...process.argv.slice(2)],
-  { stdio: 'inherit', env: environment },
-)
-child.on('error', ({ message }) => {
-  say(`Electron (${runtime.origin}, ${runtime.program}) could not be started: ${message}\n${BROWSER_MODE}`)
-  process.exitCode = UNAVAILABLE
-})
-// Ctrl-C reaches the app as well; it ends, and then we do.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
-child.on('close', (code) => (process.exitCode ??= code ?? 1))
+/** Resolves when the app has ended, or with why no window can be opened here. */
+async function inWindow(): Promise<string | undefined> {
+  if (!hasDisplay()) return 'There is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set).'
+  try {
+    const runtime = await findRuntime({ note: say })
+    await Promise.all([compile(), builtPage(PROJECT, { build: true, note: say })])
+    const end = await openApp(runtime, [COMPILED, ...added], say)
+    if ('problem' in end) return end.problem
+    process.exitCode = end.code
+    return undefined
+  } catch (error) {
+    if (error instanceof NoRuntime) return error.message
+    throw error
+  }
+}

@@ -1,5 +1,5 @@
 /**
- * The benches: `npm run bench [-- downtime|speed] [--n 10] [--guest linux]`. They print a table and assert nothing:
+ * The benches: `npm run bench [-- downtime|speed|window] [--n 10] [--guest linux]`. They print a table and assert nothing:
  * figures depend on the machine, so compare within one run.
  */
 import os from 'node:os'
@@ -7,8 +7,9 @@ import { parseArgs } from 'node:util'
 import { downtimeRows } from './downtime.ts'
 import { speedRows } from './speed.ts'
 import { type Row, table } from './statistics.ts'
+import { windowRows } from './window.ts'
 
-const BENCHES = { downtime: downtimeRows, speed: speedRows }
+const BENCHES = { downtime: downtimeRows, speed: speedRows, window: windowRows }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

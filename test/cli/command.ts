@@ -15,13 +15,19 @@ export interface Result {
 
 export class Sandbox {
   readonly folder = mkdtempSync(join(tmpdir(), 'ferry-cli-'))
+  readonly #main: string
+
+  /** @param main the script that is run: the `ferry` command, or another one of the project */
+  constructor(main = MAIN) {
+    this.#main = main
+  }
 
   path(name: string): string {
     return join(this.folder, name)
   }
 
   start(args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
-    const child = spawn(process.execPath, [MAIN, ...args], {
+    const child = spawn(process.execPath, [this.#main, ...args], {
       cwd: this.folder,
       env: {
         ...process.env,

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { _electron, type ElectronApplication, type Page } from 'playwright-core'
 import { COMPILED, compile } from '../../build/compile.ts'
 import { findRuntime, NoRuntime, type Runtime } from '../../build/runtime/find.ts'
+import { because } from '../setup/needs.ts'
 import { type Display, noDisplay, openDisplay } from './display.ts'
 
 const PAGE = fileURLToPath(new URL('./page', import.meta.url))
@@ -21,7 +22,7 @@ export async function here() {
   return {
     reason,
     /** For the title of what is left out. */
-    because: reason === undefined ? '' : ` (left out: ${reason})`,
+    because: because(reason),
     setting: async (): Promise<Setting> => {
       const { found } = await runtime
       if (found === undefined) throw new Error(reason)
@@ -57,6 +58,8 @@ export class App {
     const folder = options.folder ?? newFolder()
     const electron = await _electron.launch({
       timeout: 30_000,
+      // As the system has it, not as Playwright pretends.
+      colorScheme: null,
       executablePath: runtime.program,
       args: launchArguments(folder),
       env: environment(display, folder, { FERRY_TEST_RENDERER: options.renderer ?? PAGE, ...options.env }),

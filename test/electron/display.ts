@@ -1,19 +1,15 @@
 /** A display for the tests: Xvfb's, or a clear reason why there is none. */
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { lacks, NEEDS, XVFB } from '../setup/needs.ts'
 
 export interface Display {
   readonly name: string
   close(): void
 }
 
-const XVFB = '/usr/bin/Xvfb'
-
 /** Why no window can be opened here; undefined = one can. */
-export function noDisplay(): string | undefined {
-  if (process.platform !== 'linux') return undefined
-  return existsSync(XVFB) ? undefined : 'Xvfb is not installed (as root: apt-get install xvfb)'
-}
+export const noDisplay = (): string | undefined =>
+  process.platform === 'linux' ? lacks(NEEDS.xvfb, NEEDS.electronLibraries) : undefined
 
 /** Xvfb chooses a free number. */
 export async function openDisplay(size = '1600x1000x24'): Promise<Display> {

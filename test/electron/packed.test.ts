@@ -6,14 +6,14 @@ import { FuseState, FuseV1Options, getCurrentFuseWire } from '@electron/fuses'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ControlClient, runningLabs } from '../../engine/lab/control-client.ts'
+import { because } from '../setup/needs.ts'
 import { environment, here, newFolder, type Setting } from './app.ts'
 
 const place = await here()
 const reason = process.platform === 'linux' ? place.reason : 'it is tried out on Linux only'
-const because = reason === undefined ? '' : ` (left out: ${reason})`
 const PROGRAM = 'output/dist/linux-unpacked/ferry'
 
-describe.skipIf(reason !== undefined)(`the packed app${because}`, () => {
+describe.skipIf(reason !== undefined)(`the packed app${because(reason)}`, () => {
   let setting: Setting
   const folder = newFolder()
   let app: ChildProcess

@@ -1,5 +1,4 @@
-/** The launcher: where an Electron comes from, and what is said where none can be used. */
-import { spawnSync } from 'node:child_process'
+/** Where an Electron comes from, and what is said where none can be used. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -51,13 +50,6 @@ test('a display is needed on Linux only', () => {
   expect(hasDisplay('linux', { DISPLAY: ':0' })).toBe(true)
   expect(hasDisplay('linux', { WAYLAND_DISPLAY: 'wayland-0' })).toBe(true)
   expect(hasDisplay('linux', { DISPLAY: '' })).toBe(false)
-})
-
-test.skipIf(process.platform !== 'linux')('without a display, the launcher says what would do', () => {
-  const { DISPLAY: _, WAYLAND_DISPLAY: __, ...env } = process.env
-  const { status, stderr } = spawnSync(process.execPath, ['build/runtime/main.ts'], { env, encoding: 'utf8' })
-  expect(status).toBe(69)
-  expect(stderr).toMatch(/no display.*\n.*npm run serve/)
 })
 
 test('compiled code keeps its lines and imports the compiled files', () => {

@@ -1,9 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { layoutTables, type LayoutTable } from '../../engine/hypervisors/layouts.ts'
+import { because, lacks, NEEDS } from '../setup/needs.ts'
 
 /** Flexible arrays end these structs: the table has them with the elements that the machine uses. */
 const FLEXIBLE: Readonly<Record<string, string>> = { kvm_msrs: 'entries' }
@@ -33,11 +34,7 @@ const INCLUDES = `
 #include <xen/xen.h>
 #include <xen/hvm/save.h>
 `
-const missing = [
-  spawnSync('gcc', ['--version']).error === undefined ? '' : 'gcc',
-  existsSync('/usr/include/xen/hvm/save.h') ? '' : 'libxen-dev',
-  existsSync('/usr/include/linux/kvm.h') ? '' : 'linux-libc-dev',
-].filter((name) => name !== '')
+const missing = lacks(NEEDS.compiler, NEEDS.xenHeaders, NEEDS.kvmHeaders)
 
 function plainFields(t: LayoutTable): LayoutTable['fields'] {
   return t.fields.filter((f) => f.bits === undefined && !NAMELESS.has(`${t.record}.${f.name}`))
@@ -88,54 +85,51 @@ function build(directory: string): Map<string, string> {
   )
 }
 
-describe.skipIf(missing.length > 0)(
-  `native layouts${missing.length > 0 ? ` (skipped: no ${missing.join(', ')})` : ''}`,
-  () => {
-    const headers = missing.length > 0 ? new Map<string, string>() : inDirectory(build)
+describe.skipIf(missing !== undefined)(`native layouts${because(missing)}`, () => {
+  const headers = missing !== undefined ? new Map<string, string>() : inDirectory(build)
 
-    it.each(tables)('$record has the size and the offsets of the C struct', (t) => {
-      const flexible = t.fields.find((f) => f.name === FLEXIBLE[t.record])
-      const size = t.bytes - (flexible?.bytes ?? 0)
-      expect([`${size} 0`, `${APPENDED[t.record] ?? size} 0`]).toContain(headers.get(`${t.record}.-`))
-      for (const f of plainFields(t)) {
-        const bytes = f === flexible ? 0 : f.bytes
-        expect(headers.get(`${t.record}.${f.name}`), `${t.record}.${f.name}`).toBe(`${f.offset} ${bytes}`)
-      }
-    })
+  it.each(tables)('$record has the size and the offsets of the C struct', (t) => {
+    const flexible = t.fields.find((f) => f.name === FLEXIBLE[t.record])
+    const size = t.bytes - (flexible?.bytes ?? 0)
+    expect([`${size} 0`, `${APPENDED[t.record] ?? size} 0`]).toContain(headers.get(`${t.record}.-`))
+    for (const f of plainFields(t)) {
+      const bytes = f === flexible ? 0 : f.bytes
+      expect(headers.get(`${t.record}.${f.name}`), `${t.record}.${f.name}`).toBe(`${f.offset} ${bytes}`)
+    }
+  })
 
-    it.each(tables.filter((t) => t.fields.some((f) => f.bits !== undefined)))(
-      '$record has the bit-fields of the C struct',
-      (t) => {
-        for (const f of t.fields) {
-          for (const b of f.bits ?? []) {
-            const image = Buffer.alloc(t.bytes)
-            const value = ((2 ** b.width - 1) * 2 ** b.shift) >>> 0
-            image.writeUIntLE(value, f.offset, f.bytes)
-            expect(headers.get(`${t.record}.${b.name}`), b.name).toBe(`bits ${image.toString('hex')}`)
-          }
+  it.each(tables.filter((t) => t.fields.some((f) => f.bits !== undefined)))(
+    '$record has the bit-fields of the C struct',
+    (t) => {
+      for (const f of t.fields) {
+        for (const b of f.bits ?? []) {
+          const image = Buffer.alloc(t.bytes)
+          const value = ((2 ** b.width - 1) * 2 ** b.shift) >>> 0
+          image.writeUIntLE(value, f.offset, f.bytes)
+          expect(headers.get(`${t.record}.${b.name}`), b.name).toBe(`bits ${image.toString('hex')}`)
         }
-      },
-    )
+      }
+    },
+  )
 
-    it('vcpu_guest_context has the sizes and offsets of a 32-bit compilation', (context) => {
-      const asserts = all
-        .filter((t) => PV.has(t.record))
-        .flatMap((t) => [
-          `_Static_assert(sizeof(struct ${t.record}) == ${t.bytes}, "size of ${t.record}");`,
-          ...t.fields.flatMap((f) => [
-            `_Static_assert(offsetof(struct ${t.record}, ${f.name}) == ${f.offset}, "offset of ${t.record}.${f.name}");`,
-            `_Static_assert(sizeof(((struct ${t.record} *)0)->${f.name}) == ${f.bytes}, "size of ${t.record}.${f.name}");`,
-          ]),
-        ])
-      const compile = (source: string): string =>
-        inDirectory((directory) => {
-          const file = join(directory, 'pv.c')
-          writeFileSync(file, source)
-          const options = ['-m32', '-ffreestanding', '-fsyntax-only', '-std=gnu11', file]
-          return spawnSync('gcc', options, { encoding: 'utf8' }).stderr
-        })
-      if (compile('#include <stdint.h>\n') !== '') context.skip('gcc cannot compile for 32 bits')
-      expect(compile(`${INCLUDES}${asserts.join('\n')}\n`)).toBe('')
-    })
-  },
-)
+  it('vcpu_guest_context has the sizes and offsets of a 32-bit compilation', (context) => {
+    const asserts = all
+      .filter((t) => PV.has(t.record))
+      .flatMap((t) => [
+        `_Static_assert(sizeof(struct ${t.record}) == ${t.bytes}, "size of ${t.record}");`,
+        ...t.fields.flatMap((f) => [
+          `_Static_assert(offsetof(struct ${t.record}, ${f.name}) == ${f.offset}, "offset of ${t.record}.${f.name}");`,
+          `_Static_assert(sizeof(((struct ${t.record} *)0)->${f.name}) == ${f.bytes}, "size of ${t.record}.${f.name}");`,
+        ]),
+      ])
+    const compile = (source: string): string =>
+      inDirectory((directory) => {
+        const file = join(directory, 'pv.c')
+        writeFileSync(file, source)
+        const options = ['-m32', '-ffreestanding', '-fsyntax-only', '-std=gnu11', file]
+        return spawnSync('gcc', options, { encoding: 'utf8' }).stderr
+      })
+    if (compile('#include <stdint.h>\n') !== '') context.skip('gcc cannot compile for 32 bits')
+    expect(compile(`${INCLUDES}${asserts.join('\n')}\n`)).toBe('')
+  })
+})

@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { writeCpio, type CpioEntry } from '../../images/linux/cpio.ts'
+import { because, lacks, NEEDS } from '../setup/needs.ts'
+
+const noCpio = lacks(NEEDS.cpio)
 
 const entries: CpioEntry[] = [
   { path: 'init', type: 'file', mode: 0o755, data: Buffer.from('#!/bin/sh\n') },
@@ -81,7 +84,7 @@ describe('the cpio writer', () => {
     ).toThrow(/twice/)
   })
 
-  it.skipIf(!hasCpio())('is read by the cpio program', () => {
+  it.skipIf(noCpio !== undefined)(`is read by the cpio program${because(noCpio)}`, () => {
     const directory = mkdtempSync(join(tmpdir(), 'ferry-cpio-'))
     try {
       const archive = writeCpio(entries.filter((entry) => entry.type !== 'device'))
@@ -93,12 +96,3 @@ describe('the cpio writer', () => {
     }
   })
 })
-
-function hasCpio(): boolean {
-  try {
-    execFileSync('cpio', ['--version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}

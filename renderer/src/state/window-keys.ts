@@ -1,7 +1,7 @@
 /** Keys that stay the window's, even while the keyboard belongs to a guest. */
 import { cyclePanes } from './panes.ts'
 
-const isView = (event: KeyboardEvent) => event.altKey && !event.ctrlKey && (event.key === '1' || event.key === '2')
+const isView = ({ altKey, ctrlKey, key }: KeyboardEvent) => altKey && !ctrlKey && ['1', '2', '3'].includes(key)
 const isWayOut = (event: KeyboardEvent) => event.key === 'Escape' && event.ctrlKey && event.shiftKey
 
 /** True: the guest does not get this key. F6 always leaves; Ctrl+Shift+Esc, too, where the system lets it through. */

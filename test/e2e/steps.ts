@@ -1,0 +1,205 @@
+/** What a student does in the first ten minutes, step by step: the same in a browser and in the app. */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { AxeBuilder } from '@axe-core/playwright'
+import type { Locator, Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parseCsv } from '../cli/command.ts'
+import type { Driver, Theme } from './driver.ts'
+import { LabPage, WAIT } from './lab-page.ts'
+
+const SHOTS = join('output', 'screenshots')
+const THEMES: readonly Theme[] = ['light', 'dark']
+/** What an inspector shows once it knows something. */
+const READY = {
+  Protocol: (panel: Locator) => panel.getByRole('grid', { name: 'Messages' }),
+  State: (panel: Locator) => panel.getByText(/^Captured/),
+  Memory: (panel: Locator) => panel.getByText(/direct mode|slots mode|pages,/),
+}
+const SMALL_HOST_MB = 16
+const LETTERS = 'abcdefghijklmnopqrstuvwxyz-0123456789'
+
+export function steps(open: () => Promise<Driver>): void {
+  let driver: Driver
+  let page: Page
+  let lab: LabPage
+
+  beforeAll(async () => {
+    mkdirSync(SHOTS, { recursive: true })
+    driver = await open()
+    page = driver.page
+    lab = new LabPage(page)
+    await page.getByText('Connected').waitFor(WAIT)
+  })
+  afterAll(() => driver?.close())
+
+  /** One picture of the view in each theme. */
+  async function picture(view: string): Promise<void> {
+    for (const theme of THEMES) {
+      await setTheme(theme)
+      await settled()
+      await page.screenshot({ path: join(SHOTS, `${driver.name}-${view}-${theme}.png`), animations: 'disabled' })
+    }
+    await setTheme('light')
+  }
+
+  async function setTheme(theme: Theme): Promise<void> {
+    await driver.setTheme(theme)
+    await expect.poll(() => page.evaluate(`matchMedia('(prefers-color-scheme: dark)').matches`)).toBe(theme === 'dark')
+  }
+
+  /** Two frames later, what was asked for is drawn. */
+  const settled = () =>
+    page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(null))))')
+
+  /** What axe finds in either theme. It has no blank page to work in where the app is the only window: legacy mode. */
+  async function faults(view: string): Promise<string[]> {
+    const found: string[] = []
+    for (const theme of THEMES) {
+      await setTheme(theme)
+      // Colours change over a moment.
+      await page.waitForTimeout(400)
+      const { violations } = await new AxeBuilder({ page }).setLegacyMode(true).exclude('.xterm').analyze()
+      found.push(...violations.map(({ id, nodes }) => `${theme} ${view}: ${id} ${nodes[0]?.html}`))
+    }
+    await setTheme('light')
+    return found
+  }
+
+  test('a guest is created, and its console answers what is typed', async () => {
+    await picture('empty')
+    await lab.newGuest('xen', 'labos')
+    await lab.type('echo over here')
+    await lab.guestSays('ECHO over here')
+  })
+
+  test.each([
+    ['xen', 'kvm'],
+    ['kvm', 'xen'],
+  ])('it crosses from %s to %s while its user types, and no character is lost', async (from, to) => {
+    await lab.pickLink(/^1 G/)
+    await lab.migrate(from)
+    await lab.type(`echo ${from}-${LETTERS}`)
+    await lab.guestSays(`ECHO ${from}-${LETTERS}`)
+    await lab.runsOn(to)
+    await lab.result.waitFor(WAIT)
+    expect(await lab.figure('Downtime')).toMatch(/^\d+(\.\d+)? ms$/)
+  })
+
+  test('every view of the guest can be looked at', async () => {
+    await picture('lab')
+    for (const tab of ['Protocol', 'State', 'Memory'] as const) {
+      await lab.tab(tab)
+      await READY[tab](page.getByRole('tabpanel')).first().waitFor(WAIT)
+      await picture(tab.toLowerCase())
+      expect(await faults(tab)).toEqual([])
+    }
+    await lab.tab('Migration')
+  })
+
+  test('a migration that is cancelled leaves the guest where it was', async () => {
+    await lab.pickLink(/^10 M/)
+    await lab.migrate('xen')
+    await lab.progress.getByRole('button', { name: /Cancel/ }).click(WAIT)
+    await lab.result
+      .getByText(/cancelled/i)
+      .first()
+      .waitFor(WAIT)
+    await lab.runsOn('xen')
+    await lab.type('echo still here')
+    await lab.guestSays('ECHO still here')
+  })
+
+  test('a host that is too small refuses: what happened, that the guest is safe, what to do', async () => {
+    await lab.pickLink(/^1 G/)
+    await lab.addHost('kvm', 'small', SMALL_HOST_MB)
+    const dialog = await lab.askToMigrate('xen')
+    await dialog.getByLabel('Destination').selectOption('small')
+    const failed = dialog.getByRole('region', { name: 'Pre-flight check' }).getByRole('listitem')
+    const reason = failed.filter({ has: page.getByRole('img', { name: 'fails' }) })
+    await reason.waitFor(WAIT)
+    expect(await reason.textContent()).toMatch(/memory.*16 MiB|16 MiB.*memory/i)
+    expect(await dialog.textContent()).toMatch(/small would refuse.*the guest would go on on xen/)
+    await picture('refusal-foreseen')
+    await dialog.getByRole('button', { name: 'Try anyway' }).click()
+    const told = page.getByRole('alert').filter({ hasText: 'refused.out-of-memory' })
+    await told.first().waitFor(WAIT)
+    const text = (await told.first().textContent()) ?? ''
+    expect(text).toMatch(/memory/)
+    expect(text).toMatch(/(goes on|runs|is safe)/)
+    expect(text).toMatch(/Destroy or move a guest on the target, or choose a host with more free memory/)
+    await picture('refused')
+    if (await lab.dialog.isVisible()) await page.keyboard.press('Escape')
+    await lab.closed()
+    await lab.runsOn('xen')
+    await lab.type('echo safe and sound')
+    await lab.guestSays('ECHO safe and sound')
+  })
+
+  test('it crosses by the keyboard alone', async () => {
+    await lab
+      .host('xen')
+      .getByRole('button', { name: /running/ })
+      .focus()
+    await page.keyboard.press('m')
+    await lab.dialog.waitFor(WAIT)
+    await picture('migrate')
+    expect(await faults('Migrate')).toEqual([])
+    // The dialog waits on its main button.
+    await page.keyboard.press('Enter')
+    await lab.closed()
+    await lab.runsOn('kvm')
+    await lab.result.getByText('xen → kvm: completed').waitFor(WAIT)
+  })
+
+  test('F6 goes round all panes and back, out of the console too', async () => {
+    await lab.keyboard.focus()
+    const first = await lab.focusedPane()
+    expect(first).toMatch(/^Console of/)
+    const way: string[] = []
+    do {
+      await page.keyboard.press('F6')
+      way.push(await lab.focusedPane())
+    } while (way.at(-1) !== first && way.length < 10)
+    expect(way).toHaveLength(4)
+    expect(new Set(way).size).toBe(4)
+    await page.keyboard.press('Shift+F6')
+    expect(await lab.focusedPane()).toBe(way.at(-2))
+  })
+
+  test('all runs are in the measurements, and their export says the same figures', async () => {
+    const shown = parseFloat(await lab.figure('Downtime'))
+    await lab.show('Measurements')
+    await page.getByRole('row').nth(1).waitFor(WAIT)
+    await picture('measurements')
+    expect(await faults('Measurements')).toEqual([])
+    const runs = page.getByRole('group', { name: /^Export/ }).getByRole('button', { name: 'Runs' })
+    const csv = await driver.saved(() => runs.click())
+    expect(csv).toMatch(/\r\n$/)
+    const rows = parseCsv(csv)
+    expect(rows.map(({ from, to, outcome }) => `${from} → ${to}: ${outcome}`).sort()).toEqual([
+      'kvm → xen: completed',
+      'xen → kvm: cancelled',
+      'xen → kvm: completed',
+      'xen → kvm: completed',
+      'xen → small: failed',
+    ])
+    const last = rows.filter(({ outcome }) => outcome === 'completed').map((row) => Number(row['downtime_ms']))
+    expect(last.some((downtime_ms) => Math.abs(downtime_ms - shown) <= 0.05)).toBe(true)
+    await lab.show('Lab')
+  })
+
+  test('axe finds nothing in the lab, and nothing in its dialogs', async () => {
+    expect(await faults('Lab')).toEqual([])
+    await page.keyboard.press('Escape')
+    await page.getByRole('button', { name: /Keyboard shortcuts/ }).click()
+    await picture('shortcuts')
+    expect(await faults('Shortcuts')).toEqual([])
+    await page.keyboard.press('Escape')
+    await lab.host('kvm').getByRole('button', { name: 'New guest…' }).click()
+    await picture('new-guest')
+    expect(await faults('New guest')).toEqual([])
+    await page.keyboard.press('Escape')
+    await lab.closed()
+  })
+}
