@@ -53,7 +53,7 @@ export class ActiveRun {
 
   /** Stage of the source, as its newest message has it. */
   get stage(): number {
-    return this.messages.kept.at(-1)?.stage ?? 0
+    return this.messages.stage
   }
 
   /** The report; rejects where nothing was begun. */

@@ -13,6 +13,7 @@ export class RunMessages {
   readonly #most: number
   readonly #kept: KeptMessage[] = []
   #bytes = 0
+  #stage = 0
 
   /** @param startedAtMs `nowMs()` at the start of the migration */
   constructor(startedAtMs: number, most = MOST_KEPT) {
@@ -24,11 +25,17 @@ export class RunMessages {
     return this.#kept
   }
 
+  /** The furthest stage that a message has had; a run may have several connections. */
+  get stage(): number {
+    return this.#stage
+  }
+
   /** Takes a message; beyond the bound only its header is kept. */
   add(event: MessageEvent): MessageView {
     const over = this.#bytes + event.head.length > this.#most
     const head = over ? event.head.slice(0, HEADER_BYTES) : event.head
     if (!over) this.#bytes += head.length
+    this.#stage = Math.max(this.#stage, event.stage)
     const view: MessageView = {
       direction: event.direction === 'sent' ? 'source-to-target' : 'target-to-source',
       type: event.type,

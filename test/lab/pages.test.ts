@@ -109,6 +109,34 @@ test('on its way with stop-and-copy: pages go from missing to sent, and become l
   expect([...seen].sort()).toEqual(['live', 'missing', 'sent'])
 })
 
+test.each(['pull-copy', 'hybrid'])(
+  'on its way with %s the guest runs while pages are missing, until all are live',
+  async (name) => {
+    const service = await openLab(XEN_AND_KVM)
+    const guest = await createLabOs(service, { workload: 'dirty:500,2' })
+    const input = { guest: guest.id, to: 'kvm', algorithms: [name], link: '40M', verify_ram: true }
+    const { run_id } = await service.call('migrations.start', input)
+    const report = service.call('migrations.wait', { run_id })
+    let between = 0
+    let lived = 0
+    for (;;) {
+      const { run_id: of, counts } = await look(service, guest.id)
+      if (of === null) break
+      if (counts.live > 0) {
+        // What changed after it was sent is out of date there.
+        expect(counts.live + counts.missing + counts.dirty).toBe(PAGES)
+        expect(counts.live).toBeGreaterThanOrEqual(lived)
+        lived = counts.live
+        if (counts.live < PAGES) between++
+        else break
+      }
+      await sleep(20)
+    }
+    expect(await report).toMatchObject({ outcome: 'completed', ram_equal: true, guest_check: 'ok' })
+    expect(between).toBeGreaterThan(0)
+  },
+)
+
 test('a migration that is cancelled leaves a guest at rest where it was', async () => {
   const service = await openLab(XEN_AND_KVM)
   const guest = await createLabOs(service, { workload: 'dirty:500' })

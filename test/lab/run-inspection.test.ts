@@ -13,9 +13,9 @@ test('a message is taken apart, the same while the run is under way and once it 
   const service = await openLab(XEN_AND_KVM)
   const guest = await createLabOs(service, { workload: 'dirty:500' })
   const { run_id } = await service.call('migrations.start', input(guest.id))
-  await sleep(600)
-  const early = await service.call('runs.messages', { run_id })
-  expect(early.messages.length).toBeGreaterThan(5)
+  const soFar = () => service.call('runs.messages', { run_id })
+  while ((await soFar()).messages.length <= 5) await sleep(20)
+  const early = await soFar()
   const live = await Promise.all(early.messages.map((_, index) => service.call('runs.message', { run_id, index })))
   const report = await service.call('migrations.wait', { run_id })
   expect(report.outcome).toBe('completed')
@@ -98,7 +98,7 @@ test('a migration under way is known to whoever asks, with all that was told of 
     told.notes.push(...notes)
   })
   const second = await service.call('migrations.start', input(b.id))
-  await sleep(1200)
+  while ((await service.call('migrations.active', {}))[0]?.progress === null) await sleep(20)
   const active = v.parse(METHODS['migrations.active'].output, await service.call('migrations.active', {}))
   expect(active.map(({ run_id, guest, from, to }) => ({ run_id, guest, from, to }))).toEqual([
     { run_id: first.run_id, guest: a.id, from: 'xen', to: 'third' },

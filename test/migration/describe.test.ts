@@ -122,6 +122,35 @@ const SAMPLES: readonly (readonly [Message, Readonly<Record<string, string>>])[]
   ],
   [{ type: 'ABORT', body: refusal }, refusal],
   [{ type: 'KEEPALIVE', body: {} }, { body: '{}' }],
+  [
+    { type: 'CHANNEL', body: { session: 'a-b', channel: '0123456789abcdef0123456789abcdef', purpose: 'pages' } },
+    { session: 'a-b', purpose: 'pages' },
+  ],
+  [{ type: 'CHANNEL_OK', body: {} }, { body: '{}' }],
+  [
+    { type: 'PAGE_REQ', body: { block: 0, pages: Uint32Array.from([7, 8, 12]) } },
+    { block: '0', count: '3', pages: '7–8, 12' },
+  ],
+  [
+    { type: 'MISSING', body: { block: 0, count: 20, bitmap: Uint8Array.of(0b110, 0x80, 1) } },
+    { block: '0', count: '20', bitmap: '1–2, 15–16' },
+  ],
+  [{ type: 'PULL_END', body: { pages: 4 } }, { pages: '4' }],
+  [
+    {
+      type: 'PULL_DONE',
+      body: {
+        faults: 3,
+        requests: 2,
+        stall_ms: 1.5,
+        p50_us: 30,
+        p99_us: null,
+        max_us: 900,
+        series: [{ at_ms: 0, faults: 3, stall_ms: 1.5 }],
+      },
+    },
+    { faults: '3', p99_us: 'null', 'series[0].stall_ms': '1.5' },
+  ],
   [{ type: 'LINK', body: { link: '10M,5ms' } }, { link: '10M,5ms' }],
 ]
 

@@ -3,10 +3,12 @@
  * session itself reads frames with `reader.ts`, which trusts nothing.
  */
 import { STAGE_NAMES } from '../../contract/report.ts'
+import { Bitmap } from '../../util/bitmap.ts'
 import { BLOCK, PAGE_SIZE } from '../../vmstate/blocks.ts'
 import { cpuHead, pagesHead, rehearsalHead, verifyHead } from './binary.ts'
 import { FLAG, HEADER_BYTES, HEADER_CRC_OFFSET, crcOf, header, nameOfType } from './frame.ts'
 import type { FrameHeader, MessageName } from './frame.ts'
+import { pageSetHead } from './page-sets.ts'
 import { hex, recordFields, rest } from './fields.ts'
 import type { Explain, FrameField } from './fields.ts'
 import { jsonLeaves } from './json-fields.ts'
@@ -58,6 +60,9 @@ function payloadFields(frame: Uint8Array, { length }: FrameHeader, name: Message
       return pagesFields(frame, end)
     case 'VERIFY':
       return verifyFields(frame, end)
+    case 'PAGE_REQ':
+    case 'MISSING':
+      return pageSetFields(frame, end, name)
     case 'REHEARSAL':
       return [
         ...recordFields(rehearsalHead, frame, HEADER_BYTES, '', (_, number) => ({
@@ -127,6 +132,25 @@ function pagesFields(frame: Uint8Array, end: number): FrameField[] {
   ]
 }
 
+function pageSetFields(frame: Uint8Array, end: number, name: 'PAGE_REQ' | 'MISSING'): FrameField[] {
+  const asks = name === 'PAGE_REQ'
+  const explain = explainedBy((value) => ({
+    block: blockTitle(value),
+    count: asks ? 'pages asked for' : 'pages of the block, a bit each',
+  }))
+  const fields = recordFields(pageSetHead, frame, HEADER_BYTES, '', explain)
+  const at = HEADER_BYTES + pageSetHead.bytes
+  if (frame.length < at) return fields
+  const { count } = pageSetHead.decode(frame.subarray(HEADER_BYTES))
+  if (asks) return [...fields, ...numberFields(frame, at, count, 'pages', 'that the guest waits for')]
+  const bitmap = frame.subarray(at, end)
+  const missing = Bitmap.of(bitmap, 8 * bitmap.length).numbers()
+  const cut = at + bitmap.length < end ? `, of the ${8 * bitmap.length} whose bits are kept` : ''
+  const meaning = `${missing.length} pages follow after the switch-over${cut}`
+  const bytes = Math.max(0, end - at)
+  return [...fields, { path: 'bitmap', offset: at, bytes, type: `u8[${bytes}]`, value: stretches(missing), meaning }]
+}
+
 /** A list of page numbers, summed up as stretches. */
 function numberFields(frame: Uint8Array, offset: number, count: number, path: string, which: string): FrameField[] {
   if (count === 0) return []
@@ -141,7 +165,7 @@ function numberFields(frame: Uint8Array, offset: number, count: number, path: st
 const MOST_STRETCHES = 40
 
 /** `0–12, 15, 20–31` of ascending numbers. */
-export function stretches(numbers: readonly number[]): string {
+export function stretches(numbers: Iterable<number>): string {
   const found: { from: number; to: number }[] = []
   for (const number of numbers) {
     const last = found.at(-1)

@@ -54,6 +54,23 @@ export const MEANINGS: Partial<Record<MessageName, Readonly<Record<string, strin
     resumeMs: 'order to run until first instruction, ms',
     sinceRunMs: 'first instruction until this message, ms',
   },
+  CHANNEL: {
+    session: 'id of the run',
+    channel: 'as CFG_OK told it: proves who asks',
+    purpose: 'a connection for missing pages, or one in place of a cut one',
+  },
+  PULL_END: { pages: 'pages sent since the switch-over' },
+  PULL_DONE: {
+    faults: 'accesses to pages that had not come',
+    requests: 'of these, whose page had to be asked for',
+    stall_ms: 'how long the vCPU waited, ms',
+    p50_us: 'median wait, µs',
+    p99_us: 'wait that 99 % do not exceed, µs',
+    max_us: 'longest wait, µs',
+    'series.at_ms': 'since the switch-over, ms',
+    'series.faults': 'accesses in this step',
+    'series.stall_ms': 'waiting in this step, ms',
+  },
   ABORT: REFUSAL,
   LINK: { link: 'the emulated link from now on' },
 }

@@ -8,8 +8,9 @@ export const MAX_REQUESTED = 64
 /** Most pages of a block: 1 GiB. */
 const MAX_PAGES = 1 << 18
 
-const head = record('page set', 'le', { block: u8, reserved: pad(3), count: u32 })
-export const PAGE_SET_HEAD_BYTES = head.bytes
+/** What both begin with. */
+export const pageSetHead = record('page set', 'le', { block: u8, reserved: pad(3), count: u32 })
+export const PAGE_SET_HEAD_BYTES = pageSetHead.bytes
 export const MAX_REQUEST_PAYLOAD = PAGE_SET_HEAD_BYTES + 4 * MAX_REQUESTED
 export const MAX_MISSING_PAYLOAD = PAGE_SET_HEAD_BYTES + MAX_PAGES / 8
 
@@ -32,14 +33,14 @@ const invalid = (type: string, what: string) =>
 /** @throws FerryError `protocol.invalid-message` for what is no page set of RAM */
 function decodeHead(type: string, payload: Uint8Array): { readonly block: BlockId; readonly count: number } {
   if (payload.length < PAGE_SET_HEAD_BYTES) throw invalid(type, 'too short')
-  const { block, count } = head.decode(payload)
+  const { block, count } = pageSetHead.decode(payload)
   if (block !== BLOCK.ram) throw invalid(type, `block ${block} is not RAM`)
   return { block, count }
 }
 
 export function encodePageRequest({ block, pages }: PageRequestBody): Uint8Array<ArrayBuffer>[] {
   const numbers = new Uint8Array(pages.buffer, pages.byteOffset, pages.byteLength)
-  return [head.encode({ block, count: pages.length }), numbers]
+  return [pageSetHead.encode({ block, count: pages.length }), numbers]
 }
 
 /** @throws FerryError `protocol.invalid-message` */
@@ -55,7 +56,7 @@ export function decodePageRequest(payload: Uint8Array<ArrayBuffer>): PageRequest
 }
 
 export function encodeMissing({ block, count, bitmap }: MissingBody): Uint8Array<ArrayBuffer>[] {
-  return [head.encode({ block, count }), bitmap]
+  return [pageSetHead.encode({ block, count }), bitmap]
 }
 
 /** @throws FerryError `protocol.invalid-message` */
