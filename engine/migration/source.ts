@@ -324,7 +324,9 @@ class SourceSession {
     const own = new Interrupt()
     try {
       // One that was not stopped is asked for a sign of life all the same: it may be what failed.
-      const sign: Promise<unknown> = this.#stopOrdered ? machine.resume() : machine.instructions()
+      const { guards } = this.#rounds
+      if (guards) await own.within(machine.guardStop(), this.#deadlines.machineMs, 'guard')
+      const sign: Promise<unknown> = this.#stopOrdered || guards ? machine.resume() : machine.instructions()
       await own.within(sign, this.#deadlines.machineMs, 'machine-resume')
       if (cause.code === 'source.machine-died') throw cause
     } catch (thrown) {

@@ -34,6 +34,7 @@ export type DecisionCode =
   | 'max-rounds'
   | 'sent-limit'
   | 'no-progress'
+  | 'written-again'
 
 export interface Decision {
   readonly action: 'continue' | 'switch-over' | 'abort'
