@@ -112,7 +112,7 @@ export class HostedMachine implements Machine {
   restore(state: MachineState, clock: Clock) {
     return this.#machine.restore(state, clock)
   }
-  load(batches: readonly PageBatch[], state: MachineState, clock: Clock, missing?: PageSet) {
+  load(batches: readonly PageBatch[], state: MachineState, clock: Clock, missing?: Uint8Array<ArrayBuffer>) {
     return this.#machine.load(batches, state, clock, missing)
   }
   supply(batch: PageBatch) {

@@ -29,6 +29,12 @@ export interface SourcePullContext {
   readonly onPages: () => void
 }
 
+/** Pages sent along with one that was asked for. */
+const PRE_PAGED = 7
+/** Without a request for so long, a burst of faults is over, ms. */
+const BURST_MS = 1
+/** The background waits for bursts at most so long, ms: a guest that faults all the time needs it most. */
+const MOST_QUIET_MS = 10
 /** Between two attempts to reach the target again, ms. */
 const RETRY_MS = 200
 /** Longest farewell of a connection, ms. */
@@ -44,6 +50,7 @@ export class SourcePull {
   #channel: Connection | null = null
   /** Requests that are being answered: the background waits for them. */
   #answering = 0
+  #requestedMs = 0
   #pages = 0
   #state: 'pulling' | 'paused' = 'pulling'
   #requests = 0
@@ -147,12 +154,19 @@ export class SourcePull {
   async #push(main: Connection): Promise<void> {
     const { tuning, deadlines } = this.#context
     for (;;) {
-      while (this.#answering > 0) await new Promise((resolve) => setImmediate(resolve))
+      await this.#quiet()
       const pages = this.#order.take(tuning.pushPages)
       if (pages.length === 0) return
       await this.#send(main, pages, deadlines.progressMs)
       main.interrupt.check()
     }
+  }
+
+  /** Faults come in bursts: the background waits until none has come for a moment, but not for ever. */
+  async #quiet(): Promise<void> {
+    const sinceMs = nowMs()
+    const busy = () => this.#answering > 0 || nowMs() - this.#requestedMs < BURST_MS
+    while (busy() && nowMs() - sinceMs < MOST_QUIET_MS) await new Promise((resolve) => setImmediate(resolve))
   }
 
   /** Ends with the connection. */
@@ -166,8 +180,11 @@ export class SourcePull {
       this.#answering++
       try {
         await this.#send(channel, pages, this.#context.deadlines.progressMs)
+        const more = this.#order.around(pages[0], PRE_PAGED)
+        if (more.length > 0) await this.#send(channel, more, this.#context.deadlines.progressMs)
       } finally {
         this.#answering--
+        this.#requestedMs = nowMs()
       }
     }
   }
