@@ -5,6 +5,7 @@
 import { describe, expect, test } from 'vitest'
 import { TYPE } from '../../engine/migration/protocol/frame.ts'
 import type { MigrationResult, SourceOptions } from '../../engine/migration/source-options.ts'
+import { verifyStream } from '../../engine/migration/verify-stream.ts'
 import { MemoryRecorder, World } from '../migration/world.ts'
 import { CuttingProxy } from './cutting-proxy.ts'
 import type { ProxyAction, ProxyOptions } from './cutting-proxy.ts'
@@ -43,6 +44,11 @@ async function run(
       expect(result.error).toBeNull()
       expect(result.report).toMatchObject({ ram_equal: true, wrong_pages: 0 })
       expect(result.report.pull?.recoveries).toBeLessThanOrEqual(1)
+      const verdict = verifyStream(recorder.bytes())
+      const again = verdict.blocks.reduce((sum, { pages_retransmitted: n, pages_resent: m }) => sum + n + m, 0)
+      expect(verdict).toMatchObject({ problems: [], outcome: 'completed', recoveries: result.report.pull?.recoveries })
+      expect(again).toBe(result.report.pages_retransmitted)
+      if (result.report.algorithm === 'pull-copy') expect(verdict.blocks[0].pages_retransmitted).toBe(0)
       expect(world.targetResults.find(({ session }) => session !== '')?.error).toBeNull()
     } else {
       expect(proxy.cut).toBeGreaterThan(0)
