@@ -13,7 +13,7 @@ import { PageSender, allPages, countPages } from './page-sender.ts'
 import type { SendOptions, Tally } from './page-sender.ts'
 import { expectedDowntimeMs } from './policy/policy.ts'
 import type { Decision, Policy } from './policy/policy.ts'
-import type { Algorithm } from './policy/pool.ts'
+import type { Algorithm, PolicyOptions } from './policy/pool.ts'
 import type { ProgressChange } from './progress.ts'
 import type { Connection } from './protocol/connection.ts'
 import type { Message } from './protocol/messages.ts'
@@ -44,6 +44,7 @@ export class SourceRounds {
   /** True from the first attempt to start the dirty log. */
   dirtyLog = false
   readonly #context: RoundsContext
+  #policy: PolicyOptions
   #sender: PageSender | null = null
   /** RAM travels after the switch-over only; the one round is of the memory of devices. */
   #ramLater = false
@@ -53,6 +54,12 @@ export class SourceRounds {
 
   constructor(context: RoundsContext) {
     this.#context = context
+    this.#policy = context.options.policy ?? {}
+  }
+
+  /** The next decision is made with these options. */
+  setPolicy(options: PolicyOptions): void {
+    this.#policy = options
   }
 
   /** Sends rounds until the policy is content. @throws FerryError `policy.*` when it gives up */
@@ -65,7 +72,6 @@ export class SourceRounds {
     this.#sender = new PageSender(options.machine, connection, deadlines, statistics, onSent, options.pages)
     const body = { pagesTotal: statistics.pages_total }
     await connection.send({ type: 'MEM_BEG', body }, deadlines.answerMs)
-    const policy: Policy = algorithm.policy(options.policy ?? {})
     const { rounds, pull } = algorithm.mechanism
     this.#ramLater = pull && !rounds
     if (rounds || pull) {
@@ -75,7 +81,7 @@ export class SourceRounds {
       await this.#rehearse(connection)
     }
     for (;;) {
-      const decision = this.#decide(policy)
+      const decision = this.#decide(algorithm.policy(this.#policy))
       if (decision.action === 'abort') {
         throw new FerryError(`policy.${decision.code}`, decision.reason, { rounds: this.rounds.length })
       }
