@@ -25,7 +25,7 @@ export const COUNTERS = {
     means: 'How often the state was converted and restored on the target before the pause.',
   },
   rehearsal_ms: { unit: 'ms', means: 'Duration of the last rehearsal: capture, conversion, link, restore and answer.' },
-  rate_Bps: { unit: 'B/s', means: 'Bytes sent per second in the last round.' },
+  rate_Bps: { unit: 'B/s', means: 'Bytes sent per second in the last round that sent more than a handful of pages.' },
   throttle_max: { unit: 'share', means: 'Largest share of its time, 0–1, that the vCPU was made to sleep.' },
   throttled_ms: { unit: 'ms', means: 'How long the vCPU was made to sleep in all.' },
   stop_wait_ms: {

@@ -233,9 +233,6 @@ class Verifier {
     const pages = numberOf(body['pages'])
     if (round !== this.rounds) this.problem(frame, `round ${round} ends in place of ${this.rounds}.`)
     if (pages !== this.#roundPages) this.problem(frame, `round ${round} has ${this.#roundPages} of ${pages} pages.`)
-    if (round === 0 && this.#roundPages !== this.#totalPages()) {
-      this.problem(frame, `the first round has ${this.#roundPages} of ${this.#totalPages()} pages.`)
-    }
     this.#acks.push(`round ${round}`)
     this.rounds++
     this.#roundPages = 0
