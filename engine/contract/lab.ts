@@ -135,6 +135,17 @@ export const migrationProgress = v.object({
   rate_Bps: v.number(),
   estimate_ms: v.nullable(v.number()),
   /** What happened, in sentences. */
+  /** After the switch-over of an algorithm that pulls; null before it, and for the others. */
+  pull: v.nullable(
+    v.object({
+      /** `paused`: the connection is cut, and the guest waits on the target for pages that only the source has. */
+      state: v.picklist(['pulling', 'paused']),
+      /** Pages that the source still holds: it is not released before they have crossed. */
+      left_pages: v.number(),
+      /** Pages that the guest had to ask for so far. */
+      requests: v.number(),
+    }),
+  ),
   notes: v.array(v.string()),
   /** Stages entered; times since the start of the migration. */
   stages: v.array(v.object({ number: v.number(), started_ms: v.number() })),

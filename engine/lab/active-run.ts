@@ -9,6 +9,7 @@ import type { PolicyOptions } from '../migration/policy/pool.ts'
 import type { ProgressEvent } from '../migration/progress.ts'
 import type { Migration } from '../migration/source-options.ts'
 import { nowMs } from '../util/clock.ts'
+import { FerryError } from '../util/errors.ts'
 import type { Guest } from './guest.ts'
 import { RunMessages } from './run-messages.ts'
 import { changedTargets, limitedLink, withoutTargets } from './targets.ts'
@@ -33,6 +34,12 @@ export class ActiveRun {
   #cancelled = false
   #progress: MigrationProgress | null = null
   #finished: Promise<RunReport> | null = null
+
+  /** Ends it whatever that costs: the lab closes. */
+  abandon(): void {
+    this.#cancelled = true
+    this.#migration?.abandon(new FerryError('lab.closed', 'The lab was closed.'))
+  }
 
   /** @throws FerryError `link.*` */
   constructor(id: string, guest: Guest, to: string, input: MigrateInput, policy: PolicyOptions) {
@@ -124,7 +131,11 @@ export class ActiveRun {
       bytes_sent_B: now.bytesSent,
       rate_Bps: now.rate_Bps,
       estimate_ms: now.estimate_ms,
-      notes: changes.flatMap((change) => (change.kind === 'decision' ? [change.decision.reason] : [])),
+      pull:
+        now.pull === null ? null : { state: now.pull.state, left_pages: now.pull.left, requests: now.pull.requests },
+      notes: changes.flatMap((change) =>
+        change.kind === 'decision' ? [change.decision.reason] : change.kind === 'pull' ? [change.why] : [],
+      ),
       stages: changes.flatMap((change) =>
         change.kind === 'stage' ? [{ number: change.stage, started_ms: Math.max(0, change.atMs - startedAtMs) }] : [],
       ),

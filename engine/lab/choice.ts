@@ -7,6 +7,7 @@ import { CLARK_RATE_CONTROL, type PreCopyOptions, type RateControl } from '../mi
 import { predict } from '../migration/policy/predict.ts'
 import { choose, missesOf, ranked } from '../migration/policy/qos.ts'
 import { QEMU_THROTTLE } from '../migration/policy/throttle.ts'
+import { TUNING } from '../migration/source-options.ts'
 import { calibrate, RUNS_LOOKED_AT } from './calibration.ts'
 import { measureDirtyRate } from './dirty-rate.ts'
 import type { Lab } from './lab.ts'
@@ -47,6 +48,7 @@ export async function predictionTable(
       latency_ms,
       calibration,
       policy: policyOf(lab, input),
+      watchMs: TUNING.workingSetMs,
     })
     return [{ ...prediction, misses: missesOf(prediction, targets) }]
   })

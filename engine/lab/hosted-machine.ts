@@ -97,6 +97,15 @@ export class HostedMachine implements Machine {
   writePages(batch: PageBatch) {
     return this.#machine.writePages(batch)
   }
+  guardStart() {
+    return this.#machine.guardStart()
+  }
+  takePages(set: PageSet) {
+    return this.#machine.takePages(set)
+  }
+  guardStop() {
+    return this.#machine.guardStop()
+  }
   capture() {
     return this.#machine.capture()
   }

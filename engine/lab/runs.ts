@@ -88,7 +88,7 @@ export class Runs {
   /** Cancels what is under way and waits until it is stored. */
   async close(): Promise<void> {
     const { all } = this
-    for (const run of all) run.cancel()
+    for (const run of all) run.abandon()
     await Promise.allSettled(all.map(({ finished }) => finished))
   }
 

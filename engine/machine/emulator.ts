@@ -10,7 +10,7 @@ import type { MachineConfig } from './machine.ts'
 import { DeviceMemory } from './device-memory.ts'
 import { diskBuffer } from './disk.ts'
 import { Throttle } from './throttle.ts'
-import { GLOBAL } from './v86/globals.ts'
+import { GLOBAL, GUARD_SAVE_BYTES } from './v86/globals.ts'
 import { CPU_OFFSET } from './v86/layout.ts'
 import { assertShape } from './v86/shape.ts'
 import type { Cpu, V86Emulator } from './v86/types.ts'
@@ -41,6 +41,8 @@ export class Emulator {
   readonly #exports: WebAssembly.Exports
   readonly #microtick: () => number
   #onMissing: (page: number) => void = () => {}
+  #onGuardHit: (page: number) => void = () => {}
+  #guardSave = 0
   #ram: Uint8Array<ArrayBuffer> | undefined
   #wasm: Uint8Array<ArrayBuffer> | undefined
 
@@ -96,6 +98,7 @@ export class Emulator {
     }
     core.yield = (delayMs, tick) => {
       throttle.sliceEnds()
+      if (machine.#stoppedByGuard()) return
       if (delayMs > SPIN_MS) doorbell.wait(delayMs)
       setImmediate(() => next(tick))
     }
@@ -197,6 +200,34 @@ export class Emulator {
   trapMissing(address: number, wait: (page: number) => void): void {
     this.#onMissing = wait
     this.#global(GLOBAL.missing).value = address
+  }
+
+  /**
+   * @param address of the map of guarded pages in wasm memory, 0 = none
+   * @param onHit called when the vCPU has stopped in front of an instruction that would have written one, with its number
+   */
+  guardPages(address: number, onHit: (page: number) => void): void {
+    if (this.#guardSave === 0 && address !== 0) this.#guardSave = this.allocate(GUARD_SAVE_BYTES)
+    this.#onGuardHit = onHit
+    this.#global(GLOBAL.guardSave).value = this.#guardSave
+    this.#global(GLOBAL.guardAcknowledged).value = 0
+    this.#global(GLOBAL.guardHit).value = 0
+    this.#global(GLOBAL.guard).value = address
+  }
+
+  /** After a slice: whether it ended in front of a write that must not be. */
+  #stoppedByGuard(): boolean {
+    const hit = this.#global(GLOBAL.guardHit)
+    if (hit.value === 0) return false
+    const page = hit.value - 1
+    this.pause()
+    // The flag was borrowed to end the slice.
+    this.view(CPU_OFFSET.inHlt, 1).setUint8(0, this.#global(GLOBAL.guardHalted).value)
+    // Nothing is guarded any more: a machine that goes on here may write what it likes.
+    this.#global(GLOBAL.guard).value = 0
+    hit.value = 0
+    this.#onGuardHit(page)
+    return true
   }
 
   #global(name: string): WebAssembly.Global {

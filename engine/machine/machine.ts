@@ -74,7 +74,7 @@ export interface StopReport {
   readonly remaining: readonly PageSet[]
   /** The dirty pages themselves, where they were few enough. */
   readonly batches: readonly PageBatch[]
-  /** With `leaveRam`: the dirty pages of RAM, which are in neither of the two. */
+  /** With `leaveRam`: the pages of RAM that changed since they were read last, which are in neither of the two. */
   readonly leftRam: PageSet | null
   readonly state: MachineState
 }
@@ -119,6 +119,8 @@ export interface MachineEvents {
   frame(frame: Uint8Array): void
   /** The guest waits for this page of RAM: `supply` it. */
   fault(page: number): void
+  /** The vCPU has stopped in front of an instruction that would have written this page, which was taken. */
+  guarded(page: number): void
   /** The thread ended: on `close()` without an error, else with one. No further event follows. */
   exit(error: FerryError | null): void
 }
@@ -152,6 +154,15 @@ export interface Machine {
   readPages(set: PageSet): Promise<PageBatch>
   /** Writes pages; the batch's buffers are transferred and unusable afterwards. Not awaited by the caller in bulk. */
   writePages(batch: PageBatch): Promise<void>
+
+  /**
+   * From now on pages that `takePages` reads are not written any more: in front of the first instruction that would, the
+   * vCPU stops, and the event `guarded` tells. `guardStop` or `stop` ends it.
+   */
+  guardStart(): Promise<void>
+  /** Reads pages of RAM, which stay as they are from then on. @throws FerryError `machine.guard-off` */
+  takePages(set: PageSet): Promise<PageBatch>
+  guardStop(): Promise<void>
 
   /** Starts logging pages changed from now on, by the CPU or a device, in all blocks. */
   dirtyLogStart(): Promise<void>

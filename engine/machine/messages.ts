@@ -27,6 +27,9 @@ export interface Calls {
   screen: [void, ScreenImage]
   readPages: [PageSet, PageBatch]
   writePages: [PageBatch, void]
+  guardStart: [void, void]
+  takePages: [PageSet, PageBatch]
+  guardStop: [void, void]
   dirtyLogStart: [void, void]
   dirtyLogFetch: [{ clear: boolean }, readonly PageSet[]]
   dirtyLogStop: [void, void]
@@ -61,6 +64,7 @@ export type Reply =
   | { kind: 'serial'; bytes: Uint8Array }
   | { kind: 'frame'; frame: Uint8Array }
   | { kind: 'fault'; page: number }
+  | { kind: 'guarded'; page: number }
 
 export interface ThreadData {
   readonly config: MachineConfig

@@ -41,6 +41,7 @@ class ThreadMachine implements Machine {
     serial: new Set(),
     frame: new Set(),
     fault: new Set(),
+    guarded: new Set(),
     exit: new Set(),
   }
   #nextId = 1
@@ -89,6 +90,15 @@ class ThreadMachine implements Machine {
   }
   writePages(batch: PageBatch) {
     return this.#call('writePages', batch, buffersOf([batch]))
+  }
+  guardStart() {
+    return this.#call('guardStart', undefined)
+  }
+  takePages(set: PageSet) {
+    return this.#call('takePages', set)
+  }
+  guardStop() {
+    return this.#call('guardStop', undefined)
   }
   dirtyLogStart() {
     return this.#call('dirtyLogStart', undefined)
@@ -180,6 +190,9 @@ class ThreadMachine implements Machine {
         break
       case 'fault':
         for (const listener of this.#listeners.fault) listener(reply.page)
+        break
+      case 'guarded':
+        for (const listener of this.#listeners.guarded) listener(reply.page)
         break
       case 'ready':
         break

@@ -19,6 +19,7 @@ import type { ProgressChange } from './progress.ts'
 import type { Connection } from './protocol/connection.ts'
 import type { Message } from './protocol/messages.ts'
 import type { SourcePull } from './pull/source-pull.ts'
+import { sendColdPages } from './source-single-pass.ts'
 import type { SourceOptions, Tuning } from './source-options.ts'
 import { SourceThrottle } from './source-throttle.ts'
 import type { Statistics } from './statistics.ts'
@@ -45,6 +46,8 @@ export class SourceRounds {
   readonly decisions: Decision[] = []
   /** True from the first attempt to start the dirty log. */
   dirtyLog = false
+  /** True once pages may be guarded: the machine may stop by itself. */
+  guards = false
   readonly #context: RoundsContext
   readonly #facts: RoundFacts[] = []
   readonly #throttle: SourceThrottle
@@ -77,8 +80,9 @@ export class SourceRounds {
     this.#sender = new PageSender(options.machine, connection, deadlines, statistics, onSent, options.pages)
     const body = { pagesTotal: statistics.pages_total }
     await connection.send({ type: 'MEM_BEG', body }, deadlines.answerMs)
-    const { rounds, pull } = algorithm.mechanism
+    const { rounds, pull, once } = algorithm.mechanism
     this.#ramLater = pull && !rounds
+    if (once) return this.#once(connection, rehearses)
     if (rounds || pull) {
       this.dirtyLog = true
       await this.#machineCall(connection, options.machine.dirtyLogStart(), 'dirty-log')
@@ -107,6 +111,32 @@ export class SourceRounds {
         this.#context.statistics.pages_remaining = await this.#dirtyPages(connection)
       }
     }
+  }
+
+  /** Instead of rounds: pages that the guest does not write, each once. */
+  async #once(connection: Connection, rehearses: boolean): Promise<void> {
+    const { options, deadlines, tuning, link, statistics } = this.#context
+    if (rehearses) await this.#rehearse(connection)
+    this.#startMs = nowMs()
+    this.#startBytes = connection.bytesSent
+    this.#left = options.machine.config.ramBytes / PAGE_SIZE
+    this.guards = true
+    const context = {
+      options,
+      deadlines,
+      tuning,
+      link_bps: () => link().forward_bps,
+      onDecision: (decision: Decision) => this.#tell(decision),
+    }
+    const round = await sendColdPages(connection, this.#sender as PageSender, context)
+    this.rounds.push(round)
+    statistics.rounds = 1
+    this.#context.onChange({ kind: 'round', round, atMs: nowMs() })
+  }
+
+  #tell(decision: Decision): void {
+    this.decisions.push(decision)
+    this.#context.onChange({ kind: 'decision', decision, atMs: nowMs() })
   }
 
   /** Sends pages while the guest stands still. */
@@ -154,8 +184,7 @@ export class SourceRounds {
       rounds: this.#facts,
       expectedDowntimeMs: expectedDowntimeMs(s.pages_remaining, s.rate_Bps / 1000, fixedMs),
     })
-    this.decisions.push(decision)
-    this.#context.onChange({ kind: 'decision', decision, atMs: nowMs() })
+    this.#tell(decision)
     return decision
   }
 

@@ -179,9 +179,7 @@ class SourceSession {
       deadlines: this.#deadlines,
       tuning: this.#tuning,
       link: () => this.#link,
-      onState: (state: 'pulling' | 'paused', why: string) => {
-        this.#progress.change({ kind: 'pull', state, why, atMs: nowMs() })
-      },
+      onState: (why: string) => this.#progress.change({ kind: 'pull', why, atMs: nowMs() }),
       onPages: () => this.#progress.touch(),
     }
     this.#pull = await SourcePull.open(context, channel, this.#interrupt)
@@ -249,12 +247,7 @@ class SourceSession {
   /** The guest runs at the target, and pages of it are here: until the last one has crossed nothing is released. */
   async #servePages(pull: SourcePull, connection: Connection): Promise<MigrationResult> {
     this.#state.go('pulling')
-    this.#progress.change({
-      kind: 'pull',
-      state: 'pulling',
-      why: `The guest runs; ${pull.left} pages follow.`,
-      atMs: nowMs(),
-    })
+    this.#progress.change({ kind: 'pull', why: `The guest runs; ${pull.left} pages follow.`, atMs: nowMs() })
     try {
       this.#pulled = await pull.run(connection)
       this.#verified = this.#pulled.verified
@@ -330,7 +323,9 @@ class SourceSession {
     const own = new Interrupt()
     try {
       // One that was not stopped is asked for a sign of life all the same: it may be what failed.
-      const sign: Promise<unknown> = this.#stopOrdered ? machine.resume() : machine.instructions()
+      const { guards } = this.#rounds
+      if (guards) await own.within(machine.guardStop(), this.#deadlines.machineMs, 'guard')
+      const sign: Promise<unknown> = this.#stopOrdered || guards ? machine.resume() : machine.instructions()
       await own.within(sign, this.#deadlines.machineMs, 'machine-resume')
       if (cause.code === 'source.machine-died') throw cause
     } catch (thrown) {
@@ -388,10 +383,12 @@ class SourceSession {
 
   #progressNow(): ProgressNow {
     const { left, ...speed } = this.#rounds.now(this.#connection)
-    const remainingPages = this.#state.current === 'pulling' ? (this.#pull?.left ?? 0) : left
+    const pull = this.#state.current === 'pulling' ? (this.#pull?.now ?? null) : null
+    const remainingPages = pull?.left ?? left
     const { pages_total: pagesTotal, pages_sent: pagesSent } = this.#statistics
     const { current: stage } = this.#stages
     const bytesSent = this.#connection?.bytesSent ?? 0
-    return { stage, round: this.#rounds.rounds.length, pagesTotal, remainingPages, pagesSent, bytesSent, ...speed }
+    const round = this.#rounds.rounds.length
+    return { stage, round, pagesTotal, remainingPages, pagesSent, bytesSent, ...speed, pull }
   }
 }

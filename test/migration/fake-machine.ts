@@ -51,6 +51,8 @@ export class FakeMachine implements Machine {
   readonly #exits = new Set<MachineEvents['exit']>()
   readonly #onFault = new Set<MachineEvents['fault']>()
   readonly missing = new Set<number>()
+  readonly guarded = new Set<number>()
+  readonly #onGuarded = new Set<MachineEvents['guarded']>()
   /** The page that the guest waits for. */
   waitsFor: number | null = null
   /** Pages that the guest has written since its first instruction here. */
@@ -90,6 +92,7 @@ export class FakeMachine implements Machine {
   }
 
   on<E extends keyof MachineEvents>(event: E, listener: MachineEvents[E]): () => void {
+    if (event === 'guarded') this.#onGuarded.add(listener as MachineEvents['guarded'])
     if (event === 'fault') this.#onFault.add(listener as MachineEvents['fault'])
     if (event !== 'exit') return () => undefined
     const exit = listener as MachineEvents['exit']
@@ -137,6 +140,19 @@ export class FakeMachine implements Machine {
     })
   }
 
+  guardStart(): Promise<void> {
+    return this.#call('guardStart', () => this.guarded.clear())
+  }
+  takePages(set: PageSet): Promise<PageBatch> {
+    return this.#call('readPages', () => {
+      for (const page of set.pages) this.guarded.add(page)
+      return this.#read(set)
+    })
+  }
+  guardStop(): Promise<void> {
+    return this.#call('guardStop', () => this.guarded.clear())
+  }
+
   dirtyLogStart(): Promise<void> {
     return this.#call('dirtyLogStart', () => {
       this.logging = true
@@ -171,7 +187,9 @@ export class FakeMachine implements Machine {
       const pausedAtMs = nowMs()
       this.atStop = this.#copy()
       const t1 = nowMs()
-      const all = this.logging ? this.#fetch(true) : allPages(this.blocks)
+      const log = this.logging ? this.#fetch(true) : allPages(this.blocks)
+      const all = this.guarded.size === 0 ? log : log.filter(({ block }) => block !== BLOCK.ram)
+      this.guarded.clear()
       const leave = options.leaveRam === true
       const dirty = leave ? all.filter(({ block }) => block !== BLOCK.ram) : all
       const none = { block: BLOCK.ram, pages: new Uint32Array(0) }
@@ -329,11 +347,18 @@ export class FakeMachine implements Machine {
     for (let i = 0; i < pages; i++) {
       const page = uniformInt(this.#random, 0, set - 1)
       if (this.missing.has(page)) return this.#fault(page)
+      if (this.guarded.has(page)) return this.#stopInFront(page)
       this.written.add(page)
       this.touch(BLOCK.ram, page)
     }
     this.touch(BLOCK.vgaPlanes, uniformInt(this.#random, 0, 15))
     this.instructionCount += pages
+  }
+
+  /** The guest stands: what it was about to write was taken. */
+  #stopInFront(page: number): void {
+    this.#halt()
+    for (const listener of this.#onGuarded) listener(page)
   }
 
   /** The guest stands until the page comes. */

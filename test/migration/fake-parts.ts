@@ -10,6 +10,8 @@ export type CallName =
   | 'readPages'
   | 'writePages'
   | 'dirtyLogStart'
+  | 'guardStart'
+  | 'guardStop'
   | 'dirtyLogFetch'
   | 'dirtyLogStop'
   | 'capture'

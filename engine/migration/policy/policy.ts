@@ -37,6 +37,7 @@ export type DecisionCode =
   | 'sent-limit'
   | 'no-progress'
   | 'rate-cap'
+  | 'written-again'
 
 export interface Decision {
   readonly action: 'continue' | 'switch-over' | 'abort'

@@ -22,6 +22,8 @@ export interface PredictionInputs {
   readonly latency_ms: number
   readonly calibration: Calibration
   readonly policy: PolicyOptions
+  /** How long a single pass watches which pages are written, before it sends the others, ms. */
+  readonly watchMs: number
 }
 
 /** On the wire (PROTOCOL.md, PAGES): a page with its number; a page of zeros is its number. */
@@ -78,8 +80,38 @@ class Model {
     return Math.max(this.bytes(load) / this.linkBpms, host, limited)
   }
 
-  /** The rounds that the policy sends, and what it leaves. */
+  /** What crosses while the guest runs, and what is left for later. */
   course(algorithm: Algorithm): Course {
+    return algorithm.mechanism.once ? this.#coldPages() : this.#rounds(algorithm)
+  }
+
+  /**
+   * A single pass: cold pages until the guest writes one that has crossed. It comes to new pages at the rate at which
+   * its working set grows after the time it was watched for; of the cold ones a growing share has crossed, half of it on
+   * average: the first such write is expected after √(2 × time for all cold pages ÷ that rate).
+   */
+  #coldPages(): Course {
+    const { ramPages, nonzeroPages, watchMs } = this.#inputs
+    const hot = Math.min(this.changed(watchMs), nonzeroPages)
+    const cold: Load = { full: nonzeroPages - hot, zero: ramPages - nonzeroPages }
+    const allMs = this.timeMs(cold)
+    const newPerMs = this.changed(watchMs + 1) - this.changed(watchMs)
+    const durationMs = newPerMs > 0 ? Math.min(allMs, Math.sqrt((2 * allMs) / newPerMs)) : allMs
+    const share = allMs > 0 ? durationMs / allMs : 1
+    const sent: Load = { full: cold.full * share, zero: cold.zero * share }
+    const left: Load = { full: nonzeroPages - sent.full, zero: cold.zero - sent.zero }
+    const round = {
+      pagesSent: Math.round(sent.full + sent.zero),
+      dirtyPages: Math.round(hot),
+      durationMs: watchMs + durationMs,
+      bytesSent: this.bytes(sent),
+    }
+    const reason = `Pages that the guest has not written for ${watchMs} ms cross; at its first write to one it switches over.`
+    return { rounds: [round], left, reason, throttledMs: 0 }
+  }
+
+  /** The rounds that the policy sends, and what it leaves. */
+  #rounds(algorithm: Algorithm): Course {
     const { ramPages, nonzeroPages, latency_ms, calibration, policy: options } = this.#inputs
     const policy = algorithm.policy(options)
     const rounds: RoundFacts[] = []

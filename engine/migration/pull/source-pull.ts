@@ -11,6 +11,7 @@ import type { Deadlines } from '../deadlines.ts'
 import { Interrupt } from '../interrupt.ts'
 import type { LinkSpec } from '../link.ts'
 import type { PageSender } from '../page-sender.ts'
+import type { PullNow } from '../progress.ts'
 import { Connection } from '../protocol/connection.ts'
 import { dial } from '../protocol/dial.ts'
 import { askComparison, blocksToVerify, type VerifyResult } from '../ram-check.ts'
@@ -24,7 +25,7 @@ export interface SourcePullContext {
   readonly tuning: Tuning
   readonly link: () => LinkSpec
   /** Told when the connection is lost and when it is there again. */
-  readonly onState: (state: 'pulling' | 'paused', why: string) => void
+  readonly onState: (why: string) => void
   readonly onPages: () => void
 }
 
@@ -44,6 +45,8 @@ export class SourcePull {
   /** Requests that are being answered: the background waits for them. */
   #answering = 0
   #pages = 0
+  #state: 'pulling' | 'paused' = 'pulling'
+  #requests = 0
   #recoveries = 0
   #pausedMs = 0
 
@@ -63,6 +66,9 @@ export class SourcePull {
     return pull
   }
 
+  get now(): PullNow {
+    return { state: this.#state, left: this.#order.size, requests: this.#requests }
+  }
   /** Pages that have not been sent. */
   get left(): number {
     return this.#order.size
@@ -156,6 +162,7 @@ export class SourcePull {
       const pages = this.#order.demand(body.pages)
       // The others are under way already.
       if (pages.length === 0) continue
+      this.#requests += pages.length
       this.#answering++
       try {
         await this.#send(channel, pages, this.#context.deadlines.progressMs)
@@ -185,7 +192,8 @@ export class SourcePull {
     const startMs = nowMs()
     const { name } = options.target
     const fate = `The guest waits at ${name} for pages that only ${options.host.name} has; nothing is lost.`
-    onState('paused', `The connection to ${name} was cut: ${cause.message} ${fate}`)
+    this.#state = 'paused'
+    onState(`The connection to ${name} was cut: ${cause.message} ${fate}`)
     this.#main?.destroy()
     this.#channel?.destroy()
     let last = cause
@@ -195,7 +203,8 @@ export class SourcePull {
         await this.#connectAgain()
         this.#recoveries++
         this.#pausedMs += nowMs() - startMs
-        onState('pulling', `The connection to ${name} is there again; ${this.#order.size} pages are missing.`)
+        this.#state = 'pulling'
+        onState(`The connection to ${name} is there again; ${this.#order.size} pages are missing.`)
         return
       } catch (thrown) {
         last = FerryError.from(thrown)
