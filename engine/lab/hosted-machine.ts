@@ -130,6 +130,9 @@ export class HostedMachine implements Machine {
   instructions() {
     return this.#machine.instructions()
   }
+  throttle(share: number) {
+    return this.#machine.throttle(share)
+  }
   async close() {
     await this.#machine.close()
     this.view.release()

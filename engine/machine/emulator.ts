@@ -9,6 +9,7 @@ import type { Doorbell } from './doorbell.ts'
 import type { MachineConfig } from './machine.ts'
 import { DeviceMemory } from './device-memory.ts'
 import { diskBuffer } from './disk.ts'
+import { Throttle } from './throttle.ts'
 import { GLOBAL, GUARD_SAVE_BYTES } from './v86/globals.ts'
 import { CPU_OFFSET } from './v86/layout.ts'
 import { assertShape } from './v86/shape.ts'
@@ -34,6 +35,8 @@ export class Emulator {
   readonly cpu: Cpu
   /** Accesses of devices to RAM. */
   readonly deviceMemory: DeviceMemory
+  /** How much of its time the vCPU sleeps. */
+  readonly throttle = new Throttle(nowMs)
   readonly #emulator: V86Emulator
   readonly #exports: WebAssembly.Exports
   readonly #microtick: () => number
@@ -81,12 +84,24 @@ export class Emulator {
     }
     const core = emulator.v86
     ;(core.constructor as unknown as { microtick: () => number }).microtick = microtick
+    const machine = new Emulator(emulator, exports, microtick)
+    const { throttle } = machine
+    const next = (tick: number): void => {
+      if (throttle.leftMs > SPIN_MS && tick === core.tick_counter) {
+        throttle.sleep((ms) => doorbell.wait(ms))
+        // Messages may have ended the sleep: they come first, then the rest of it.
+        setImmediate(() => next(tick))
+        return
+      }
+      throttle.sliceBegins()
+      core.yield_callback(tick)
+    }
     core.yield = (delayMs, tick) => {
+      throttle.sliceEnds()
       if (machine.#stoppedByGuard()) return
       if (delayMs > SPIN_MS) doorbell.wait(delayMs)
-      setImmediate(() => core.yield_callback(tick))
+      setImmediate(() => next(tick))
     }
-    const machine = new Emulator(emulator, exports, microtick)
     machine.#global(GLOBAL.missingHook).value = appendFunction(table, (page) => machine.#onMissing(page))
     machine.#global(GLOBAL.ramBase).value = machine.cpu.mem8.byteOffset
     machine.#setMac(config.mac)

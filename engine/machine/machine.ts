@@ -202,6 +202,12 @@ export interface Machine {
   zeroPages(range: PageRange): Promise<Uint8Array<ArrayBuffer>>
   /** Instructions executed so far, modulo 2^32. */
   instructions(): Promise<number>
+  /**
+   * From now on the vCPU sleeps this share of its time, between two slices of the guest; 0 = not at all.
+   * @param share 0–0.99
+   * @returns how long it has slept for that so far, ms
+   */
+  throttle(share: number): Promise<number>
   /** Ends the thread. Safe at any time; pending calls are refused with `machine.closed`. */
   close(): Promise<void>
 }

@@ -44,6 +44,7 @@ export interface Calls {
   digests: [BlockId, BigUint64Array<ArrayBuffer>]
   zeroPages: [PageRange, Uint8Array<ArrayBuffer>]
   instructions: [void, number]
+  throttle: [number, number]
 }
 export type CallName = keyof Calls
 

@@ -141,6 +141,9 @@ class ThreadMachine implements Machine {
   instructions() {
     return this.#call('instructions', undefined)
   }
+  throttle(share: number) {
+    return this.#call('throttle', share)
+  }
 
   close(): Promise<void> {
     this.#closing ??= (async () => {

@@ -161,6 +161,7 @@ const handlers: { [N in CallName]: (argument: Calls[N][0]) => Calls[N][1] } = {
   digests: (block) => blocks.digests(block),
   zeroPages: (range) => blocks.zeroPages(range),
   instructions: () => emulator.view(CPU_OFFSET.instructionCounter, 4).getUint32(0, true),
+  throttle: (share) => emulator.throttle.set(share),
 }
 
 /** Between two slices of the guest, or while it waits for a page. */

@@ -106,4 +106,6 @@ export interface Migration {
   cancel(): boolean
   /** Changes the emulated link of both directions while the migration runs. */
   setLink(link: LinkSpec): void
+  /** Changes the algorithm's options while the migration runs: the next decision is made with them. */
+  setPolicy(options: PolicyOptions): void
 }

@@ -12,14 +12,16 @@ import type { LinkSpec } from './link.ts'
 import { PageSender, allPages, countPages } from './page-sender.ts'
 import type { SendOptions, Tally } from './page-sender.ts'
 import { expectedDowntimeMs } from './policy/policy.ts'
-import type { Decision, Policy } from './policy/policy.ts'
-import type { Algorithm } from './policy/pool.ts'
+import type { Decision, Policy, RoundFacts } from './policy/policy.ts'
+import type { Algorithm, PolicyOptions } from './policy/pool.ts'
+import { PRE_COPY_DEFAULTS } from './policy/pre-copy.ts'
 import type { ProgressChange } from './progress.ts'
 import type { Connection } from './protocol/connection.ts'
 import type { Message } from './protocol/messages.ts'
 import type { SourcePull } from './pull/source-pull.ts'
 import { sendColdPages } from './source-single-pass.ts'
 import type { SourceOptions, Tuning } from './source-options.ts'
+import { SourceThrottle } from './source-throttle.ts'
 import type { Statistics } from './statistics.ts'
 
 /** What the rounds need of their session. */
@@ -47,6 +49,9 @@ export class SourceRounds {
   /** True once pages may be guarded: the machine may stop by itself. */
   guards = false
   readonly #context: RoundsContext
+  readonly #facts: RoundFacts[] = []
+  readonly #throttle: SourceThrottle
+  #policy: PolicyOptions
   #sender: PageSender | null = null
   /** RAM travels after the switch-over only; the one round is of the memory of devices. */
   #ramLater = false
@@ -56,6 +61,13 @@ export class SourceRounds {
 
   constructor(context: RoundsContext) {
     this.#context = context
+    this.#policy = context.options.policy ?? {}
+    this.#throttle = new SourceThrottle(context.options.machine, context.statistics)
+  }
+
+  /** The next decision is made with these options. */
+  setPolicy(options: PolicyOptions): void {
+    this.#policy = options
   }
 
   /** Sends rounds until the policy is content. @throws FerryError `policy.*` when it gives up */
@@ -68,7 +80,6 @@ export class SourceRounds {
     this.#sender = new PageSender(options.machine, connection, deadlines, statistics, onSent, options.pages)
     const body = { pagesTotal: statistics.pages_total }
     await connection.send({ type: 'MEM_BEG', body }, deadlines.answerMs)
-    const policy: Policy = algorithm.policy(options.policy ?? {})
     const { rounds, pull, once } = algorithm.mechanism
     this.#ramLater = pull && !rounds
     if (once) return this.#once(connection, rehearses)
@@ -78,16 +89,26 @@ export class SourceRounds {
     } else if (rehearses) {
       await this.#rehearse(connection)
     }
+    try {
+      await this.#iterate(connection, algorithm, rehearses)
+    } finally {
+      this.#throttle.end()
+    }
+  }
+
+  async #iterate(connection: Connection, algorithm: Algorithm, rehearses: boolean): Promise<void> {
     for (;;) {
-      const decision = this.#decide(policy)
+      const decision = this.#decide(algorithm.policy(this.#policy))
       if (decision.action === 'abort') {
         throw new FerryError(`policy.${decision.code}`, decision.reason, { rounds: this.rounds.length })
       }
       if (decision.action === 'switch-over') return
+      const share = decision.throttle ?? this.#throttle.share
+      await this.#machineCall(connection, this.#throttle.set(share), 'machine-throttle')
       await this.#round(connection, decision)
       if (this.rounds.length === 1 && rehearses) {
         await this.#rehearse(connection)
-        statistics.pages_remaining = await this.#dirtyPages(connection)
+        this.#context.statistics.pages_remaining = await this.#dirtyPages(connection)
       }
     }
   }
@@ -160,12 +181,7 @@ export class SourceRounds {
       pagesTotal: s.pages_total,
       remainingPages: s.pages_remaining,
       pagesSent: s.pages_sent,
-      rounds: this.rounds.map((round) => ({
-        pagesSent: round.pages_sent,
-        dirtyPages: round.dirty_pages,
-        durationMs: round.duration_ms,
-        bytesSent: round.bytes_sent_B,
-      })),
+      rounds: this.#facts,
       expectedDowntimeMs: expectedDowntimeMs(s.pages_remaining, s.rate_Bps / 1000, fixedMs),
     })
     this.#tell(decision)
@@ -184,7 +200,9 @@ export class SourceRounds {
         : await this.#machineCall(connection, options.machine.dirtyLogFetch(true), 'dirty-log')
     this.#left = countPages(sets)
     const sender = this.#sender as PageSender
-    const tally: Tally = await sender.send(sets, this.#sendOptions(decision.rate_bps ?? null, false))
+    const skipDirtied = !this.#ramLater && (this.#policy.preCopy?.skipDirtied ?? PRE_COPY_DEFAULTS.skipDirtied)
+    const limits = this.#sendOptions(decision.rate_bps ?? null, false)
+    const tally: Tally = await sender.send(sets, { ...limits, skipDirtied })
     await connection.send({ type: 'ROUND_END', body: { round: index, pages: tally.pages } }, deadlines.progressMs)
     await this.#acknowledged(connection, 'round', index)
     const duration_ms = nowMs() - this.#startMs
@@ -197,8 +215,17 @@ export class SourceRounds {
       duration_ms,
     }
     this.rounds.push(round)
+    this.#facts.push({
+      pagesSent: round.pages_sent,
+      dirtyPages: round.dirty_pages,
+      durationMs: duration_ms,
+      bytesSent: round.bytes_sent_B,
+      throttle: this.#throttle.share,
+    })
     statistics.rounds = this.rounds.length
-    statistics.rate_Bps = duration_ms > 0 ? (round.bytes_sent_B / duration_ms) * 1000 : 0
+    // A round of a few pages is mostly the wait for its acknowledgement: it says nothing about the rate.
+    const tells = index === 0 || round.pages_sent >= this.#context.tuning.batchPages
+    if (tells && duration_ms > 0) statistics.rate_Bps = (round.bytes_sent_B / duration_ms) * 1000
     statistics.pages_remaining = round.dirty_pages
     this.#context.onChange({ kind: 'round', round, atMs: nowMs() })
   }
@@ -244,6 +271,6 @@ export class SourceRounds {
     const { batchPages, readAhead } = this.#context.tuning
     const link_bps = this.#context.link().forward_bps
     const fits = link_bps === null ? batchPages : Math.max(16, Math.floor((link_bps / 8 / PAGE_SIZE) * FRAME_SECONDS))
-    return { batchPages: Math.min(batchPages, fits), readAhead, rate_bps, whileStopped }
+    return { batchPages: Math.min(batchPages, fits), readAhead, rate_bps, whileStopped, skipDirtied: false }
   }
 }

@@ -11,7 +11,7 @@ import { Interrupt } from './interrupt.ts'
 import { LINK_PRESETS } from './link.ts'
 import type { LinkSpec } from './link.ts'
 import { ALGORITHM_NAMES } from './policy/pool.ts'
-import type { Algorithm } from './policy/pool.ts'
+import type { Algorithm, PolicyOptions } from './policy/pool.ts'
 import { Progress } from './progress.ts'
 import type { ProgressNow } from './progress.ts'
 import { Connection } from './protocol/connection.ts'
@@ -41,9 +41,8 @@ export function migrate(options: SourceOptions): Migration {
     session: options.session,
     finished: session.run(),
     cancel: () => session.cancel(),
-    setLink: (link) => {
-      session.setLink(link)
-    },
+    setLink: (link) => session.setLink(link),
+    setPolicy: (policy) => session.setPolicy(policy),
     abandon: (reason) => session.abandon(reason),
   }
 }
@@ -91,12 +90,8 @@ class SourceSession {
       tuning: this.#tuning,
       statistics: this.#statistics,
       link: () => this.#link,
-      onChange: (change) => {
-        this.#progress.change(change)
-      },
-      onPages: () => {
-        this.#progress.touch()
-      },
+      onChange: (change) => this.#progress.change(change),
+      onPages: () => this.#progress.touch(),
     })
   }
 
@@ -113,6 +108,10 @@ class SourceSession {
     this.#connection?.post([{ type: 'LINK', body: { link: link.text } }])
     this.#connection?.setLink(link)
     this.#pull?.setLink(link)
+  }
+
+  setPolicy(options: PolicyOptions): void {
+    this.#rounds.setPolicy(options)
   }
 
   abandon(reason: FerryError): void {

@@ -42,6 +42,8 @@ export class FakeMachine implements Machine {
   instructionCount = 0
   closed = false
   logging = false
+  /** Shares of its time that the vCPU was told to sleep. */
+  readonly throttles: number[] = []
   readonly calls: CallName[] = []
   readonly #arbiter: Arbiter
   readonly #options: FakeOptions
@@ -266,9 +268,8 @@ export class FakeMachine implements Machine {
     })
   }
 
-  instructions(): Promise<number> {
-    return Promise.resolve(this.instructionCount)
-  }
+  readonly instructions = () => Promise.resolve(this.instructionCount)
+  readonly throttle = (share: number) => Promise.resolve(this.throttles.push(share))
 
   close(): Promise<void> {
     this.#end(null)
@@ -336,7 +337,10 @@ export class FakeMachine implements Machine {
   #advance(): void {
     if (this.#guest === null) return
     const elapsed = nowMs() - this.#lastMs
-    const pages = Math.min(Math.floor(elapsed * (this.#options.dirtyPerMs ?? 0)), 5000)
+    const pages = Math.min(
+      Math.floor(elapsed * (this.#options.dirtyPerMs ?? 0) * (1 - (this.throttles.at(-1) ?? 0))),
+      5000,
+    )
     if (pages === 0) return
     this.#lastMs = nowMs()
     if (this.waitsFor !== null) return
