@@ -196,8 +196,11 @@ export class SourcePull {
   /** Faults come in bursts: the background waits until none has come for a moment, but not for ever. */
   async #quiet(answers: Answers): Promise<void> {
     const sinceMs = nowMs()
-    const busy = () => answers.pending !== null || nowMs() - this.#requestedMs < BURST_MS
-    while (busy() && nowMs() - sinceMs < MOST_QUIET_MS) await new Promise((resolve) => setImmediate(resolve))
+    while (nowMs() - sinceMs < MOST_QUIET_MS) {
+      if (answers.pending !== null) await answers.pending
+      else if (nowMs() - this.#requestedMs < BURST_MS) await sleep(BURST_MS)
+      else return
+    }
   }
 
   /** What was asked for, alone, so that it is there soonest; and then what is next to it. */
