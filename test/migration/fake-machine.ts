@@ -110,9 +110,7 @@ export class FakeMachine implements Machine {
     return () => this.#exits.delete(exit)
   }
 
-  boot(): Promise<void> {
-    return Promise.resolve()
-  }
+  async boot(): Promise<void> {}
 
   resume(): Promise<{ runAtMs: number; resumeMs: number }> {
     return this.#call('resume', () => {
@@ -130,13 +128,11 @@ export class FakeMachine implements Machine {
     })
   }
 
-  serialWrite(): Promise<number> {
-    return Promise.resolve(0)
-  }
+  serialWrite = () => Promise.resolve(0)
   frameReceive(_frame: Uint8Array): void {}
   keyWrite(): void {}
-  screen(): Promise<ScreenImage> {
-    return Promise.resolve({ kind: 'text', columns: 1, rows: 1, lines: [' '] })
+  async screen(): Promise<ScreenImage> {
+    return { kind: 'text', columns: 1, rows: 1, lines: [' '] }
   }
 
   readPages(set: PageSet): Promise<PageBatch> {
@@ -271,9 +267,8 @@ export class FakeMachine implements Machine {
   readonly instructions = () => Promise.resolve(this.instructionCount)
   readonly throttle = (share: number) => Promise.resolve(this.throttles.push(share))
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#end(null)
-    return Promise.resolve()
   }
 
   die(): void {
