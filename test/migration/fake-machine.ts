@@ -110,7 +110,7 @@ export class FakeMachine implements Machine {
     return () => this.#exits.delete(exit)
   }
 
-  async boot(): Promise<void> {}
+  boot = () => Promise.resolve()
 
   resume(): Promise<{ runAtMs: number; resumeMs: number }> {
     return this.#call('resume', () => {
@@ -131,8 +131,8 @@ export class FakeMachine implements Machine {
   serialWrite = () => Promise.resolve(0)
   frameReceive(_frame: Uint8Array): void {}
   keyWrite(): void {}
-  async screen(): Promise<ScreenImage> {
-    return { kind: 'text', columns: 1, rows: 1, lines: [' '] }
+  screen(): Promise<ScreenImage> {
+    return Promise.resolve({ kind: 'text', columns: 1, rows: 1, lines: [' '] })
   }
 
   readPages(set: PageSet): Promise<PageBatch> {
@@ -267,9 +267,7 @@ export class FakeMachine implements Machine {
   readonly instructions = () => Promise.resolve(this.instructionCount)
   readonly throttle = (share: number) => Promise.resolve(this.throttles.push(share))
 
-  async close(): Promise<void> {
-    this.#end(null)
-  }
+  close = () => Promise.resolve(this.#end(null))
 
   die(): void {
     this.#end(new FerryError('machine.crashed', 'the thread crashed'))
