@@ -5,12 +5,14 @@
 import * as v from 'valibot'
 import { messageDetails, messageList, messageView, type MessageView } from './messages.ts'
 import { pagesView } from './pages.ts'
+import { dirtyRateView, importance, measureMs, predictionTable, qosTargets, targetChanges } from './prediction.ts'
 import { type errorReport, hostKind, roundReport, type RunReport, runReport } from './report.ts'
 import { imageView } from './workloads.ts'
 
 const name = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'a name has 1 to 32 of a-z, 0-9 and -'))
 const guestId = v.pipe(v.string(), v.minLength(1), v.maxLength(64))
 const ramMb = v.pipe(v.number(), v.integer(), v.minValue(8), v.maxValue(1024))
+const rate_bps = v.pipe(v.number(), v.minValue(10_000), v.maxValue(100e9))
 const text = (length: number) => v.pipe(v.string(), v.maxLength(length))
 
 export const hostInput = v.object({
@@ -77,6 +79,13 @@ export type GuestView = v.InferOutput<typeof guestView>
 export const migrateInput = v.object({
   guest: guestId,
   to: name,
+  ...qosTargets.entries,
+  /** Measure the guest, predict, and take the first algorithm that keeps the targets; `qos.none-fits` where none does. */
+  automatic: v.optional(v.boolean(), false),
+  /** Figures by which `automatic` orders the algorithms, the most important first; absent = their order of preference. */
+  importance: v.optional(importance),
+  /** Keep a prediction with the run, though the user chose the algorithm. */
+  predict: v.optional(v.boolean(), false),
   /** In order of preference; absent = all of the pool. */
   algorithms: v.optional(v.array(text(64))),
   /** Choose among the common algorithms at random (seeded). */
@@ -92,6 +101,21 @@ export const migrateInput = v.object({
       threshold_pages: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
       max_rounds: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000))),
       max_factor: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(1000))),
+      /** Each round at the dirtying rate of the last one plus a step, within bounds; absent: as fast as the link takes. */
+      rate_control: v.optional(
+        v.object({
+          /** Rate of the first round; never less. */
+          min_bps: v.optional(rate_bps, 100e6),
+          step_bps: v.optional(rate_bps, 50e6),
+          max_bps: v.optional(rate_bps, 500e6),
+        }),
+      ),
+      /** Leave pages that were dirtied again since the round began to the next one. */
+      skip_dirtied: v.optional(v.boolean(), true),
+      /** Slow the vCPU down in steps where the rounds do not converge. */
+      throttle: v.optional(v.boolean(), false),
+      /** Where the rounds do not converge, switch over and pull the rest, if both hosts have `hybrid`. */
+      then_pull: v.optional(v.boolean(), false),
     }),
   ),
   seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 1),
@@ -111,6 +135,17 @@ export const migrationProgress = v.object({
   rate_Bps: v.number(),
   estimate_ms: v.nullable(v.number()),
   /** What happened, in sentences. */
+  /** After the switch-over of an algorithm that pulls; null before it, and for the others. */
+  pull: v.nullable(
+    v.object({
+      /** `paused`: the connection is cut, and the guest waits on the target for pages that only the source has. */
+      state: v.picklist(['pulling', 'paused']),
+      /** Pages that the source still holds: it is not released before they have crossed. */
+      left_pages: v.number(),
+      /** Pages that the guest had to ask for so far. */
+      requests: v.number(),
+    }),
+  ),
   notes: v.array(v.string()),
   /** Stages entered; times since the start of the migration. */
   stages: v.array(v.object({ number: v.number(), started_ms: v.number() })),
@@ -257,6 +292,11 @@ export const METHODS = {
   'guests.destroy': { input: byId, output: done },
   'guests.workload': { input: v.object({ guest: guestId, workload: text(100) }), output: guestView },
   'guests.check': { input: byId, output: v.object({ ok: v.boolean(), answer: v.string() }) },
+  /** Watches which pages the guest changes for so long. Not while it is migrated (`guest.migrating`). */
+  'guests.dirtyRate': {
+    input: v.object({ guest: guestId, duration_ms: v.optional(measureMs, 1000) }),
+    output: dirtyRateView,
+  },
   'guests.write': { input: v.object({ guest: guestId, data: text(65_536) }), output: done },
   'guests.console': { input: byId, output: v.object({ text: v.string(), position: v.number() }) },
   'guests.screen': { input: byId, output: screenView },
@@ -298,11 +338,18 @@ export const METHODS = {
     ),
   },
   'migrations.check': { input: migrateInput, output: v.array(compatibilityPoint) },
+  /** Measures the guest, and tells what a migration with this input would cost by each algorithm. Starts nothing. */
+  'migrations.predict': {
+    input: v.object({ ...migrateInput.entries, measure_ms: v.optional(measureMs, 1000) }),
+    output: predictionTable,
+  },
   'migrations.active': { input: nothing, output: v.array(activeMigration) },
   'migrations.start': { input: migrateInput, output: v.object({ run_id: v.string() }) },
   'migrations.wait': { input: v.object({ run_id: text(64) }), output: runReport },
   'migrations.cancel': { input: v.object({ run_id: text(64) }), output: v.object({ cancelled: v.boolean() }) },
   'migrations.setLink': { input: v.object({ run_id: text(64), link: text(64) }), output: done },
+  /** Changes the targets of a running migration: pre-copy's stop rule and the link follow them at once. */
+  'migrations.setTargets': { input: v.object({ run_id: text(64), ...targetChanges.entries }), output: qosTargets },
   'runs.list': { input: v.optional(runFilter, {}), output: v.array(listedRun) },
   'runs.get': { input: v.object({ run_id: text(64) }), output: runReport },
   'runs.details': { input: v.object({ run_id: text(64) }), output: runDetails },

@@ -3,6 +3,7 @@
  * unit; the meaning of each figure is the sentence beside it.
  */
 import * as v from 'valibot'
+import { runPrediction } from './prediction.ts'
 
 const ms = v.pipe(v.number(), v.minValue(0))
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
@@ -124,6 +125,11 @@ export const runReport = v.object({
   pages_sent: count,
   /** Of these, pages that had been sent before in this run. */
   pages_retransmitted: count,
+  /** Times that a page was left to the next round, because it had been dirtied again since its round began. */
+  pages_skipped: count,
+  /** Largest share of its time that the vCPU was made to sleep, 0–1, and how long it slept in all. */
+  throttle_max: v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
+  throttled_ms: ms,
   /** All bytes that the source wrote to the connection. */
   bytes_sent_B: count,
   /** Result of `--verify-ram`: both RAMs compared before the target's first instruction; null = not asked for. */
@@ -134,9 +140,21 @@ export const runReport = v.object({
   verify_ms: v.nullable(ms),
   /** Pages that came after the switch-over; null where the algorithm does not pull. */
   pull: v.nullable(pullReport),
+  /** What the lab had predicted for it; null = it was not asked to. */
+  prediction: v.nullable(runPrediction),
   /** The guest's own check of its memory after the migration; null = not asked for. */
   guest_check: v.nullable(v.picklist(['ok', 'failed'])),
   /** ISO-8601, UTC. */
   started_at: v.string(),
 })
 export type RunReport = v.InferOutput<typeof runReport>
+
+/**
+ * The share of the migration that the guest stood still, waited for pages or was throttled, 0–1: what a prediction's
+ * `slowdown` foretells. Null where the guest did not cross.
+ */
+export function slowdownOf(run: Pick<RunReport, 'downtime_ms' | 'total_ms' | 'throttled_ms' | 'pull'>): number | null {
+  if (run.downtime_ms === null || run.total_ms <= 0) return null
+  const waited = run.downtime_ms + run.throttled_ms + (run.pull?.stall_ms ?? 0) + (run.pull?.paused_ms ?? 0)
+  return Math.min(1, waited / run.total_ms)
+}

@@ -1,14 +1,18 @@
 /** A migration under way: what was asked for, how it stands, what can be done about it. */
 import * as v from 'valibot'
 import { type ActiveMigration, type MigrateInput, migrateInput, type MigrationProgress } from '../contract/lab.ts'
+import type { QosTargets, TargetChanges } from '../contract/prediction.ts'
 import type { RunReport } from '../contract/report.ts'
 import { type LinkSpec, parseLink } from '../migration/link.ts'
 import { PageMap } from '../migration/page-map.ts'
+import type { PolicyOptions } from '../migration/policy/pool.ts'
 import type { ProgressEvent } from '../migration/progress.ts'
 import type { Migration } from '../migration/source-options.ts'
 import { nowMs } from '../util/clock.ts'
+import { FerryError } from '../util/errors.ts'
 import type { Guest } from './guest.ts'
 import { RunMessages } from './run-messages.ts'
+import { changedTargets, limitedLink, withoutTargets } from './targets.ts'
 
 /** Sentences that are kept for a front end that comes later. */
 const MOST_NOTES = 200
@@ -19,31 +23,44 @@ export class ActiveRun {
   /** Names of the hosts. */
   readonly from: string
   readonly to: string
-  readonly input: MigrateInput
   readonly pages: PageMap
   messages = new RunMessages(nowMs())
   readonly #askedAtMs = nowMs()
   #startedAtMs = nowMs()
+  #input: MigrateInput
   #link: LinkSpec
+  #policy: PolicyOptions
   #migration: Migration | null = null
   #cancelled = false
   #progress: MigrationProgress | null = null
   #finished: Promise<RunReport> | null = null
 
+  /** Ends it whatever that costs: the lab closes. */
+  abandon(): void {
+    this.#cancelled = true
+    this.#migration?.abandon(new FerryError('lab.closed', 'The lab was closed.'))
+  }
+
   /** @throws FerryError `link.*` */
-  constructor(id: string, guest: Guest, to: string, input: MigrateInput) {
+  constructor(id: string, guest: Guest, to: string, input: MigrateInput, policy: PolicyOptions) {
     this.id = id
     this.guest = guest
     this.from = guest.residence.host
     this.to = to
-    this.input = input
+    this.#input = input
+    this.#policy = policy
     this.pages = new PageMap(guest.residence.machine.blocks)
     this.#link = parseLink(input.link ?? 'unlimited')
   }
 
-  /** The link as it is now. */
+  /** The link as it is now, no faster than the targets allow. */
   get link(): LinkSpec {
-    return this.#link
+    return limitedLink(this.#link, this.#input)
+  }
+
+  /** The algorithms' options as they are now. */
+  get policy(): PolicyOptions {
+    return this.#policy
   }
 
   /** True as soon as the migration itself was started. */
@@ -88,7 +105,18 @@ export class ActiveRun {
   /** @throws FerryError `link.*` */
   setLink(text: string): void {
     this.#link = parseLink(text)
-    this.#migration?.setLink(this.#link)
+    this.#migration?.setLink(this.link)
+  }
+
+  /** Pre-copy's rule and the link follow at once. @returns all targets as they are then */
+  setTargets(changes: TargetChanges): QosTargets {
+    const targets = changedTargets(this.#input, changes)
+    this.#input = { ...withoutTargets(this.#input), ...targets }
+    const downtimeTarget_ms = targets.max_downtime_ms ?? null
+    this.#policy = { ...this.#policy, preCopy: { ...this.#policy.preCopy, downtimeTarget_ms } }
+    this.#migration?.setPolicy(this.#policy)
+    this.#migration?.setLink(this.link)
+    return targets
   }
 
   /** @returns what there is to tell since the last time */
@@ -103,7 +131,11 @@ export class ActiveRun {
       bytes_sent_B: now.bytesSent,
       rate_Bps: now.rate_Bps,
       estimate_ms: now.estimate_ms,
-      notes: changes.flatMap((change) => (change.kind === 'decision' ? [change.decision.reason] : [])),
+      pull:
+        now.pull === null ? null : { state: now.pull.state, left_pages: now.pull.left, requests: now.pull.requests },
+      notes: changes.flatMap((change) =>
+        change.kind === 'decision' ? [change.decision.reason] : change.kind === 'pull' ? [change.why] : [],
+      ),
       stages: changes.flatMap((change) =>
         change.kind === 'stage' ? [{ number: change.stage, started_ms: Math.max(0, change.atMs - startedAtMs) }] : [],
       ),
@@ -120,7 +152,7 @@ export class ActiveRun {
   }
 
   get view(): ActiveMigration {
-    const { record: _, ...input } = v.parse(migrateInput, this.input)
+    const { record: _, ...input } = v.parse(migrateInput, this.#input)
     const { id: run_id, from, to } = this
     const age_ms = nowMs() - this.#askedAtMs
     return { run_id, guest: this.guest.identity.id, from, to, input, age_ms, progress: this.#progress }

@@ -1,6 +1,7 @@
 /** The state of every page of a guest, at rest and on its way. */
 import { PAGE_STATE, type PagesView } from '../contract/pages.ts'
 import { BLOCK, PAGE_SIZE } from '../vmstate/blocks.ts'
+import type { Machine } from '../machine/machine.ts'
 import { FerryError } from '../util/errors.ts'
 import type { ActiveRun } from './active-run.ts'
 import type { Guest } from './guest.ts'
@@ -28,13 +29,18 @@ export async function pagesOf(guest: Guest, run: ActiveRun | undefined): Promise
 }
 
 async function atRest(machine: HostedMachine, pages: number): Promise<Uint8Array<ArrayBuffer>> {
-  const states = new Uint8Array(pages).fill(PAGE_STATE.clean)
+  const zero = await zeroPagesOf(machine, pages)
+  return zero.map((is) => (is === 1 ? PAGE_STATE.zero : PAGE_STATE.clean))
+}
+
+/** Which of the first so many pages of RAM hold nothing but zeros: a byte each, 1 where it is so. The guest runs on. */
+export async function zeroPagesOf(machine: Machine, pages: number): Promise<Uint8Array<ArrayBuffer>> {
+  const zero = new Uint8Array(pages)
   for (let first = 0; first < pages; first += SCAN_PAGES) {
     const count = Math.min(SCAN_PAGES, pages - first)
-    const zero = await machine.zeroPages({ block: BLOCK.ram, first, count })
-    for (const [i, is] of zero.entries()) if (is === 1) states[first + i] = PAGE_STATE.zero
+    zero.set(await machine.zeroPages({ block: BLOCK.ram, first, count }), first)
   }
-  return states
+  return zero
 }
 
 /** RAM pages in the dirty log, which stay there. */

@@ -221,6 +221,22 @@ export class Lab {
     this.setState(guest, 'migrating')
   }
 
+  /**
+   * Does something to a guest, to which nothing else is done meanwhile.
+   * @param operation as a participle
+   * @throws FerryError `guest.unknown`, `guest.busy`, `guest.migrating`, or what the work throws
+   */
+  async hold<T>(idOrName: string, operation: string, work: (guest: Guest) => Promise<T>): Promise<T> {
+    const guest = this.guest(idOrName)
+    this.#checkFree(guest)
+    guest.operation = operation
+    try {
+      return await work(guest)
+    } finally {
+      guest.operation = null
+    }
+  }
+
   /** A guest whose machine has ended stays crashed, whatever else was under way. */
   setState(guest: Guest, state: GuestView['state']): GuestView {
     if (guest.state !== 'crashed') guest.state = state
@@ -240,20 +256,8 @@ export class Lab {
     this.store.close()
   }
 
-  /** One thing at a time is done to a guest; the state changes when it is done. */
-  async #operate(
-    id: string,
-    operation: string,
-    work: (guest: Guest) => Promise<GuestView['state']>,
-  ): Promise<GuestView> {
-    const guest = this.guest(id)
-    this.#checkFree(guest)
-    guest.operation = operation
-    try {
-      return this.setState(guest, await work(guest))
-    } finally {
-      guest.operation = null
-    }
+  #operate(id: string, operation: string, work: (guest: Guest) => Promise<GuestView['state']>): Promise<GuestView> {
+    return this.hold(id, operation, async (guest) => this.setState(guest, await work(guest)))
   }
 
   #checkFree(guest: Guest): void {
@@ -309,8 +313,10 @@ export class Lab {
     const from = this.hosts.get(guest.residence.host)
     guest.vif?.detach()
     from?.guests.delete(guest.identity.id)
+    const held = guest.residence.machine.takeHeld()
     guest.residence = residence
     this.#plugIn(guest)
+    for (const frame of held) residence.machine.frameReceive(frame)
     this.host(residence.host).bridge.announce(guest.identity.name, guest.identity)
     guest.console.feed(residence.machine)
     residence.machine.on('exit', (error) => this.#machineEnded(guest, residence.machine, error))

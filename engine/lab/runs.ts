@@ -5,8 +5,7 @@ import type { MessageDetails, MessageView } from '../contract/messages.ts'
 import type { RunReport } from '../contract/report.ts'
 import { CPU_FEATURES, devicesOf } from '../machine/profile.ts'
 import { checkCompatibility } from '../migration/compatibility.ts'
-import { ALGORITHM_NAMES, type AlgorithmName } from '../migration/policy/pool.ts'
-import type { PreCopyOptions } from '../migration/policy/pre-copy.ts'
+import { isAlgorithmName } from '../migration/policy/pool.ts'
 import { FileRecorder, type Recorder } from '../migration/protocol/recorder.ts'
 import { migrate } from '../migration/source.ts'
 import type { MigrationResult } from '../migration/source-options.ts'
@@ -15,12 +14,13 @@ import { outage } from '../network/outage.ts'
 import type { Probe, ProbeSeries } from '../network/probe.ts'
 import { sleep, nowMs } from '../util/clock.ts'
 import { FerryError } from '../util/errors.ts'
-import { seededChoice } from '../util/random.ts'
 import { FORMAT_VERSION } from '../vmstate/container.ts'
 import { ActiveRun } from './active-run.ts'
+import { type Choice, policyOf } from './choice.ts'
 import type { Guest } from './guest.ts'
 import type { Host } from './host.ts'
 import type { Lab } from './lab.ts'
+import { algorithmsOf } from './pools.ts'
 import { collectProvenance, type Json } from './provenance.ts'
 import { messageDetails, messageOf } from './run-messages.ts'
 import { RunTelemetry } from './run-telemetry.ts'
@@ -88,7 +88,7 @@ export class Runs {
   /** Cancels what is under way and waits until it is stored. */
   async close(): Promise<void> {
     const { all } = this
-    for (const run of all) run.cancel()
+    for (const run of all) run.abandon()
     await Promise.allSettled(all.map(({ finished }) => finished))
   }
 
@@ -102,7 +102,7 @@ export class Runs {
         source: { name: source.name, kind: source.kind },
         guest: summary(guest),
         formatVersion: FORMAT_VERSION.major,
-        algorithms: [...algorithmsOf(input)],
+        algorithms: [...algorithmsOf(this.#lab, input)],
       },
       target.offer(),
       source.address,
@@ -111,18 +111,19 @@ export class Runs {
 
   /**
    * Starts a migration; its outcome, failures too, is the report that `finished` resolves with.
-   * @throws FerryError `guest.*`, `host.*`, `link.*` for what can be seen beforehand
+   * @param choice what was predicted, by which algorithm; null = nothing
+   * @throws FerryError `guest.*`, `host.*`, `link.*`, `algorithm.*` for what can be seen beforehand
    */
-  start(input: MigrateInput): ActiveRun {
+  start(input: MigrateInput, choice: Choice | null = null): ActiveRun {
     const guest = this.#lab.guest(input.guest)
     const target = this.#lab.host(input.to)
     if (guest.residence.host === target.name) {
       throw new FerryError('guest.already-there', `The guest ${guest.identity.name} is on ${target.name} already.`)
     }
-    const algorithms = algorithmsOf(input)
-    const run = new ActiveRun(randomUUID(), guest, target.name, input)
+    const algorithms = choice === null ? algorithmsOf(this.#lab, input) : [choice.algorithm]
+    const run = new ActiveRun(randomUUID(), guest, target.name, input, policyOf(this.#lab, input))
     this.#lab.beginMigration(guest)
-    const finished = this.#carryOut(run, target, { ...input, algorithms: [...algorithms] })
+    const finished = this.#carryOut(run, target, { ...input, algorithms: [...algorithms] }, choice)
       .catch((thrown: unknown) => {
         // Nothing was begun (a recording that cannot be written, say): the guest runs as before.
         if (!run.begun) this.#lab.setState(guest, 'running')
@@ -134,7 +135,7 @@ export class Runs {
     return run
   }
 
-  async #carryOut(run: ActiveRun, target: Host, input: MigrateInput): Promise<RunReport> {
+  async #carryOut(run: ActiveRun, target: Host, input: MigrateInput, choice: Choice | null): Promise<RunReport> {
     const { id, guest } = run
     const lab = this.#lab
     const source = lab.host(guest.residence.host)
@@ -161,8 +162,8 @@ export class Runs {
       hypervisor: source.hypervisor,
       translator,
       lease: guest.lease,
-      algorithms: algorithmsOf(input),
-      policy: { preCopy: preCopyOf(input) },
+      algorithms: input.algorithms?.filter(isAlgorithmName),
+      policy: run.policy,
       link: run.link,
       verify: input.verify_ram === true ? 'all' : 'none',
       seed: input.seed,
@@ -186,6 +187,7 @@ export class Runs {
       guest: guest.image.name,
       workload: guest.workload,
       outage_ms: seen?.outage_ms ?? null,
+      prediction: choice?.prediction ?? null,
       guest_check: wantsCheck && guest.state === 'running' ? await checkGuest(guest) : null,
     }
     this.#keep(report, run.messages.kept, series, startedAtMs, input, guest)
@@ -264,26 +266,6 @@ function summary(guest: Guest) {
     blocks: [...blocks],
     devices: devicesOf(config),
     cpuFeatures: [...CPU_FEATURES],
-  }
-}
-
-/** The wanted algorithms, or the whole pool; at random: one of them. */
-function algorithmsOf(input: MigrateInput): readonly AlgorithmName[] {
-  const known = (name: string): name is AlgorithmName => (ALGORITHM_NAMES as readonly string[]).includes(name)
-  const unknown = input.algorithms?.find((name) => !known(name))
-  if (unknown !== undefined) {
-    const message = `There is no algorithm ${unknown}. The pool has: ${ALGORITHM_NAMES.join(', ')}.`
-    throw new FerryError('algorithm.unknown', message, { algorithm: unknown })
-  }
-  const wanted = input.algorithms?.filter(known) ?? ALGORITHM_NAMES
-  return input.random_algorithm === true ? [seededChoice(wanted, input.seed ?? 1)] : wanted
-}
-
-function preCopyOf({ pre_copy: given = {} }: MigrateInput): Partial<PreCopyOptions> {
-  return {
-    ...(given.threshold_pages === undefined ? {} : { thresholdPages: given.threshold_pages }),
-    ...(given.max_rounds === undefined ? {} : { maxRounds: given.max_rounds }),
-    ...(given.max_factor === undefined ? {} : { maxSentFactor: given.max_factor }),
   }
 }
 

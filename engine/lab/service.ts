@@ -8,6 +8,8 @@ import { FerryError } from '../util/errors.ts'
 import { Lab, type LabOptions } from './lab.ts'
 import { LINK_PRESETS } from '../migration/link.ts'
 import { POOL } from '../migration/policy/pool.ts'
+import { choiceOf, predictionTable } from './choice.ts'
+import { measureDirtyRate } from './dirty-rate.ts'
 import { exportRuns } from './export/runs.ts'
 import { HYPERVISORS } from './host.ts'
 import { pagesOf } from './guest-pages.ts'
@@ -71,6 +73,7 @@ function handlers(lab: Lab, runs: Runs): Handlers {
       return lab.guest(guest).view
     },
     'guests.check': ({ guest }) => lab.guest(guest).check(),
+    'guests.dirtyRate': ({ guest, duration_ms }) => measureDirtyRate(lab, guest, duration_ms),
     'guests.write': ({ guest, data }) => {
       lab.guest(guest).console.write(data)
       return undefined
@@ -94,13 +97,15 @@ function handlers(lab: Lab, runs: Runs): Handlers {
     'links.list': () => Object.values(LINK_PRESETS),
     'migrations.check': (input) => runs.check(input),
     'migrations.active': () => runs.all.map((run) => run.view),
-    'migrations.start': (input) => ({ run_id: runs.start(input).id }),
+    'migrations.predict': ({ measure_ms, ...input }) => predictionTable(lab, input, measure_ms),
+    'migrations.start': async (input) => ({ run_id: runs.start(input, await choiceOf(lab, input)).id }),
     'migrations.wait': ({ run_id }) => runs.finished(run_id),
     'migrations.cancel': ({ run_id }) => ({ cancelled: runs.active(run_id).cancel() }),
     'migrations.setLink': ({ run_id, link }) => {
       runs.active(run_id).setLink(link)
       return undefined
     },
+    'migrations.setTargets': ({ run_id, ...changes }) => runs.active(run_id).setTargets(changes),
     'runs.list': (filter) => lab.store.reports(filter),
     'runs.get': ({ run_id }) => runs.stored(run_id).report,
     'runs.details': ({ run_id }) => runs.stored(run_id),

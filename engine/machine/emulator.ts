@@ -9,7 +9,8 @@ import type { Doorbell } from './doorbell.ts'
 import type { MachineConfig } from './machine.ts'
 import { DeviceMemory } from './device-memory.ts'
 import { diskBuffer } from './disk.ts'
-import { GLOBAL } from './v86/globals.ts'
+import { Throttle } from './throttle.ts'
+import { GLOBAL, GUARD_SAVE_BYTES } from './v86/globals.ts'
 import { CPU_OFFSET } from './v86/layout.ts'
 import { assertShape } from './v86/shape.ts'
 import type { Cpu, V86Emulator } from './v86/types.ts'
@@ -34,10 +35,14 @@ export class Emulator {
   readonly cpu: Cpu
   /** Accesses of devices to RAM. */
   readonly deviceMemory: DeviceMemory
+  /** How much of its time the vCPU sleeps. */
+  readonly throttle = new Throttle(nowMs)
   readonly #emulator: V86Emulator
   readonly #exports: WebAssembly.Exports
   readonly #microtick: () => number
   #onMissing: (page: number) => void = () => {}
+  #onGuardHit: (page: number) => void = () => {}
+  #guardSave = 0
   #ram: Uint8Array<ArrayBuffer> | undefined
   #wasm: Uint8Array<ArrayBuffer> | undefined
 
@@ -79,11 +84,24 @@ export class Emulator {
     }
     const core = emulator.v86
     ;(core.constructor as unknown as { microtick: () => number }).microtick = microtick
-    core.yield = (delayMs, tick) => {
-      if (delayMs > SPIN_MS) doorbell.wait(delayMs)
-      setImmediate(() => core.yield_callback(tick))
-    }
     const machine = new Emulator(emulator, exports, microtick)
+    const { throttle } = machine
+    const next = (tick: number): void => {
+      if (throttle.leftMs > SPIN_MS && tick === core.tick_counter) {
+        throttle.sleep((ms) => doorbell.wait(ms))
+        // Messages may have ended the sleep: they come first, then the rest of it.
+        setImmediate(() => next(tick))
+        return
+      }
+      throttle.sliceBegins()
+      core.yield_callback(tick)
+    }
+    core.yield = (delayMs, tick) => {
+      throttle.sliceEnds()
+      if (machine.#stoppedByGuard()) return
+      if (delayMs > SPIN_MS) doorbell.wait(delayMs)
+      setImmediate(() => next(tick))
+    }
     machine.#global(GLOBAL.missingHook).value = appendFunction(table, (page) => machine.#onMissing(page))
     machine.#global(GLOBAL.ramBase).value = machine.cpu.mem8.byteOffset
     machine.#setMac(config.mac)
@@ -182,6 +200,34 @@ export class Emulator {
   trapMissing(address: number, wait: (page: number) => void): void {
     this.#onMissing = wait
     this.#global(GLOBAL.missing).value = address
+  }
+
+  /**
+   * @param address of the map of guarded pages in wasm memory, 0 = none
+   * @param onHit called when the vCPU has stopped in front of an instruction that would have written one, with its number
+   */
+  guardPages(address: number, onHit: (page: number) => void): void {
+    if (this.#guardSave === 0 && address !== 0) this.#guardSave = this.allocate(GUARD_SAVE_BYTES)
+    this.#onGuardHit = onHit
+    this.#global(GLOBAL.guardSave).value = this.#guardSave
+    this.#global(GLOBAL.guardAcknowledged).value = 0
+    this.#global(GLOBAL.guardHit).value = 0
+    this.#global(GLOBAL.guard).value = address
+  }
+
+  /** After a slice: whether it ended in front of a write that must not be. */
+  #stoppedByGuard(): boolean {
+    const hit = this.#global(GLOBAL.guardHit)
+    if (hit.value === 0) return false
+    const page = hit.value - 1
+    this.pause()
+    // The flag was borrowed to end the slice.
+    this.view(CPU_OFFSET.inHlt, 1).setUint8(0, this.#global(GLOBAL.guardHalted).value)
+    // Nothing is guarded any more: a machine that goes on here may write what it likes.
+    this.#global(GLOBAL.guard).value = 0
+    hit.value = 0
+    this.#onGuardHit(page)
+    return true
   }
 
   #global(name: string): WebAssembly.Global {

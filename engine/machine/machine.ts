@@ -74,7 +74,7 @@ export interface StopReport {
   readonly remaining: readonly PageSet[]
   /** The dirty pages themselves, where they were few enough. */
   readonly batches: readonly PageBatch[]
-  /** With `leaveRam`: the dirty pages of RAM, which are in neither of the two. */
+  /** With `leaveRam`: the pages of RAM that changed since they were read last, which are in neither of the two. */
   readonly leftRam: PageSet | null
   readonly state: MachineState
 }
@@ -119,6 +119,8 @@ export interface MachineEvents {
   frame(frame: Uint8Array): void
   /** The guest waits for this page of RAM: `supply` it. */
   fault(page: number): void
+  /** The vCPU has stopped in front of an instruction that would have written this page, which was taken. */
+  guarded(page: number): void
   /** The thread ended: on `close()` without an error, else with one. No further event follows. */
   exit(error: FerryError | null): void
 }
@@ -153,6 +155,15 @@ export interface Machine {
   /** Writes pages; the batch's buffers are transferred and unusable afterwards. Not awaited by the caller in bulk. */
   writePages(batch: PageBatch): Promise<void>
 
+  /**
+   * From now on pages that `takePages` reads are not written any more: in front of the first instruction that would, the
+   * vCPU stops, and the event `guarded` tells. `guardStop` or `stop` ends it.
+   */
+  guardStart(): Promise<void>
+  /** Reads pages of RAM, which stay as they are from then on. @throws FerryError `machine.guard-off` */
+  takePages(set: PageSet): Promise<PageBatch>
+  guardStop(): Promise<void>
+
   /** Starts logging pages changed from now on, by the CPU or a device, in all blocks. */
   dirtyLogStart(): Promise<void>
   /** The pages changed since the start or the last call; clears them when `clear` is true (else a peek). */
@@ -167,13 +178,14 @@ export interface Machine {
   stop(options: StopOptions): Promise<StopReport>
   /**
    * Last pages and state in one step. Buffers are transferred.
-   * @param missing pages of RAM that come later, by `supply`: the guest may run, and waits where it accesses one
+   * @param missing pages of RAM that come later, by `supply`: the guest may run, and waits where it accesses one. One bit
+   *   for each page, the first page in bit 0 of the first byte
    */
   load(
     batches: readonly PageBatch[],
     state: MachineState,
     clock: 'continue' | 'freeze',
-    missing?: PageSet,
+    missing?: Uint8Array<ArrayBuffer>,
   ): Promise<LoadReport>
   /**
    * Brings missing pages; taken even while the vCPU waits for one of them, when no other call is answered. Pages that
@@ -190,6 +202,12 @@ export interface Machine {
   zeroPages(range: PageRange): Promise<Uint8Array<ArrayBuffer>>
   /** Instructions executed so far, modulo 2^32. */
   instructions(): Promise<number>
+  /**
+   * From now on the vCPU sleeps this share of its time, between two slices of the guest; 0 = not at all.
+   * @param share 0–0.99
+   * @returns how long it has slept for that so far, ms
+   */
+  throttle(share: number): Promise<number>
   /** Ends the thread. Safe at any time; pending calls are refused with `machine.closed`. */
   close(): Promise<void>
 }

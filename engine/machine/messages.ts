@@ -27,17 +27,24 @@ export interface Calls {
   screen: [void, ScreenImage]
   readPages: [PageSet, PageBatch]
   writePages: [PageBatch, void]
+  guardStart: [void, void]
+  takePages: [PageSet, PageBatch]
+  guardStop: [void, void]
   dirtyLogStart: [void, void]
   dirtyLogFetch: [{ clear: boolean }, readonly PageSet[]]
   dirtyLogStop: [void, void]
   capture: [void, MachineState]
   restore: [{ state: MachineState; clock: Clock }, void]
   stop: [StopOptions, StopReport]
-  load: [{ batches: readonly PageBatch[]; state: MachineState; clock: Clock; missing?: PageSet }, LoadReport]
+  load: [
+    { batches: readonly PageBatch[]; state: MachineState; clock: Clock; missing?: Uint8Array<ArrayBuffer> },
+    LoadReport,
+  ]
   faults: [void, readonly FaultRecord[]]
   digests: [BlockId, BigUint64Array<ArrayBuffer>]
   zeroPages: [PageRange, Uint8Array<ArrayBuffer>]
   instructions: [void, number]
+  throttle: [number, number]
 }
 export type CallName = keyof Calls
 
@@ -60,6 +67,7 @@ export type Reply =
   | { kind: 'serial'; bytes: Uint8Array }
   | { kind: 'frame'; frame: Uint8Array }
   | { kind: 'fault'; page: number }
+  | { kind: 'guarded'; page: number }
 
 export interface ThreadData {
   readonly config: MachineConfig

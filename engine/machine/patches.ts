@@ -2,12 +2,17 @@
 import { FerryError } from '../util/errors.ts'
 import { patchDemandPaging } from './demand-paging-patch.ts'
 import { patchDirtyLog } from './dirty-log-patch.ts'
+import { patchPageGuard } from './page-guard-patch.ts'
 import { GLOBAL } from './v86/globals.ts'
 import { WasmModule } from './wasm/module.ts'
 
 /** Ends of mangled Rust names. */
 const PAGE_WALK = /3cpu12do_page_walk$/
 const PHYSICAL_READ_64 = /3cpu6memory7read64s$/
+const TRIGGER_PAGE_FAULT = /3cpu3cpu17trigger_pagefault$/
+const CALL_INTERRUPT_VECTOR = /3cpu3cpu21call_interrupt_vector$/
+const ACKNOWLEDGE_PIC = /3pic19pic_acknowledge_irq$/
+const ACKNOWLEDGE_APIC = /4apic15acknowledge_irq$/
 
 /**
  * @param binary v86.wasm
@@ -22,6 +27,17 @@ export function patchV86(binary: Uint8Array): Uint8Array<ArrayBuffer> {
   patchDirtyLog(module, pageWalk, ramBase)
   // Outside of the log: what a walk waits for is there before the log looks at the tables.
   patchDemandPaging(module, { pageWalk, read64, ramBase })
+  patchPageGuard(module, {
+    pageWalk,
+    triggerPageFault: find(module, TRIGGER_PAGE_FAULT, 'way into a page fault'),
+    callInterruptVector: find(module, CALL_INTERRUPT_VECTOR, 'way into an interrupt'),
+    acknowledgePic: find(module, ACKNOWLEDGE_PIC, "acknowledgement of the 8259's interrupts"),
+    acknowledgeApic: find(module, ACKNOWLEDGE_APIC, "acknowledgement of the APIC's interrupts"),
+    picMaster: find(module, /^get_pic_addr_master$/, 'first 8259'),
+    picSlave: find(module, /^get_pic_addr_slave$/, 'second 8259'),
+    apic: find(module, /^get_apic_addr$/, 'local APIC'),
+    ramBase,
+  })
   return module.emit()
 }
 

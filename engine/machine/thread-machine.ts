@@ -41,6 +41,7 @@ class ThreadMachine implements Machine {
     serial: new Set(),
     frame: new Set(),
     fault: new Set(),
+    guarded: new Set(),
     exit: new Set(),
   }
   #nextId = 1
@@ -90,6 +91,15 @@ class ThreadMachine implements Machine {
   writePages(batch: PageBatch) {
     return this.#call('writePages', batch, buffersOf([batch]))
   }
+  guardStart() {
+    return this.#call('guardStart', undefined)
+  }
+  takePages(set: PageSet) {
+    return this.#call('takePages', set)
+  }
+  guardStop() {
+    return this.#call('guardStop', undefined)
+  }
   dirtyLogStart() {
     return this.#call('dirtyLogStart', undefined)
   }
@@ -108,7 +118,7 @@ class ThreadMachine implements Machine {
   stop(options: StopOptions) {
     return this.#call('stop', { ...options })
   }
-  load(batches: readonly PageBatch[], state: MachineState, clock: Clock, missing?: PageSet) {
+  load(batches: readonly PageBatch[], state: MachineState, clock: Clock, missing?: Uint8Array<ArrayBuffer>) {
     const argument = { batches, state, clock, ...(missing === undefined ? {} : { missing }) }
     return this.#call('load', argument, buffersOf(batches))
   }
@@ -130,6 +140,9 @@ class ThreadMachine implements Machine {
   }
   instructions() {
     return this.#call('instructions', undefined)
+  }
+  throttle(share: number) {
+    return this.#call('throttle', share)
   }
 
   close(): Promise<void> {
@@ -177,6 +190,9 @@ class ThreadMachine implements Machine {
         break
       case 'fault':
         for (const listener of this.#listeners.fault) listener(reply.page)
+        break
+      case 'guarded':
+        for (const listener of this.#listeners.guarded) listener(reply.page)
         break
       case 'ready':
         break

@@ -10,6 +10,7 @@ import { Emulator } from './emulator.ts'
 import type { PageBatch, PageSet, StopOptions, StopReport } from './machine.ts'
 import { MemoryBlocks } from './memory-blocks.ts'
 import { MissingPages } from './missing-pages.ts'
+import { PageGuard } from './page-guard.ts'
 import type { CallName, Calls, Reply, Request, Supply, ThreadData } from './messages.ts'
 import { Screen } from './screen.ts'
 import { captureState, restoreState } from './state/index.ts'
@@ -26,6 +27,7 @@ const doorbell = new Doorbell(bell)
 const emulator = await Emulator.create({ config, module, doorbell, clockBase })
 const blocks = new MemoryBlocks(emulator, config)
 const log = new DirtyLog(emulator, blocks)
+const guard = new PageGuard(emulator, blocks)
 const screen = new Screen(emulator)
 const missing = new MissingPages(emulator, blocks, {
   request: (page) => post({ kind: 'fault', page }),
@@ -38,6 +40,8 @@ const missing = new MissingPages(emulator, blocks, {
 })
 /** Longest sleep of a vCPU that waits for a page, before it looks again; it is woken when one comes. */
 const FAULT_WAIT_MS = 1000
+/** When the vCPU stopped by itself in front of a write; null = it did not. */
+let guardHitAtMs: number | null = null
 /** After `stop()` the guest's input goes elsewhere. */
 let inputClosed = false
 
@@ -68,8 +72,12 @@ function dirtyPages(clear: boolean): PageSet[] {
 function stop({ inlinePages, leaveRam = false }: StopOptions): StopReport {
   const begun = nowMs()
   emulator.pause()
-  const pausedAtMs = nowMs()
+  // The guest may stand since an instruction that would have written a page that was taken.
+  const pausedAtMs = guardHitAtMs ?? nowMs()
+  guardHitAtMs = null
   inputClosed = true
+  const changed = guard.active ? guard.spoiled : null
+  guard.stop()
   const dirty = dirtyPages(true)
   const sets = leaveRam ? dirty.filter(({ block }) => block !== BLOCK.ram) : dirty
   const none: PageSet = { block: BLOCK.ram, pages: new Uint32Array(0) }
@@ -79,12 +87,12 @@ function stop({ inlinePages, leaveRam = false }: StopOptions): StopReport {
   const state = captureState(emulator, config.apic)
   return {
     pausedAtMs,
-    pauseMs: pausedAtMs - begun,
-    lastPagesMs: pagesDone - pausedAtMs,
+    pauseMs: Math.max(0, pausedAtMs - begun),
+    lastPagesMs: pagesDone - Math.max(pausedAtMs, begun),
     captureMs: nowMs() - pagesDone,
     remaining: few ? [] : sets,
     batches,
-    leftRam: leaveRam ? (dirty.find(({ block }) => block === BLOCK.ram) ?? none) : null,
+    leftRam: leaveRam ? (changed ?? dirty.find(({ block }) => block === BLOCK.ram) ?? none) : null,
     state,
   }
 }
@@ -96,6 +104,7 @@ const handlers: { [N in CallName]: (argument: Calls[N][0]) => Calls[N][1] } = {
   resume() {
     const begun = nowMs()
     inputClosed = false
+    guardHitAtMs = null
     const runAtMs = nowMs()
     if (!emulator.running) emulator.resume()
     return { runAtMs, resumeMs: runAtMs - begun }
@@ -117,6 +126,15 @@ const handlers: { [N in CallName]: (argument: Calls[N][0]) => Calls[N][1] } = {
     blocks.write(batch)
     if (batch.block !== BLOCK.ram) screen.markStale()
   },
+  guardStart() {
+    guardHitAtMs = null
+    guard.start((page) => {
+      guardHitAtMs = nowMs()
+      post({ kind: 'guarded', page })
+    })
+  },
+  takePages: (set) => guard.take(set),
+  guardStop: () => guard.stop(),
   dirtyLogStart() {
     log.start()
   },
@@ -133,7 +151,7 @@ const handlers: { [N in CallName]: (argument: Calls[N][0]) => Calls[N][1] } = {
   load({ batches, state, clock, missing: later }) {
     const begun = nowMs()
     for (const batch of batches) blocks.write(batch)
-    missing.start(later ?? { block: BLOCK.ram, pages: new Uint32Array(0) })
+    missing.start(later ?? new Uint8Array(0))
     const pagesDone = nowMs()
     restoreState(emulator, state, clock)
     screen.markStale()
@@ -143,6 +161,7 @@ const handlers: { [N in CallName]: (argument: Calls[N][0]) => Calls[N][1] } = {
   digests: (block) => blocks.digests(block),
   zeroPages: (range) => blocks.zeroPages(range),
   instructions: () => emulator.view(CPU_OFFSET.instructionCounter, 4).getUint32(0, true),
+  throttle: (share) => emulator.throttle.set(share),
 }
 
 /** Between two slices of the guest, or while it waits for a page. */
@@ -158,7 +177,7 @@ supplies.on('message', supply)
 /** Buffers of a result that are handed over instead of copied. */
 function transferable(name: CallName, value: unknown): ArrayBuffer[] {
   const ofBatch = ({ data }: PageBatch): ArrayBuffer[] => [data.buffer]
-  if (name === 'readPages') return ofBatch(value as PageBatch)
+  if (name === 'readPages' || name === 'takePages') return ofBatch(value as PageBatch)
   if (name === 'stop') return (value as StopReport).batches.flatMap(ofBatch)
   if (name === 'digests') return [(value as BigUint64Array<ArrayBuffer>).buffer]
   return []

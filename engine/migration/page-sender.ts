@@ -21,6 +21,8 @@ export interface SendOptions {
   /** Limit of the algorithm's rate control, bits per second. */
   readonly rate_bps: number | null
   readonly whileStopped: boolean
+  /** Whether pages that are in the dirty log again when their turn comes are left out. */
+  readonly skipDirtied: boolean
 }
 
 export interface Tally {
@@ -45,6 +47,19 @@ function* slices(sets: readonly PageSet[], size: number): Generator<PageSet> {
   for (const { block, pages } of sets) {
     for (let at = 0; at < pages.length; at += size) yield { block, pages: pages.slice(at, at + size) }
   }
+}
+
+/**
+ * The pages that are not among others.
+ * @param others ascending, as `pages` are
+ */
+export function withoutPages(pages: Uint32Array<ArrayBuffer>, others: Uint32Array): Uint32Array<ArrayBuffer> {
+  if (others.length === 0) return pages
+  let at = 0
+  return pages.filter((page) => {
+    while (at < others.length && others[at] < page) at++
+    return others[at] !== page
+  })
 }
 
 /** A batch as batches that fit into one frame each. The data is shared, not copied. */
@@ -105,7 +120,7 @@ export class PageSender {
       while (reading.length < options.readAhead) {
         const next = source.next()
         if (next.done === true) return
-        const promise = this.#machine.readPages(next.value)
+        const promise = options.skipDirtied ? this.#readClean(next.value) : this.#machine.readPages(next.value)
         // A failed read is noticed when its turn comes; until then it must not count as unhandled.
         promise.catch(() => undefined)
         reading.push(promise)
@@ -130,6 +145,20 @@ export class PageSender {
       pages += counted.pages
       zeroPages += counted.zeroPages
     }
+  }
+
+  /** Reads the pages that the guest has not changed again since the log was cleared; the others are in the log. */
+  async #readClean(set: PageSet): Promise<PageBatch> {
+    const { block, pages } = set
+    const dirty = (await this.#machine.dirtyLogFetch(false)).find((each) => each.block === block)
+    const clean = dirty === undefined ? pages : withoutPages(pages, dirty.pages)
+    const skipped = pages.length - clean.length
+    if (skipped > 0) {
+      this.#statistics.pages_skipped += skipped
+      this.#onSent(skipped)
+    }
+    if (clean.length > 0) return this.#machine.readPages({ block, pages: clean })
+    return { block, pages: new Uint32Array(0), zeroPages: new Uint32Array(0), data: new Uint8Array(0) }
   }
 
   /** Where the copy of every page stands. */

@@ -10,7 +10,7 @@ export type ProgressChange =
   | { readonly kind: 'stage'; readonly stage: Stage; readonly atMs: number }
   | { readonly kind: 'round'; readonly round: RoundReport; readonly atMs: number }
   /** After the switch-over: pages are pulled, or the guest waits for the connection. */
-  | { readonly kind: 'pull'; readonly state: 'pulling' | 'paused'; readonly why: string; readonly atMs: number }
+  | { readonly kind: 'pull'; readonly why: string; readonly atMs: number }
   | { readonly kind: 'decision'; readonly decision: Decision; readonly atMs: number }
 
 export interface ProgressNow {
@@ -26,6 +26,16 @@ export interface ProgressNow {
   readonly rate_Bps: number
   /** Time left of the current round at that rate, ms; null while unknown. */
   readonly estimate_ms: number | null
+  /** After the switch-over, where pages are pulled. */
+  readonly pull: PullNow | null
+}
+
+export interface PullNow {
+  readonly state: 'pulling' | 'paused'
+  /** Pages that have not crossed. */
+  readonly left: number
+  /** Pages that the guest had to ask for. */
+  readonly requests: number
 }
 
 export interface ProgressEvent {

@@ -10,7 +10,7 @@ import type { StageClock } from './stages.ts'
 import type { Statistics } from './statistics.ts'
 
 /** The run report without what only the lab knows. */
-export type MigrationReport = Omit<RunReport, 'workload' | 'outage_ms' | 'guest_check'>
+export type MigrationReport = Omit<RunReport, 'workload' | 'outage_ms' | 'guest_check' | 'prediction'>
 
 /** What was measured around the switch-over. Times are `nowMs()` of the source unless said otherwise; durations in ms. */
 export interface SwitchOverTimes {
@@ -117,6 +117,9 @@ export function buildReport(input: ReportInput): MigrationReport {
     stages: input.stages.report(),
     pages_sent: input.statistics.pages_sent,
     pages_retransmitted: input.statistics.pages_retransmitted,
+    pages_skipped: input.statistics.pages_skipped,
+    throttle_max: input.statistics.throttle_max,
+    throttled_ms: input.statistics.throttled_ms,
     bytes_sent_B: input.statistics.bytes_sent,
     ram_equal: input.verified === null ? null : input.verified.wrongPages === 0,
     wrong_pages: input.verified?.wrongPages ?? null,

@@ -26,11 +26,20 @@ export interface Tuning {
   readonly inlinePages: number
   /** Pages of one frame after the switch-over: few, for a page that is asked for has to wait for those being read. */
   readonly pushPages: number
+  /** For so long a single pass looks at what the guest writes, before it begins, ms. */
+  readonly workingSetMs: number
   /** Conversions and restores on the target before the guest is stopped. */
   readonly rehearsals: number
 }
 
-export const TUNING: Tuning = { batchPages: 256, readAhead: 6, inlinePages: 1024, pushPages: 32, rehearsals: 3 }
+export const TUNING: Tuning = {
+  batchPages: 256,
+  readAhead: 6,
+  inlinePages: 1024,
+  pushPages: 32,
+  workingSetMs: 500,
+  rehearsals: 3,
+}
 
 export interface SourceOptions {
   /** Id of the run, unique. */
@@ -97,4 +106,6 @@ export interface Migration {
   cancel(): boolean
   /** Changes the emulated link of both directions while the migration runs. */
   setLink(link: LinkSpec): void
+  /** Changes the algorithm's options while the migration runs: the next decision is made with them. */
+  setPolicy(options: PolicyOptions): void
 }

@@ -12,13 +12,16 @@ import type { LinkSpec } from './link.ts'
 import { PageSender, allPages, countPages } from './page-sender.ts'
 import type { SendOptions, Tally } from './page-sender.ts'
 import { expectedDowntimeMs } from './policy/policy.ts'
-import type { Decision, Policy } from './policy/policy.ts'
-import type { Algorithm } from './policy/pool.ts'
+import type { Decision, Policy, RoundFacts } from './policy/policy.ts'
+import type { Algorithm, PolicyOptions } from './policy/pool.ts'
+import { PRE_COPY_DEFAULTS } from './policy/pre-copy.ts'
 import type { ProgressChange } from './progress.ts'
 import type { Connection } from './protocol/connection.ts'
 import type { Message } from './protocol/messages.ts'
 import type { SourcePull } from './pull/source-pull.ts'
+import { sendColdPages } from './source-single-pass.ts'
 import type { SourceOptions, Tuning } from './source-options.ts'
+import { SourceThrottle } from './source-throttle.ts'
 import type { Statistics } from './statistics.ts'
 
 /** What the rounds need of their session. */
@@ -43,7 +46,12 @@ export class SourceRounds {
   readonly decisions: Decision[] = []
   /** True from the first attempt to start the dirty log. */
   dirtyLog = false
+  /** True once pages may be guarded: the machine may stop by itself. */
+  guards = false
   readonly #context: RoundsContext
+  readonly #facts: RoundFacts[] = []
+  readonly #throttle: SourceThrottle
+  #policy: PolicyOptions
   #sender: PageSender | null = null
   /** RAM travels after the switch-over only; the one round is of the memory of devices. */
   #ramLater = false
@@ -53,6 +61,13 @@ export class SourceRounds {
 
   constructor(context: RoundsContext) {
     this.#context = context
+    this.#policy = context.options.policy ?? {}
+    this.#throttle = new SourceThrottle(context.options.machine, context.statistics)
+  }
+
+  /** The next decision is made with these options. */
+  setPolicy(options: PolicyOptions): void {
+    this.#policy = options
   }
 
   /** Sends rounds until the policy is content. @throws FerryError `policy.*` when it gives up */
@@ -65,27 +80,63 @@ export class SourceRounds {
     this.#sender = new PageSender(options.machine, connection, deadlines, statistics, onSent, options.pages)
     const body = { pagesTotal: statistics.pages_total }
     await connection.send({ type: 'MEM_BEG', body }, deadlines.answerMs)
-    const policy: Policy = algorithm.policy(options.policy ?? {})
-    const { rounds, pull } = algorithm.mechanism
+    const { rounds, pull, once } = algorithm.mechanism
     this.#ramLater = pull && !rounds
+    if (once) return this.#once(connection, rehearses)
     if (rounds || pull) {
       this.dirtyLog = true
       await this.#machineCall(connection, options.machine.dirtyLogStart(), 'dirty-log')
     } else if (rehearses) {
       await this.#rehearse(connection)
     }
+    try {
+      await this.#iterate(connection, algorithm, rehearses)
+    } finally {
+      this.#throttle.end()
+    }
+  }
+
+  async #iterate(connection: Connection, algorithm: Algorithm, rehearses: boolean): Promise<void> {
     for (;;) {
-      const decision = this.#decide(policy)
+      const decision = this.#decide(algorithm.policy(this.#policy))
       if (decision.action === 'abort') {
         throw new FerryError(`policy.${decision.code}`, decision.reason, { rounds: this.rounds.length })
       }
       if (decision.action === 'switch-over') return
+      const share = decision.throttle ?? this.#throttle.share
+      await this.#machineCall(connection, this.#throttle.set(share), 'machine-throttle')
       await this.#round(connection, decision)
       if (this.rounds.length === 1 && rehearses) {
         await this.#rehearse(connection)
-        statistics.pages_remaining = await this.#dirtyPages(connection)
+        this.#context.statistics.pages_remaining = await this.#dirtyPages(connection)
       }
     }
+  }
+
+  /** Instead of rounds: pages that the guest does not write, each once. */
+  async #once(connection: Connection, rehearses: boolean): Promise<void> {
+    const { options, deadlines, tuning, link, statistics } = this.#context
+    if (rehearses) await this.#rehearse(connection)
+    this.#startMs = nowMs()
+    this.#startBytes = connection.bytesSent
+    this.#left = options.machine.config.ramBytes / PAGE_SIZE
+    this.guards = true
+    const context = {
+      options,
+      deadlines,
+      tuning,
+      link_bps: () => link().forward_bps,
+      onDecision: (decision: Decision) => this.#tell(decision),
+    }
+    const round = await sendColdPages(connection, this.#sender as PageSender, context)
+    this.rounds.push(round)
+    statistics.rounds = 1
+    this.#context.onChange({ kind: 'round', round, atMs: nowMs() })
+  }
+
+  #tell(decision: Decision): void {
+    this.decisions.push(decision)
+    this.#context.onChange({ kind: 'decision', decision, atMs: nowMs() })
   }
 
   /** Sends pages while the guest stands still. */
@@ -101,7 +152,7 @@ export class SourceRounds {
    */
   leave(changed: PageSet | null, pull: SourcePull): Message {
     const sender = this.#sender as PageSender
-    const missing = sender.map.unsent()
+    const missing = sender.map.unsent.copy()
     for (const page of changed?.pages ?? []) missing.add(page)
     const body = { block: BLOCK.ram, count: missing.length, bitmap: missing.bytes() }
     pull.begin(missing, sender)
@@ -130,16 +181,10 @@ export class SourceRounds {
       pagesTotal: s.pages_total,
       remainingPages: s.pages_remaining,
       pagesSent: s.pages_sent,
-      rounds: this.rounds.map((round) => ({
-        pagesSent: round.pages_sent,
-        dirtyPages: round.dirty_pages,
-        durationMs: round.duration_ms,
-        bytesSent: round.bytes_sent_B,
-      })),
+      rounds: this.#facts,
       expectedDowntimeMs: expectedDowntimeMs(s.pages_remaining, s.rate_Bps / 1000, fixedMs),
     })
-    this.decisions.push(decision)
-    this.#context.onChange({ kind: 'decision', decision, atMs: nowMs() })
+    this.#tell(decision)
     return decision
   }
 
@@ -155,7 +200,9 @@ export class SourceRounds {
         : await this.#machineCall(connection, options.machine.dirtyLogFetch(true), 'dirty-log')
     this.#left = countPages(sets)
     const sender = this.#sender as PageSender
-    const tally: Tally = await sender.send(sets, this.#sendOptions(decision.rate_bps ?? null, false))
+    const skipDirtied = !this.#ramLater && (this.#policy.preCopy?.skipDirtied ?? PRE_COPY_DEFAULTS.skipDirtied)
+    const limits = this.#sendOptions(decision.rate_bps ?? null, false)
+    const tally: Tally = await sender.send(sets, { ...limits, skipDirtied })
     await connection.send({ type: 'ROUND_END', body: { round: index, pages: tally.pages } }, deadlines.progressMs)
     await this.#acknowledged(connection, 'round', index)
     const duration_ms = nowMs() - this.#startMs
@@ -168,8 +215,17 @@ export class SourceRounds {
       duration_ms,
     }
     this.rounds.push(round)
+    this.#facts.push({
+      pagesSent: round.pages_sent,
+      dirtyPages: round.dirty_pages,
+      durationMs: duration_ms,
+      bytesSent: round.bytes_sent_B,
+      throttle: this.#throttle.share,
+    })
     statistics.rounds = this.rounds.length
-    statistics.rate_Bps = duration_ms > 0 ? (round.bytes_sent_B / duration_ms) * 1000 : 0
+    // A round of a few pages is mostly the wait for its acknowledgement: it says nothing about the rate.
+    const tells = index === 0 || round.pages_sent >= this.#context.tuning.batchPages
+    if (tells && duration_ms > 0) statistics.rate_Bps = (round.bytes_sent_B / duration_ms) * 1000
     statistics.pages_remaining = round.dirty_pages
     this.#context.onChange({ kind: 'round', round, atMs: nowMs() })
   }
@@ -203,7 +259,7 @@ export class SourceRounds {
     const { machine } = this.#context.options
     const dirty = await this.#machineCall(connection, machine.dirtyLogFetch(false), 'dirty-log')
     if (!this.#ramLater) return countPages(dirty)
-    const unsent = this.#sender?.map.unsent().size ?? 0
+    const unsent = this.#sender?.map.unsent.size ?? 0
     return unsent + countPages(dirty.filter(({ block }) => block !== BLOCK.ram))
   }
 
@@ -215,6 +271,6 @@ export class SourceRounds {
     const { batchPages, readAhead } = this.#context.tuning
     const link_bps = this.#context.link().forward_bps
     const fits = link_bps === null ? batchPages : Math.max(16, Math.floor((link_bps / 8 / PAGE_SIZE) * FRAME_SECONDS))
-    return { batchPages: Math.min(batchPages, fits), readAhead, rate_bps, whileStopped }
+    return { batchPages: Math.min(batchPages, fits), readAhead, rate_bps, whileStopped, skipDirtied: false }
   }
 }

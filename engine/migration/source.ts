@@ -11,7 +11,7 @@ import { Interrupt } from './interrupt.ts'
 import { LINK_PRESETS } from './link.ts'
 import type { LinkSpec } from './link.ts'
 import { ALGORITHM_NAMES } from './policy/pool.ts'
-import type { Algorithm } from './policy/pool.ts'
+import type { Algorithm, PolicyOptions } from './policy/pool.ts'
 import { Progress } from './progress.ts'
 import type { ProgressNow } from './progress.ts'
 import { Connection } from './protocol/connection.ts'
@@ -41,9 +41,8 @@ export function migrate(options: SourceOptions): Migration {
     session: options.session,
     finished: session.run(),
     cancel: () => session.cancel(),
-    setLink: (link) => {
-      session.setLink(link)
-    },
+    setLink: (link) => session.setLink(link),
+    setPolicy: (policy) => session.setPolicy(policy),
     abandon: (reason) => session.abandon(reason),
   }
 }
@@ -91,12 +90,8 @@ class SourceSession {
       tuning: this.#tuning,
       statistics: this.#statistics,
       link: () => this.#link,
-      onChange: (change) => {
-        this.#progress.change(change)
-      },
-      onPages: () => {
-        this.#progress.touch()
-      },
+      onChange: (change) => this.#progress.change(change),
+      onPages: () => this.#progress.touch(),
     })
   }
 
@@ -113,6 +108,10 @@ class SourceSession {
     this.#connection?.post([{ type: 'LINK', body: { link: link.text } }])
     this.#connection?.setLink(link)
     this.#pull?.setLink(link)
+  }
+
+  setPolicy(options: PolicyOptions): void {
+    this.#rounds.setPolicy(options)
   }
 
   abandon(reason: FerryError): void {
@@ -181,9 +180,7 @@ class SourceSession {
       deadlines: this.#deadlines,
       tuning: this.#tuning,
       link: () => this.#link,
-      onState: (state: 'pulling' | 'paused', why: string) => {
-        this.#progress.change({ kind: 'pull', state, why, atMs: nowMs() })
-      },
+      onState: (why: string) => this.#progress.change({ kind: 'pull', why, atMs: nowMs() }),
       onPages: () => this.#progress.touch(),
     }
     this.#pull = await SourcePull.open(context, channel, this.#interrupt)
@@ -254,12 +251,7 @@ class SourceSession {
    */
   async #servePages(pull: SourcePull, connection: Connection, cut: FerryError | null): Promise<MigrationResult> {
     this.#state.go('pulling')
-    this.#progress.change({
-      kind: 'pull',
-      state: 'pulling',
-      why: `The guest runs; ${pull.left} pages follow.`,
-      atMs: nowMs(),
-    })
+    this.#progress.change({ kind: 'pull', why: `The guest runs; ${pull.left} pages follow.`, atMs: nowMs() })
     try {
       this.#pulled = await pull.run(connection, cut)
       this.#verified = this.#pulled.verified
@@ -323,7 +315,9 @@ class SourceSession {
     const own = new Interrupt()
     try {
       // One that was not stopped is asked for a sign of life all the same: it may be what failed.
-      const sign: Promise<unknown> = this.#stopOrdered ? machine.resume() : machine.instructions()
+      const { guards } = this.#rounds
+      if (guards) await own.within(machine.guardStop(), this.#deadlines.machineMs, 'guard')
+      const sign: Promise<unknown> = this.#stopOrdered || guards ? machine.resume() : machine.instructions()
       await own.within(sign, this.#deadlines.machineMs, 'machine-resume')
       if (cause.code === 'source.machine-died') throw cause
     } catch (thrown) {
@@ -386,10 +380,12 @@ class SourceSession {
 
   #progressNow(): ProgressNow {
     const { left, ...speed } = this.#rounds.now(this.#connection)
-    const remainingPages = this.#state.current === 'pulling' ? (this.#pull?.left ?? 0) : left
+    const pull = this.#state.current === 'pulling' ? (this.#pull?.now ?? null) : null
+    const remainingPages = pull?.left ?? left
     const { pages_total: pagesTotal, pages_sent: pagesSent } = this.#statistics
     const { current: stage } = this.#stages
     const bytesSent = this.#bytesSent
-    return { stage, round: this.#rounds.rounds.length, pagesTotal, remainingPages, pagesSent, bytesSent, ...speed }
+    const round = this.#rounds.rounds.length
+    return { stage, round, pagesTotal, remainingPages, pagesSent, bytesSent, ...speed, pull }
   }
 }

@@ -10,6 +10,10 @@ export const COUNTERS = {
   },
   zero_pages: { unit: 'pages', means: 'Of these, pages of zeros, for which only their number travelled.' },
   pages_retransmitted: { unit: 'pages', means: 'Of these, pages that had been sent before in this run.' },
+  pages_skipped: {
+    unit: 'pages',
+    means: 'Times that a page was left to the next round, because it had been dirtied again since its round began.',
+  },
   pages_while_stopped: { unit: 'pages', means: 'Of these, pages sent after the vCPU had stopped.' },
   pages_remaining: { unit: 'pages', means: 'Pages that the target has not yet, or only in an older version.' },
   bytes_sent: { unit: 'B', means: 'All bytes that the source wrote to the connection, headers included.' },
@@ -21,7 +25,9 @@ export const COUNTERS = {
     means: 'How often the state was converted and restored on the target before the pause.',
   },
   rehearsal_ms: { unit: 'ms', means: 'Duration of the last rehearsal: capture, conversion, link, restore and answer.' },
-  rate_Bps: { unit: 'B/s', means: 'Bytes sent per second in the last round.' },
+  rate_Bps: { unit: 'B/s', means: 'Bytes sent per second in the last round that sent more than a handful of pages.' },
+  throttle_max: { unit: 'share', means: 'Largest share of its time, 0–1, that the vCPU was made to sleep.' },
+  throttled_ms: { unit: 'ms', means: 'How long the vCPU was made to sleep in all.' },
   stop_wait_ms: {
     unit: 'ms',
     means: 'From the order to stop until the vCPU stood still; the guest still ran, so it is no downtime.',

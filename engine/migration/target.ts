@@ -360,10 +360,9 @@ export class TargetSession {
 
   #result(outcome: TargetResult['outcome'], error: FerryError | null): TargetResult {
     this.#progress?.flush()
-    const request = this.#request
     return {
-      session: request?.session ?? '',
-      guest: request?.guest.name ?? '',
+      session: this.session,
+      guest: this.#request?.guest.name ?? '',
       outcome,
       error,
       discardError: this.#discardError,
@@ -388,6 +387,7 @@ export class TargetSession {
       bytesSent: this.#connection.bytesReceived,
       rate_Bps: 0,
       estimate_ms: null,
+      pull: null,
     }
   }
 }

@@ -174,7 +174,7 @@ export class VerifiedPull {
     this.#memory.compared(frame, 'ACK', this.#agreed.verify)
   }
 
-  /** The connection for missing pages: carries what was asked for on it. */
+  /** The connection for missing pages: carries what was asked for on it, and what is next to that. */
   #channel(connection: Further): void {
     const joined = this.#joined(connection)
     if (joined === null) return
@@ -190,7 +190,7 @@ export class VerifiedPull {
         continue
       }
       for (const page of this.#take(frame)) {
-        if (!asked.has(page)) this.#problems.add(frame, `page ${page} was not asked for.`)
+        if (!isNear(page, asked)) this.#problems.add(frame, `page ${page} is not near to any that was asked for.`)
       }
     }
   }
@@ -250,4 +250,13 @@ export function readMissing({ payload, ...frame }: ParsedFrame, ram: Block, prob
     return null
   }
   return Uint8Array.from({ length: pages }, (_, page) => ((payload[8 + (page >> 3)] ?? 0) >> (page & 7)) & 1)
+}
+
+/** Pages next to one that was asked for may come with it. */
+const NEAR = 16
+function isNear(page: number, asked: ReadonlySet<number>): boolean {
+  for (let distance = 0; distance <= NEAR; distance++) {
+    if (asked.has(page - distance) || asked.has(page + distance)) return true
+  }
+  return false
 }

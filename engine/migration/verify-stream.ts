@@ -181,12 +181,6 @@ class Verifier {
     const pages = numberOf(body['pages'])
     if (round !== this.rounds) this.problem(frame, `round ${round} ends in place of ${this.rounds}.`)
     if (pages !== this.#roundPages) this.problem(frame, `round ${round} has ${this.#roundPages} of ${pages} pages.`)
-    // Where RAM comes after the switch-over, the first round is of the memory of devices: the switch-over will show.
-    const { pages: total } = this.memory
-    const devices = total - (this.#ram?.pages ?? 0)
-    if (round === 0 && this.#roundPages !== total && this.#roundPages !== devices) {
-      this.problem(frame, `the first round has ${this.#roundPages} of ${total} pages.`)
-    }
     this.#acks.push(`round ${round}`)
     this.rounds++
     this.#roundPages = 0

@@ -37,7 +37,7 @@ describe.each(['pre-copy', 'stop-and-copy'] as const)('%s', (algorithm) => {
     await world.targetEnded()
     crossed(machine)
     const { report } = result
-    v.parse(runReport, { ...report, workload: '', outage_ms: null, guest_check: null })
+    v.parse(runReport, { ...report, workload: '', outage_ms: null, guest_check: null, prediction: null })
     expect(report.algorithm).toBe(algorithm)
     expect(report.ram_equal).toBe(true)
     const sum = Object.values(report.downtime_parts ?? {}).reduce((a, b) => a + b, 0)

@@ -7,6 +7,7 @@ import { uniformInt } from 'pure-rand/distribution/uniformInt'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 import { nowMs } from '../../engine/util/clock.ts'
 import { allPages } from '../../engine/migration/page-sender.ts'
+import { Bitmap } from '../../engine/util/bitmap.ts'
 import { FerryError } from '../../engine/util/errors.ts'
 import { BLOCK, PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
 import type { BlockId, BlockInfo } from '../../engine/vmstate/blocks.ts'
@@ -24,7 +25,16 @@ import type {
   StopReport,
 } from '../../engine/machine/machine.ts'
 import type { MachineState } from '../../engine/vmstate/state.ts'
-import { type Arbiter, batchOf, type CallName, type FakeOptions, transfer } from './fake-parts.ts'
+import {
+  type Arbiter,
+  batchOf,
+  type CallName,
+  dirtySets,
+  type FakeOptions,
+  transfer,
+  takeMissing,
+  writeBatch,
+} from './fake-parts.ts'
 import { zeroState } from './stub-translator.ts'
 
 export const MIB = 1 << 20
@@ -41,6 +51,8 @@ export class FakeMachine implements Machine {
   instructionCount = 0
   closed = false
   logging = false
+  /** Shares of its time that the vCPU was told to sleep. */
+  readonly throttles: number[] = []
   readonly calls: CallName[] = []
   readonly #arbiter: Arbiter
   readonly #options: FakeOptions
@@ -49,6 +61,8 @@ export class FakeMachine implements Machine {
   readonly #exits = new Set<MachineEvents['exit']>()
   readonly #onFault = new Set<MachineEvents['fault']>()
   readonly missing = new Set<number>()
+  readonly guarded = new Set<number>()
+  readonly #onGuarded = new Set<MachineEvents['guarded']>()
   /** The page that the guest waits for. */
   waitsFor: number | null = null
   /** Pages that the guest has written since its first instruction here. */
@@ -88,6 +102,7 @@ export class FakeMachine implements Machine {
   }
 
   on<E extends keyof MachineEvents>(event: E, listener: MachineEvents[E]): () => void {
+    if (event === 'guarded') this.#onGuarded.add(listener as MachineEvents['guarded'])
     if (event === 'fault') this.#onFault.add(listener as MachineEvents['fault'])
     if (event !== 'exit') return () => undefined
     const exit = listener as MachineEvents['exit']
@@ -118,7 +133,7 @@ export class FakeMachine implements Machine {
   serialWrite(): Promise<number> {
     return Promise.resolve(0)
   }
-  frameReceive(): void {}
+  frameReceive(_frame: Uint8Array): void {}
   keyWrite(): void {}
   screen(): Promise<ScreenImage> {
     return Promise.resolve({ kind: 'text', columns: 1, rows: 1, lines: [' '] })
@@ -133,6 +148,19 @@ export class FakeMachine implements Machine {
     return this.#call('writePages', () => {
       this.#write(moved)
     })
+  }
+
+  guardStart(): Promise<void> {
+    return this.#call('guardStart', () => this.guarded.clear())
+  }
+  takePages(set: PageSet): Promise<PageBatch> {
+    return this.#call('readPages', () => {
+      for (const page of set.pages) this.guarded.add(page)
+      return this.#read(set)
+    })
+  }
+  guardStop(): Promise<void> {
+    return this.#call('guardStop', () => this.guarded.clear())
   }
 
   dirtyLogStart(): Promise<void> {
@@ -169,7 +197,9 @@ export class FakeMachine implements Machine {
       const pausedAtMs = nowMs()
       this.atStop = this.#copy()
       const t1 = nowMs()
-      const all = this.logging ? this.#fetch(true) : allPages(this.blocks)
+      const log = this.logging ? this.#fetch(true) : allPages(this.blocks)
+      const all = this.guarded.size === 0 ? log : log.filter(({ block }) => block !== BLOCK.ram)
+      this.guarded.clear()
       const leave = options.leaveRam === true
       const dirty = leave ? all.filter(({ block }) => block !== BLOCK.ram) : all
       const none = { block: BLOCK.ram, pages: new Uint32Array(0) }
@@ -192,16 +222,7 @@ export class FakeMachine implements Machine {
 
   supply(batch: PageBatch): Promise<number> {
     const moved = transfer(batch)
-    const wanted = (page: number) => this.missing.has(page)
-    for (const page of moved.zeroPages.filter(wanted))
-      this.#write({ ...moved, pages: NONE, zeroPages: Uint32Array.of(page) })
-    moved.pages.forEach((page, i) => {
-      if (!wanted(page)) return
-      const data = moved.data.slice(i * PAGE_SIZE, (i + 1) * PAGE_SIZE)
-      this.#write({ block: moved.block, pages: Uint32Array.of(page), zeroPages: NONE, data })
-    })
-    for (const page of [...moved.pages, ...moved.zeroPages]) {
-      this.missing.delete(page)
+    for (const page of takeMissing(this.#block(moved.block), this.missing, moved)) {
       if (this.waitsFor === page) this.waitsFor = null
     }
     return Promise.resolve(this.missing.size)
@@ -217,14 +238,15 @@ export class FakeMachine implements Machine {
     batches: readonly PageBatch[],
     state: MachineState,
     _clock?: 'continue' | 'freeze',
-    missing?: PageSet,
+    missing?: Uint8Array<ArrayBuffer>,
   ): Promise<LoadReport> {
     const moved = batches.map(transfer)
     return this.#call('load', () => {
       const t0 = nowMs()
       for (const batch of moved) this.#write(batch)
       this.missing.clear()
-      for (const page of missing?.pages ?? []) this.missing.add(page)
+      for (const page of Bitmap.of(missing ?? new Uint8Array(0), 8 * (missing?.length ?? 0)).numbers())
+        this.missing.add(page)
       const t1 = nowMs()
       this.instructionCount = state.cpu.eip
       return { pagesMs: t1 - t0, restoreMs: nowMs() - t1 }
@@ -246,9 +268,8 @@ export class FakeMachine implements Machine {
     })
   }
 
-  instructions(): Promise<number> {
-    return Promise.resolve(this.instructionCount)
-  }
+  readonly instructions = () => Promise.resolve(this.instructionCount)
+  readonly throttle = (share: number) => Promise.resolve(this.throttles.push(share))
 
   close(): Promise<void> {
     this.#end(null)
@@ -292,17 +313,14 @@ export class FakeMachine implements Machine {
   }
 
   #corrupt(): void {
-    const ram = this.#block(BLOCK.ram)
-    ram[77 * PAGE_SIZE + 5] = (ram[77 * PAGE_SIZE + 5] ?? 0) ^ 1
+    this.#block(BLOCK.ram)[77 * PAGE_SIZE + 5] ^= 1
   }
 
   #run(): void {
     if (this.#guest !== null) return
     this.#arbiter.start(this.name)
     this.#lastMs = nowMs()
-    this.#guest = setInterval(() => {
-      this.#advance()
-    }, 1)
+    this.#guest = setInterval(() => this.#advance(), 1)
   }
 
   #halt(): void {
@@ -316,7 +334,8 @@ export class FakeMachine implements Machine {
   #advance(): void {
     if (this.#guest === null) return
     const elapsed = nowMs() - this.#lastMs
-    const pages = Math.min(Math.floor(elapsed * (this.#options.dirtyPerMs ?? 0)), 5000)
+    const share = 1 - (this.throttles.at(-1) ?? 0)
+    const pages = Math.min(Math.floor(elapsed * (this.#options.dirtyPerMs ?? 0) * share), 5000)
     if (pages === 0) return
     this.#lastMs = nowMs()
     if (this.waitsFor !== null) return
@@ -325,11 +344,18 @@ export class FakeMachine implements Machine {
     for (let i = 0; i < pages; i++) {
       const page = uniformInt(this.#random, 0, set - 1)
       if (this.missing.has(page)) return this.#fault(page)
+      if (this.guarded.has(page)) return this.#stopInFront(page)
       this.written.add(page)
       this.touch(BLOCK.ram, page)
     }
     this.touch(BLOCK.vgaPlanes, uniformInt(this.#random, 0, 15))
     this.instructionCount += pages
+  }
+
+  /** The guest stands: what it was about to write was taken. */
+  #stopInFront(page: number): void {
+    this.#halt()
+    for (const listener of this.#onGuarded) listener(page)
   }
 
   /** The guest stands until the page comes. */
@@ -358,24 +384,11 @@ export class FakeMachine implements Machine {
   }
 
   #write(batch: PageBatch): void {
-    const memory = this.#block(batch.block)
-    for (const page of batch.zeroPages) memory.fill(0, page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
-    batch.pages.forEach((page, i) => {
-      memory.set(batch.data.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE), page * PAGE_SIZE)
-    })
+    writeBatch(this.#block(batch.block), batch)
   }
 
   #fetch(clear: boolean): PageSet[] {
-    const sets: PageSet[] = []
-    for (const [block, dirty] of this.#dirty) {
-      const pages: number[] = []
-      dirty.forEach((value, page) => {
-        if (value !== 0) pages.push(page)
-      })
-      if (clear) dirty.fill(0)
-      if (pages.length > 0) sets.push({ block, pages: Uint32Array.from(pages) })
-    }
-    return sets
+    return dirtySets(this.#dirty, clear)
   }
 
   #state(): MachineState {
@@ -389,5 +402,3 @@ export class FakeMachine implements Machine {
     return new Map([...this.memory].map(([id, memory]) => [id, memory.slice()]))
   }
 }
-
-const NONE = new Uint32Array(0)

@@ -54,7 +54,8 @@ test("rate control: Clark's rule", () => {
   expect(nextRate(null, [])).toBeNull()
   expect(nextRate(CLARK_RATE_CONTROL, [])).toBe(100e6)
   const round = { pagesSent: 1, dirtyPages: 100, durationMs: 100, bytesSent: 1 }
-  expect(nextRate(CLARK_RATE_CONTROL, [round])).toBeCloseTo(100 * 4096 * 8 * 10 + 50e6)
+  expect(nextRate(CLARK_RATE_CONTROL, [{ ...round, dirtyPages: 500 }])).toBeCloseTo(500 * 4096 * 8 * 10 + 50e6)
+  expect(nextRate(CLARK_RATE_CONTROL, [round])).toBe(100e6)
   expect(nextRate(CLARK_RATE_CONTROL, [{ ...round, dirtyPages: 1e6 }])).toBe(500e6)
 })
 

@@ -95,7 +95,7 @@ export class World {
       devices: ['i8259', 'i8254', 'ne2k'],
       cpuFeatures: ['fpu', 'sse', 'sse2'],
       formatVersions: [1],
-      algorithms: ['pre-copy', 'stop-and-copy', 'pull-copy', 'hybrid'],
+      algorithms: ['pre-copy', 'stop-and-copy', 'pull-copy', 'hybrid', 'single-pass'],
       hostsAllow: [],
       knownPeers: [{ name: 'xen', address: '127.0.0.1' }],
       guestIds: [],

@@ -5,7 +5,7 @@
  */
 import { stringify } from 'csv-stringify/sync'
 import * as v from 'valibot'
-import { STAGE_NAMES, downtimeParts, pullReport, roundReport } from '../../contract/report.ts'
+import { STAGE_NAMES, downtimeParts, pullReport, roundReport, slowdownOf } from '../../contract/report.ts'
 import type { DowntimeParts, PullReport, RoundReport, RunReport, StageReport } from '../../contract/report.ts'
 import { METRICS, summarize } from './summary.ts'
 import type { RunFigures, SummaryGroup } from './summary.ts'
@@ -69,7 +69,15 @@ const RUN_COLUMNS: readonly Column<NotedRun>[] = [
   ]),
   own('pages_sent'),
   own('pages_retransmitted'),
+  own('pages_skipped'),
+  own('throttle_max'),
+  own('throttled_ms'),
   own('bytes_sent_B'),
+  ...(['algorithm', 'downtime_ms', 'total_ms', 'bytes_B', 'slowdown'] as const).map((figure) => ({
+    header: `predicted_${figure}`,
+    cell: ({ prediction }: RunReport): Cell => prediction?.[figure] ?? null,
+  })),
+  { header: 'slowdown', cell: (run) => slowdownOf(run) },
   own('ram_equal'),
   own('wrong_pages'),
   own('verify_ms'),

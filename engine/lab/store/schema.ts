@@ -151,9 +151,15 @@ export function toRunRow(report: RunReport): RunRow {
     wrong_pages: report.wrong_pages,
     verify_ms: report.verify_ms,
     guest_check: report.guest_check,
-    parts_json: report.pull === null ? null : JSON.stringify({ pull: report.pull }),
+    parts_json: JSON.stringify(
+      Object.fromEntries(Object.keys(PARTS).map((name) => [name, report[name as keyof Parts]])),
+    ),
   }
 }
+
+type Parts = Pick<RunReport, 'pull' | 'prediction' | 'pages_skipped' | 'throttle_max' | 'throttled_ms'>
+/** Kept as JSON in one column, for what came after the table; with the values of rows that are older. */
+const PARTS: Parts = { pull: null, prediction: null, pages_skipped: 0, throttle_max: 0, throttled_ms: 0 }
 
 const scalars = v.omit(runReport, ['rounds', 'stages'])
 
@@ -173,7 +179,7 @@ export function fromRunRow(row: RunRow): RunScalars {
     to: row.to_host,
     downtime_parts: hasParts ? parts : null,
     ram_equal: row.ram_equal === null ? null : row.ram_equal === 1,
-    pull: null,
+    ...PARTS,
     ...(parseJson(row.parts_json, 'runs', row.run_id) as object | null),
   }
   return checkRow(scalars, report, 'runs', row.run_id)

@@ -8,4 +8,17 @@ export const GLOBAL = {
   missing: 'ferry_missing',
   /** Slot of the function table with what is called for a missing page: its number → nothing, when it has come. */
   missingHook: 'ferry_missing_hook',
+  /** Address in wasm memory of the byte map of pages that must not be written, or 0 while none is guarded. */
+  guard: 'ferry_guard',
+  /** Number of the guarded page that an instruction was about to write, plus 1; 0 = none. The CPU stands in front of it. */
+  guardHit: 'ferry_guard_hit',
+  /** Whether the CPU was halted there: its own flag is used to end the slice. */
+  guardHalted: 'ferry_guard_halted',
+  /** Whether an interrupt is acknowledged and not yet delivered. */
+  guardAcknowledged: 'ferry_guard_acknowledged',
+  /** Address in wasm memory of {@link GUARD_SAVE_BYTES} for the interrupt controllers. */
+  guardSave: 'ferry_guard_save',
 } as const
+
+/** Both 8259s and the local APIC as they were before an interrupt was acknowledged. */
+export const GUARD_SAVE_BYTES = 256

@@ -10,12 +10,31 @@ const seq = (...parts: readonly Code[]): number[] => parts.flat()
 export const get = (local: number): Code => [0x20, ...encodeUnsigned(local)]
 export const set = (local: number, value: Code): Code => [...value, 0x21, ...encodeUnsigned(local)]
 export const getGlobal = (index: number): Code => [0x23, ...encodeUnsigned(index)]
+export const setGlobal = (index: number, value: Code): Code => [...value, 0x24, ...encodeUnsigned(index)]
 export const constant = (value: number): Code => [0x41, ...encodeSigned(value)]
 /** 32-bit load at `address + offset`. */
 export const load = (address: Code, offset = 0): Code => [...address, 0x28, 0x02, ...encodeUnsigned(offset)]
-/** One byte at `address`, zero-extended. */
-export const load8 = (address: Code): Code => [...address, 0x2d, 0x00, 0x00]
+/** One byte at `address + offset`, zero-extended. */
+export const load8 = (address: Code, offset = 0): Code => [...address, 0x2d, 0x00, ...encodeUnsigned(offset)]
 export const store8 = (address: Code, value: Code): Code => [...address, ...value, 0x3a, 0x00, 0x00]
+/** 32-bit store at `address + offset`. */
+export const store = (address: Code, value: Code, offset = 0): Code => [
+  ...address,
+  ...value,
+  0x36,
+  0x02,
+  ...encodeUnsigned(offset),
+]
+/** `memory.copy` (bulk memory operations). */
+export const copy = (to: Code, from: Code, bytes: number): Code => [
+  ...to,
+  ...from,
+  ...constant(bytes),
+  0xfc,
+  0x0a,
+  0x00,
+  0x00,
+]
 export const add = (a: Code, b: Code): Code => [...a, ...b, 0x6a]
 export const sub = (a: Code, b: Code): Code => [...a, ...b, 0x6b]
 export const and = (a: Code, b: Code): Code => [...a, ...b, 0x71]
@@ -67,6 +86,8 @@ export const leaveAfter = (condition: Code, ...then: readonly Code[]): Code => [
   0x0b,
 ]
 export const giveBack = (value: Code): Code => [...value, 0x0f]
+/** Leaves a function that has no result. */
+export const leave: Code = [0x0f]
 /** A function body with `locals` i32 locals after its parameters. */
 export const body = (locals: number, ...code: readonly Code[]): Uint8Array =>
   Uint8Array.from([...(locals > 0 ? [1, ...encodeUnsigned(locals), 0x7f] : [0]), ...seq(...code), 0x0b])

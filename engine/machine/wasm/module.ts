@@ -109,6 +109,18 @@ export class WasmModule {
     this.#bodies[slot] = wrapper(original)
   }
 
+  /** How many parameters a defined function has. */
+  parameterCount(index: number): number {
+    const skip = (reader: WasmReader) => reader.take(reader.unsigned()).length
+    const counts = readVector(this.#body(SECTION.type), (reader) => {
+      if (reader.byte() !== FUNCTION_TYPE) throw malformed('a type is not that of a function')
+      const count = skip(reader)
+      skip(reader)
+      return count
+    })
+    return counts[this.#functionTypes[index - this.#importedFunctions]]
+  }
+
   /**
    * Index of the type of functions with these parameters and results, which some function of the module has.
    * @throws FerryError `wasm.malformed` when no function has it

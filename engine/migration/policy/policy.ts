@@ -10,6 +10,8 @@ export interface RoundFacts {
   readonly dirtyPages: number
   readonly durationMs: number
   readonly bytesSent: number
+  /** Share of its time that the vCPU was made to sleep meanwhile, 0–1. Absent = 0. */
+  readonly throttle?: number | undefined
 }
 
 export interface PolicyView {
@@ -34,6 +36,8 @@ export type DecisionCode =
   | 'max-rounds'
   | 'sent-limit'
   | 'no-progress'
+  | 'rate-cap'
+  | 'written-again'
 
 export interface Decision {
   readonly action: 'continue' | 'switch-over' | 'abort'
@@ -42,6 +46,8 @@ export interface Decision {
   readonly reason: string
   /** Limit for the next round, bits per second; absent or null: none but the link's. */
   readonly rate_bps?: number | null
+  /** Share of its time that the vCPU sleeps in the next round, 0–1; absent: as before. */
+  readonly throttle?: number
 }
 
 export type Policy = (view: PolicyView) => Decision

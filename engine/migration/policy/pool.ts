@@ -16,6 +16,8 @@ export interface Mechanism {
   readonly whileStopped: boolean
   /** After the switch-over, on demand and in the background. */
   readonly pull: boolean
+  /** Before the switch-over only what is not written any more: no page travels twice. */
+  readonly once: boolean
 }
 
 export interface PolicyOptions {
@@ -38,29 +40,37 @@ export const POOL = {
     name: 'pre-copy',
     title: 'Pre-copy',
     summary: 'Pages are sent in rounds while the guest runs; it stops for the last few.',
-    mechanism: { rounds: true, whileStopped: true, pull: false },
+    mechanism: { rounds: true, whileStopped: true, pull: false, once: false },
     policy: (options) => preCopy({ ...PRE_COPY_DEFAULTS, ...options.preCopy }),
   },
   'stop-and-copy': {
     name: 'stop-and-copy',
     title: 'Stop-and-copy',
     summary: 'The guest stops, everything is sent, the guest goes on.',
-    mechanism: { rounds: false, whileStopped: true, pull: false },
+    mechanism: { rounds: false, whileStopped: true, pull: false, once: false },
     policy: () => stopAndCopy(),
   },
   'pull-copy': {
     name: 'pull-copy',
     title: 'Pull-copy',
     summary: 'CPU and devices go first; the guest runs on the target at once and fetches pages as it needs them.',
-    mechanism: { rounds: false, whileStopped: false, pull: true },
+    mechanism: { rounds: false, whileStopped: false, pull: true, once: false },
     policy: () => pullCopy(),
   },
   hybrid: {
     name: 'hybrid',
     title: 'Hybrid',
     summary: 'A round or two while the guest runs; what it has changed since follows after the switch-over, on demand.',
-    mechanism: { rounds: true, whileStopped: false, pull: true },
+    mechanism: { rounds: true, whileStopped: false, pull: true, once: false },
     policy: (options) => hybrid({ ...PRE_COPY_DEFAULTS, ...options.preCopy }, options.hybridRounds ?? HYBRID_ROUNDS),
+  },
+  'single-pass': {
+    name: 'single-pass',
+    title: 'Single pass',
+    summary:
+      'Every page crosses once: cold ones while the guest runs; at its first write to one of them it switches over.',
+    mechanism: { rounds: false, whileStopped: false, pull: true, once: true },
+    policy: () => pullCopy(),
   },
 } as const satisfies Readonly<Record<string, Algorithm>>
 

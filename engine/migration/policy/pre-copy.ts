@@ -1,16 +1,18 @@
 /**
  * Iterative pre-copy. Stopping rules as in Xen's `xc_domain_save`: few pages left, too many rounds, too much sent, or
- * no progress; rate control as in Clark et al., NSDI 2005, section 4.2 (last dirtying rate plus a step, up to a cap).
+ * no progress; rate control as in Clark et al., NSDI 2005, section 4.2 (last dirtying rate plus a constant, between a
+ * minimum and a maximum), with its own stopping rule: a round that grew although it was sent at the maximum.
  */
-import type { Policy, PolicyView, RoundFacts } from './policy.ts'
+import type { Decision, Policy, PolicyView, RoundFacts } from './policy.ts'
+import { nextThrottle, type ThrottleSteps } from './throttle.ts'
 
 export interface RateControl {
-  /** Rate of the first round, bits per second. Xen: 100 Mbit/s. */
-  readonly start_bps: number
+  /** Rate of the first round, bits per second; never slower. Xen: 100 Mbit/s. */
+  readonly min_bps: number
   /** Added to the dirtying rate of the last round. Xen: 50 Mbit/s. */
   readonly step_bps: number
   /** Never faster than this. Xen: 500 Mbit/s. */
-  readonly cap_bps: number
+  readonly max_bps: number
 }
 
 export interface PreCopyOptions {
@@ -27,9 +29,13 @@ export interface PreCopyOptions {
   /** What to do when the guest dirties its memory faster than it can be sent. */
   readonly whenStuck: 'switch-over' | 'abort'
   readonly rateControl: RateControl | null
+  /** Whether pages that were dirtied again since the round began are left to the next one. */
+  readonly skipDirtied: boolean
+  /** Slows the vCPU down where the rounds do not converge; null: never. */
+  readonly throttle: ThrottleSteps | null
 }
 
-export const CLARK_RATE_CONTROL: RateControl = { start_bps: 100e6, step_bps: 50e6, cap_bps: 500e6 }
+export const CLARK_RATE_CONTROL: RateControl = { min_bps: 100e6, step_bps: 50e6, max_bps: 500e6 }
 
 export const PRE_COPY_DEFAULTS: PreCopyOptions = {
   thresholdPages: 50,
@@ -39,6 +45,8 @@ export const PRE_COPY_DEFAULTS: PreCopyOptions = {
   maxRoundsWithoutProgress: 2,
   whenStuck: 'switch-over',
   rateControl: null,
+  skipDirtied: true,
+  throttle: null,
 }
 
 /** Rounds at the end after which no fewer pages remained than after the round before. */
@@ -53,13 +61,20 @@ export function roundsWithoutProgress(rounds: readonly RoundFacts[]): number {
   return count
 }
 
-/** The rate of the next round. */
+/** The rate of the next round, bits per second; null = no limit. */
 export function nextRate(control: RateControl | null, rounds: readonly RoundFacts[]): number | null {
   if (control === null) return null
   const last = rounds.at(-1)
-  if (last === undefined) return Math.min(control.start_bps, control.cap_bps)
-  const dirtying_bps = (last.dirtyPages * 4096 * 8 * 1000) / Math.max(last.durationMs, 1)
-  return Math.min(dirtying_bps + control.step_bps, control.cap_bps)
+  const dirtying_bps =
+    last === undefined ? -Infinity : (last.dirtyPages * 4096 * 8 * 1000) / Math.max(last.durationMs, 1)
+  return Math.min(Math.max(dirtying_bps + control.step_bps, control.min_bps), control.max_bps)
+}
+
+/** Rounds at the end that were sent with the throttle that is in force now. */
+function sinceThrottle(rounds: readonly RoundFacts[]): { share: number; rounds: readonly RoundFacts[] } {
+  const share = rounds.at(-1)?.throttle ?? 0
+  const before = rounds.findLastIndex(({ throttle = 0 }) => throttle !== share)
+  return { share, rounds: rounds.slice(before + 1) }
 }
 
 export function preCopy(options: PreCopyOptions = PRE_COPY_DEFAULTS): Policy {
@@ -90,18 +105,44 @@ export function preCopy(options: PreCopyOptions = PRE_COPY_DEFAULTS): Policy {
           `not more than the target of ${options.downtimeTarget_ms} ms.`,
       }
     }
-    return (
-      stuck(view, options) ?? {
-        action: 'continue',
-        code: 'above-threshold',
-        reason: `${remainingPages} pages remain, more than the threshold of ${options.thresholdPages}.`,
-        rate_bps,
-      }
-    )
+    return stuck(view, options) ?? goOn(view, options, rate_bps)
   }
 }
 
-function stuck(view: PolicyView, options: PreCopyOptions): ReturnType<Policy> | null {
+function goOn(view: PolicyView, options: PreCopyOptions, rate_bps: number | null): Decision {
+  const now = sinceThrottle(view.rounds)
+  const throttle = nextThrottle(options.throttle, now.share, now.rounds)
+  const slower =
+    throttle === now.share
+      ? ''
+      : ` They grow as fast as they are sent: from now on the vCPU sleeps ${Math.round(throttle * 100)} % of its time.`
+  return {
+    action: 'continue',
+    code: 'above-threshold',
+    reason: `${view.remainingPages} pages remain, more than the threshold of ${options.thresholdPages}.${slower}`,
+    rate_bps,
+    throttle,
+  }
+}
+
+/** A round that stays below this share of its limit is held up by something else. */
+const LIMITED = 0.8
+
+/** Whether something can still be done about rounds that do not shrink: a higher rate, or a slower guest. */
+function hasReserve({ rounds }: PolicyView, { rateControl, throttle }: PreCopyOptions): boolean {
+  if (rateControl !== null && mayBeFaster(rateControl, rounds)) return true
+  return throttle !== null && (rounds.at(-1)?.throttle ?? 0) < throttle.cap
+}
+
+/** Whether the last round was held up by its limit, and that limit can be raised. */
+function mayBeFaster(control: RateControl, rounds: readonly RoundFacts[]): boolean {
+  const last = rounds.at(-1)
+  const limit_bps = nextRate(control, rounds.slice(0, -1))
+  if (last === undefined || limit_bps === null || limit_bps >= control.max_bps) return false
+  return (last.bytesSent * 8 * 1000) / Math.max(last.durationMs, 1) >= LIMITED * limit_bps
+}
+
+function stuck(view: PolicyView, options: PreCopyOptions): Decision | null {
   const { rounds, remainingPages } = view
   const action = options.whenStuck
   if (rounds.length >= options.maxRounds) {
@@ -118,7 +159,19 @@ function stuck(view: PolicyView, options: PreCopyOptions): ReturnType<Policy> | 
       reason: `${view.pagesSent} pages were sent, ${options.maxSentFactor} times the guest's memory; ${remainingPages} remain.`,
     }
   }
-  const idle = roundsWithoutProgress(rounds)
+  if (hasReserve(view, options)) return null
+  const [before, last] = rounds.slice(-2)
+  if (options.rateControl !== null && last !== undefined && before !== undefined && last.pagesSent > before.pagesSent) {
+    return {
+      action,
+      code: 'rate-cap',
+      reason:
+        `Sent at the highest rate, ${options.rateControl.max_bps / 1e6} Mbit/s, the round still grew ` +
+        `from ${before.pagesSent} to ${last.pagesSent} pages; ${remainingPages} pages remain.`,
+    }
+  }
+  const { rounds: sinceThen } = sinceThrottle(rounds)
+  const idle = roundsWithoutProgress(sinceThen)
   if (idle >= options.maxRoundsWithoutProgress) {
     return {
       action,

@@ -21,11 +21,18 @@ export function pullCopy(): Policy {
         }
 }
 
-/** Pre-copy's rounds up to a number; what remains follows after the switch-over, however much it is. */
+/**
+ * Pre-copy's rounds up to a number; what remains follows after the switch-over, however much it is.
+ * @param rounds Infinity: as many as pre-copy itself would send
+ */
 export function hybrid(options: PreCopyOptions, rounds: number): Policy {
   const iterate = preCopy({ ...options, whenStuck: 'switch-over' })
   return (view) => {
-    if (view.rounds.length < rounds) return iterate(view)
+    if (view.rounds.length < rounds) {
+      const decision = iterate(view)
+      if (decision.action === 'continue') return decision
+      return { ...decision, reason: `${decision.reason} They follow when the guest runs on the target.` }
+    }
     return {
       action: 'switch-over',
       code: 'max-rounds',

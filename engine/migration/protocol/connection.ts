@@ -160,6 +160,20 @@ export class Connection {
   }
 
   /**
+   * Waits until at most `bytes` of what was sent are still here.
+   * @throws FerryError the interruption's reason, `deadline.send`
+   */
+  async queueBelow(bytes: number, ms: number): Promise<void> {
+    const waiting = async () => {
+      while (this.#shaper.queuedBytes + this.#socket.writableLength > bytes && !this.#socket.destroyed) {
+        await new Promise((resolve) => setTimeout(resolve, 1))
+      }
+    }
+    if (this.#shaper.queuedBytes + this.#socket.writableLength > bytes)
+      await this.interrupt.within(waiting(), ms, 'send')
+  }
+
+  /**
    * Sends and waits until there is room for more.
    * @param ms how long that may take
    * @throws FerryError the interruption's reason, `connection.closed`, `deadline.send`

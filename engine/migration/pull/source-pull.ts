@@ -11,6 +11,7 @@ import type { Deadlines } from '../deadlines.ts'
 import { Interrupt } from '../interrupt.ts'
 import type { LinkSpec } from '../link.ts'
 import type { PageSender } from '../page-sender.ts'
+import type { PullNow } from '../progress.ts'
 import { Connection } from '../protocol/connection.ts'
 import { dial } from '../protocol/dial.ts'
 import { askComparison, blocksToVerify, type VerifyResult } from '../ram-check.ts'
@@ -24,10 +25,16 @@ export interface SourcePullContext {
   readonly tuning: Tuning
   readonly link: () => LinkSpec
   /** Told when the connection is lost and when it is there again. */
-  readonly onState: (state: 'pulling' | 'paused', why: string) => void
+  readonly onState: (why: string) => void
   readonly onPages: () => void
 }
 
+/** Pages sent along with one that was asked for. */
+const PRE_PAGED = 7
+/** Without a request for so long, a burst of faults is over, ms. */
+const BURST_MS = 1
+/** The background waits for bursts at most so long, ms: a guest that faults all the time needs it most. */
+const MOST_QUIET_MS = 10
 /** Between two attempts to reach the target again, ms. */
 const RETRY_MS = 200
 /** Longest farewell of a connection, ms. */
@@ -46,9 +53,12 @@ export class SourcePull {
   #order = new PushOrder(new Bitmap(0))
   #main: Connection | null = null
   #channel: Connection | null = null
+  #requestedMs = 0
   /** Every connection that was opened for this, those that were lost too. */
   readonly #opened: Connection[] = []
   #pages = 0
+  #state: 'pulling' | 'paused' = 'pulling'
+  #requests = 0
   #recoveries = 0
   #pausedMs = 0
 
@@ -68,6 +78,9 @@ export class SourcePull {
     return pull
   }
 
+  get now(): PullNow {
+    return { state: this.#state, left: this.#order.size, requests: this.#requests }
+  }
   /** Pages that have not been sent. */
   get left(): number {
     return this.#order.size
@@ -173,12 +186,30 @@ export class SourcePull {
   async #push(main: Connection, lost: Interrupt, answers: Answers): Promise<void> {
     const { tuning, deadlines } = this.#context
     for (;;) {
-      while (answers.pending !== null) await answers.pending
+      await this.#quiet(answers)
       lost.check()
       const pages = this.#order.take(tuning.pushPages)
       if (pages.length === 0) return
       await this.#send(main, pages, deadlines.progressMs)
     }
+  }
+
+  /** Faults come in bursts: the background waits until none has come for a moment, but not for ever. */
+  async #quiet(answers: Answers): Promise<void> {
+    const sinceMs = nowMs()
+    while (nowMs() - sinceMs < MOST_QUIET_MS) {
+      if (answers.pending !== null) await answers.pending
+      else if (nowMs() - this.#requestedMs < BURST_MS) await sleep(BURST_MS)
+      else return
+    }
+  }
+
+  /** What was asked for, alone, so that it is there soonest; and then what is next to it. */
+  async #sendDemanded(channel: Connection, pages: Uint32Array<ArrayBuffer>): Promise<void> {
+    const { progressMs } = this.#context.deadlines
+    await this.#send(channel, pages, progressMs)
+    const more = this.#order.around(pages[0], PRE_PAGED)
+    if (more.length > 0) await this.#send(channel, more, progressMs)
   }
 
   /** Ends with the connection. */
@@ -189,9 +220,13 @@ export class SourcePull {
       const pages = this.#order.demand(body.pages)
       // The others are under way already.
       if (pages.length === 0) continue
-      const sending = this.#send(channel, pages, this.#context.deadlines.progressMs)
-      answers.pending = sending.catch(() => undefined)
-      await sending.finally(() => (answers.pending = null))
+      this.#requests += pages.length
+      const answering = this.#sendDemanded(channel, pages)
+      answers.pending = answering.catch(() => undefined)
+      await answering.finally(() => {
+        answers.pending = null
+        this.#requestedMs = nowMs()
+      })
     }
   }
 
@@ -229,7 +264,8 @@ export class SourcePull {
     const startMs = nowMs()
     const { name } = options.target
     const fate = `The guest waits at ${name} for pages that only ${options.host.name} has; nothing is lost.`
-    onState('paused', `The connection to ${name} was cut: ${cause.message} ${fate}`)
+    this.#state = 'paused'
+    onState(`The connection to ${name} was cut: ${cause.message} ${fate}`)
     this.#main?.destroy()
     this.#channel?.destroy()
     let last = cause
@@ -239,7 +275,8 @@ export class SourcePull {
         await this.#connectAgain()
         this.#recoveries++
         this.#pausedMs += nowMs() - startMs
-        onState('pulling', `The connection to ${name} is there again; ${this.#order.size} pages are missing.`)
+        this.#state = 'pulling'
+        onState(`The connection to ${name} is there again; ${this.#order.size} pages are missing.`)
         return
       } catch (thrown) {
         last = FerryError.from(thrown)

@@ -6,7 +6,7 @@
 import { Bitmap } from '../../util/bitmap.ts'
 import { nowMs } from '../../util/clock.ts'
 import { FerryError } from '../../util/errors.ts'
-import type { FaultRecord, PageBatch, PageSet } from '../../machine/machine.ts'
+import type { FaultRecord, PageBatch } from '../../machine/machine.ts'
 import { BLOCK, type BlockId } from '../../vmstate/blocks.ts'
 import type { Deadlines } from '../deadlines.ts'
 import { Interrupt } from '../interrupt.ts'
@@ -19,8 +19,8 @@ import type { Channels, Purpose } from './channels.ts'
 import { pullFigures } from './fault-statistics.ts'
 import { isCut } from './source-pull.ts'
 
-/** Batches on their way to the machine: it takes them between two slices of its guest. */
-const SUPPLY_WINDOW = 64
+/** Batches on their way to the machine, few: a page that the guest waits for is behind them. */
+const SUPPLY_WINDOW = 4
 /** Faults are taken from the machine so often, ms: it keeps only so many. */
 const FAULTS_EVERY_MS = 500
 /** Longest farewell of a connection, ms. */
@@ -83,8 +83,8 @@ export class TargetPull {
     return this.#received
   }
   /** What the machine has to be told. */
-  get missing(): PageSet {
-    return { block: BLOCK.ram, pages: this.#missing.numbers() }
+  get missing(): Uint8Array<ArrayBuffer> {
+    return this.#missing.bytes()
   }
 
   /** Gives up, wherever it is. */

@@ -56,7 +56,10 @@ describe('the raw export of runs', () => {
         ...[
           'pages_sent',
           'pages_retransmitted',
+          ...['pages_skipped', 'throttle_max', 'throttled_ms'],
           'bytes_sent_B',
+          ...['predicted_algorithm', 'predicted_downtime_ms', 'predicted_total_ms', 'predicted_bytes_B'],
+          ...['predicted_slowdown', 'slowdown'],
           'ram_equal',
           'wrong_pages',
           'verify_ms',
@@ -71,6 +74,7 @@ describe('the raw export of runs', () => {
           ],
           ...['pull_duration_ms', 'pull_recoveries', 'pull_paused_ms'],
           'guest_check',
+          'note',
         ],
       ],
     ])

@@ -10,6 +10,7 @@ const count = fc.maxSafeNat()
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true }).map((x) => x + 0)
 const ms = fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }).map((x) => x + 0)
 const orNull = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(arbitrary, { nil: null })
+const share = fc.double({ min: 0, max: 1, noNaN: true }).map((x) => x + 0)
 const hostKind = fc.constantFrom('xen' as const, 'kvm' as const)
 // The contract's records do not admit these names.
 const key = text.filter((name) => !['__proto__', 'prototype', 'constructor'].includes(name))
@@ -70,6 +71,20 @@ export const anyReport: fc.Arbitrary<RunReport> = fc.record({
   ),
   pages_sent: count,
   pages_retransmitted: count,
+  pages_skipped: count,
+  throttle_max: share,
+  throttled_ms: ms,
+  prediction: orNull(
+    fc.record({
+      algorithm: text,
+      downtime_ms: ms,
+      total_ms: ms,
+      bytes_B: count,
+      slowdown: share,
+      formula: fc.record({ downtime: text, total: text, bytes: text, slowdown: text }),
+      targets: fc.record({ max_slowdown: share, max_total_ms: fc.nat(1000) }, { requiredKeys: [] }),
+    }),
+  ),
   bytes_sent_B: count,
   ram_equal: orNull(fc.boolean()),
   wrong_pages: orNull(count),
