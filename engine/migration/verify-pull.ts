@@ -230,6 +230,7 @@ export class VerifiedPull {
   /** At the end of all connections. */
   #everything(): void {
     const told = this.#end === null ? Number.NaN : numberOf(this.#problems.json(this.#end)['pages'])
+    if (this.#channels === 0) this.#problems.add(null, 'there was no connection for missing pages.')
     if (told !== this.#pages) this.#problems.add(this.#end, `${this.#pages} of ${told} pages travelled.`)
     const absent = this.#missing.filter((is, page) => is === 1 && this.#exchangeOf[page] !== this.#exchange).length
     if (absent > 0) this.#problems.add(null, `${absent} missing pages never came.`)

@@ -78,11 +78,16 @@ export class CuttingProxy {
     return (this.#server.address() as AddressInfo).port
   }
 
-  async stop(): Promise<void> {
+  /** Cuts all connections that there are. */
+  drop(): void {
     for (const { source, target } of this.#links) {
       source.destroy()
       target.destroy()
     }
+  }
+
+  async stop(): Promise<void> {
+    this.drop()
     await new Promise<void>((resolve) => this.#server.close(() => resolve()))
   }
 

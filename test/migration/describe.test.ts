@@ -229,6 +229,35 @@ test('of a batch of pages its numbers are kept, and no more than a glimpse of th
   expect(valuesOf(kept).get('pages')).toBe('1000–1255')
 })
 
+test('a CFG_OK tells the token of further connections, where there are any', () => {
+  const channel = '0123456789abcdef0123456789abcdef'
+  const field = describeFrame(frameOf({ type: 'CFG_OK', body: { channel } })).find(({ path }) => path === 'channel')
+  expect(field).toMatchObject({ value: channel })
+  expect(field?.meaning).toContain('further connections')
+})
+
+test('of what is missing it says how much, and of a long one, of how many pages that is known', () => {
+  const missing = (pages: number) => {
+    const bitmap = new Uint8Array(pages / 8).fill(0xff, 0, 3)
+    return describeFrame(keptHead([frameOf({ type: 'MISSING', body: { block: 0, count: pages, bitmap } })])).at(-1)
+  }
+  expect(missing(4096)).toMatchObject({ value: '0–23', meaning: '24 pages follow after the switch-over' })
+  // 1 GiB: 32 KiB of bits, of which 8 KiB less the head are kept.
+  const large = missing(1 << 18)
+  expect(large).toMatchObject({ value: '0–23', bytes: 1 << 15 })
+  expect(large?.meaning).toContain(
+    `24 pages follow after the switch-over, of the ${8 * ((8 << 10) - 8)} whose bits are kept`,
+  )
+})
+
+test('of what is asked for it names the pages as stretches', () => {
+  const pages = Uint32Array.from({ length: 64 }, (_, i) => (i < 60 ? i : 2 * i))
+  const fields = describeFrame(keptHead([frameOf({ type: 'PAGE_REQ', body: { block: 0, pages } })]))
+  expect(fields.at(-1)).toMatchObject({ path: 'pages', value: '0–59, 120, 122, 124, 126' })
+  expect(fields.at(-1)?.meaning).toContain('64 pages that the guest waits for')
+  expect(fields.find(({ path }) => path === 'count')?.meaning).toBe('pages asked for')
+})
+
 test('of a long list of pages it says how many numbers are kept', () => {
   const list = Uint32Array.from({ length: 1024 }, (_, i) => i)
   const batch = { block: 0 as const, pages: new Uint32Array(0), zeroPages: list, data: new Uint8Array(0) }

@@ -38,6 +38,7 @@ export const MEANINGS: Partial<Record<MessageName, Readonly<Record<string, strin
     'machine.apic': 'local and I/O APIC',
     'machine.disk': 'shared disk',
   },
+  CFG_OK: { channel: 'what further connections of this migration have to say; none where no pages are pulled' },
   CFG_FAIL: REFUSAL,
   MEM_BEG: { pagesTotal: 'pages of all blocks' },
   ROUND_END: { round: '0 is the first, full one', pages: 'pages of the round; the target compares' },

@@ -61,7 +61,8 @@ const CAPS: { readonly [N in MessageName]: number } = {
   PAGE_REQ: pageSets.MAX_REQUEST_PAYLOAD,
   MISSING: pageSets.MAX_MISSING_PAYLOAD,
   PULL_END: KIB,
-  PULL_DONE: 4 * KIB,
+  // 64 steps of three numbers each, written out.
+  PULL_DONE: 16 * KIB,
 }
 /** Longest payload of an unknown optional type, which is skipped. */
 const UNKNOWN_CAP = 1024 * KIB

@@ -9,6 +9,8 @@ import { code, extras, guestSummary, hostIdentity, label, machineSettings } from
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffff))
 const ms = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(1e9))
+/** A guest may have waited for hours, with its connection cut. */
+const us = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(1e12))
 const text = v.pipe(v.string(), v.maxLength(2000))
 /** Random, so that nobody else joins a migration. */
 const token = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/))
@@ -89,9 +91,9 @@ export const SCHEMAS = {
     requests: count,
     /** How long the vCPU waited for pages that were asked for. */
     stall_ms: ms,
-    p50_us: v.nullable(ms),
-    p99_us: v.nullable(ms),
-    max_us: v.nullable(ms),
+    p50_us: v.nullable(us),
+    p99_us: v.nullable(us),
+    max_us: v.nullable(us),
     /** Faults and waiting time in steps of time from the switch-over on. */
     series: v.pipe(v.array(v.object({ at_ms: ms, faults: count, stall_ms: ms })), v.maxLength(64)),
   }),

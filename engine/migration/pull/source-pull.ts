@@ -111,7 +111,8 @@ export class SourcePull {
   /** Gives up: before the switch-over nothing is lost, after it the guest. */
   abandon(reason: FerryError): void {
     this.#machine.fail(reason)
-    this.#channel?.destroy()
+    // Where pages are served, the target is told why first.
+    if (this.#main === null) this.#channel?.destroy()
   }
 
   /**
