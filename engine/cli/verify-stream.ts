@@ -11,7 +11,7 @@ import { pairs, printable, table, type Column } from './table.ts'
 const PROBLEMS_SHOWN = 20
 
 const HELP = `
-The recording is what \`ferry migrate --record FILE\` kept: both directions of the connection. Checked are framing, order of
+The recording is what \`ferry migrate --record FILE\` kept: both directions of all connections. Checked are framing, order of
 messages and stages, that every page is there, and that none came after its last version.
 Exit codes: 0 the stream is right, 1 it is not (the reasons are printed) or cannot be read, 2 wrong usage.
 
@@ -63,5 +63,6 @@ const BLOCKS: readonly Column<StreamVerdict['blocks'][number]>[] = [
   { title: 'pages', align: 'right', cell: ({ pages }) => count(pages) },
   { title: 'pages sent', align: 'right', cell: ({ pages_sent }) => count(pages_sent) },
   { title: 'of them again', align: 'right', cell: ({ pages_retransmitted }) => count(pages_retransmitted) },
+  { title: 'after a cut', align: 'right', cell: ({ pages_resent }) => count(pages_resent) },
   { title: 'of zeros', align: 'right', cell: ({ zero_pages }) => count(zero_pages) },
 ]

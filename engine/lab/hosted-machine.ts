@@ -18,9 +18,14 @@ import type { MachineState } from '../vmstate/state.ts'
 
 type Clock = 'continue' | 'freeze'
 
+/** Frames kept for a guest that stands still to switch over: what 10 ms of a fast Ethernet bring. */
+const MOST_HELD = 512
+
 export class HostedMachine implements Machine {
   readonly view: MemoryView
   readonly #machine: Machine
+  /** Frames that came since the guest was stopped for good; null while it may run. */
+  #held: Uint8Array[] | null = null
 
   constructor(machine: Machine, view: MemoryView) {
     this.#machine = machine
@@ -47,6 +52,7 @@ export class HostedMachine implements Machine {
   }
 
   async stop(options: StopOptions): Promise<StopReport> {
+    this.#held ??= []
     const report = await this.#machine.stop(options)
     if (this.view.mode === 'shadow' || this.view.mode === 'logging') {
       this.#record(report.remaining)
@@ -73,8 +79,20 @@ export class HostedMachine implements Machine {
   boot(plan: DirectBoot) {
     return this.#machine.boot(plan)
   }
-  resume() {
-    return this.#machine.resume()
+  async resume() {
+    const report = await this.#machine.resume()
+    const held = this.takeHeld()
+    this.#held = null
+    for (const frame of held) this.#machine.frameReceive(frame)
+    return report
+  }
+
+  /**
+   * Frames that came for the guest while it stood still to switch over. A card of a stopped machine takes none; the bridge
+   * keeps them for wherever the guest goes on, so that its clients see a delay and no loss.
+   */
+  takeHeld(): Uint8Array[] {
+    return this.#held?.splice(0) ?? []
   }
   pause() {
     return this.#machine.pause()
@@ -83,7 +101,8 @@ export class HostedMachine implements Machine {
     return this.#machine.serialWrite(bytes)
   }
   frameReceive(frame: Uint8Array) {
-    this.#machine.frameReceive(frame)
+    if (this.#held === null) this.#machine.frameReceive(frame)
+    else if (this.#held.length < MOST_HELD) this.#held.push(frame.slice())
   }
   keyWrite(scanCodes: Uint8Array) {
     this.#machine.keyWrite(scanCodes)
@@ -112,7 +131,7 @@ export class HostedMachine implements Machine {
   restore(state: MachineState, clock: Clock) {
     return this.#machine.restore(state, clock)
   }
-  load(batches: readonly PageBatch[], state: MachineState, clock: Clock, missing?: PageSet) {
+  load(batches: readonly PageBatch[], state: MachineState, clock: Clock, missing?: Uint8Array<ArrayBuffer>) {
     return this.#machine.load(batches, state, clock, missing)
   }
   supply(batch: PageBatch) {

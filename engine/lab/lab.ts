@@ -313,8 +313,10 @@ export class Lab {
     const from = this.hosts.get(guest.residence.host)
     guest.vif?.detach()
     from?.guests.delete(guest.identity.id)
+    const held = guest.residence.machine.takeHeld()
     guest.residence = residence
     this.#plugIn(guest)
+    for (const frame of held) residence.machine.frameReceive(frame)
     this.host(residence.host).bridge.announce(guest.identity.name, guest.identity)
     guest.console.feed(residence.machine)
     residence.machine.on('exit', (error) => this.#machineEnded(guest, residence.machine, error))

@@ -178,13 +178,14 @@ export interface Machine {
   stop(options: StopOptions): Promise<StopReport>
   /**
    * Last pages and state in one step. Buffers are transferred.
-   * @param missing pages of RAM that come later, by `supply`: the guest may run, and waits where it accesses one
+   * @param missing pages of RAM that come later, by `supply`: the guest may run, and waits where it accesses one. One bit
+   *   for each page, the first page in bit 0 of the first byte
    */
   load(
     batches: readonly PageBatch[],
     state: MachineState,
     clock: 'continue' | 'freeze',
-    missing?: PageSet,
+    missing?: Uint8Array<ArrayBuffer>,
   ): Promise<LoadReport>
   /**
    * Brings missing pages; taken even while the vCPU waits for one of them, when no other call is answered. Pages that

@@ -36,7 +36,10 @@ export interface Calls {
   capture: [void, MachineState]
   restore: [{ state: MachineState; clock: Clock }, void]
   stop: [StopOptions, StopReport]
-  load: [{ batches: readonly PageBatch[]; state: MachineState; clock: Clock; missing?: PageSet }, LoadReport]
+  load: [
+    { batches: readonly PageBatch[]; state: MachineState; clock: Clock; missing?: Uint8Array<ArrayBuffer> },
+    LoadReport,
+  ]
   faults: [void, readonly FaultRecord[]]
   digests: [BlockId, BigUint64Array<ArrayBuffer>]
   zeroPages: [PageRange, Uint8Array<ArrayBuffer>]

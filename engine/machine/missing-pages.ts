@@ -5,11 +5,12 @@
  *
  * Runs on the vCPU thread. Pages come by a port of their own, which is read while the thread is blocked, too.
  */
+import { countBits, spreadBits } from '../util/bitmap.ts'
 import { nowMs } from '../util/clock.ts'
 import { BLOCK, PAGE_SIZE } from '../vmstate/blocks.ts'
 import { FerryError } from '../util/errors.ts'
 import type { Emulator } from './emulator.ts'
-import type { FaultRecord, PageBatch, PageSet } from './machine.ts'
+import type { FaultRecord, PageBatch } from './machine.ts'
 import type { MemoryBlocks } from './memory-blocks.ts'
 
 /** One byte for each page of the 32-bit physical address space: the trap needs no bounds check. */
@@ -31,8 +32,8 @@ export class MissingPages {
   readonly #emulator: Emulator
   readonly #blocks: MemoryBlocks
   readonly #source: PageSource
-  /** Address of the map in wasm memory; allocated once, at the first start. */
-  #map = 0
+  /** Address of the map in wasm memory, a multiple of 8. */
+  readonly #map: number
   #left = 0
   #unwatch: () => void = () => {}
   #faults: FaultRecord[] = []
@@ -41,6 +42,8 @@ export class MissingPages {
     this.#emulator = emulator
     this.#blocks = blocks
     this.#source = source
+    // Beforehand: the memory may have to grow for it.
+    this.#map = (emulator.allocate(MAP_BYTES + 8) + 7) & ~7
   }
 
   /** Pages that have not come. */
@@ -49,24 +52,23 @@ export class MissingPages {
   }
 
   /**
-   * From now on the pages of the set, of RAM, are missing. The machine must stand still.
+   * From now on these pages of RAM are missing. The machine must stand still. Part of the downtime: no step for each page.
+   * @param bitmap one bit for each page, the first page in bit 0 of the first byte
    * @throws FerryError `machine.page-range`
    */
-  start({ block, pages }: PageSet): void {
-    if (block !== BLOCK.ram) throw new FerryError('machine.block', 'Only pages of RAM can be missing.', { block })
+  start(bitmap: Uint8Array): void {
     this.#end()
     const limit = this.#blocks.pages(BLOCK.ram)
-    for (const page of pages) {
-      if (page < limit) continue
-      throw new FerryError('machine.page-range', `Page ${page} is outside of RAM.`, { page, pages: limit })
+    if (bitmap.length > limit / 8) {
+      const message = `${8 * bitmap.length} pages were to be missing; RAM has ${limit}.`
+      throw new FerryError('machine.page-range', message, { pages: limit })
     }
-    if (this.#map === 0) this.#map = this.#emulator.allocate(MAP_BYTES)
     this.#faults = []
-    this.#left = pages.length
-    if (pages.length === 0) return
-    const map = this.#emulator.wasm.subarray(this.#map, this.#map + MAP_BYTES)
-    map.fill(0)
-    for (const page of pages) map[page] = 1
+    this.#left = countBits(bitmap)
+    const map = this.#emulator.wasm.subarray(this.#map, this.#map + limit)
+    map.fill(0, 8 * bitmap.length)
+    spreadBits(bitmap, map)
+    if (this.#left === 0) return
     this.#emulator.trapMissing(this.#map, (page) => this.#fault(page))
     this.#unwatch = this.#emulator.deviceMemory.watch({ before: (start, end) => this.#ensure(start, end) })
     // What was translated before did not walk past the trap.

@@ -18,7 +18,7 @@ const MAP_BYTES = 1 << 20
 export class PageGuard {
   readonly #emulator: Emulator
   readonly #blocks: MemoryBlocks
-  /** Address of the map in wasm memory; allocated once, at the first start. */
+  /** Address of the map in wasm memory; allocated once, at the first start, while the guest runs. */
   #map = 0
   #active = false
   readonly #spoiled = new Set<number>()

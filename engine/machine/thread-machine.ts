@@ -118,7 +118,7 @@ class ThreadMachine implements Machine {
   stop(options: StopOptions) {
     return this.#call('stop', { ...options })
   }
-  load(batches: readonly PageBatch[], state: MachineState, clock: Clock, missing?: PageSet) {
+  load(batches: readonly PageBatch[], state: MachineState, clock: Clock, missing?: Uint8Array<ArrayBuffer>) {
     const argument = { batches, state, clock, ...(missing === undefined ? {} : { missing }) }
     return this.#call('load', argument, buffersOf(batches))
   }

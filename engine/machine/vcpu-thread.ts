@@ -151,7 +151,7 @@ const handlers: { [N in CallName]: (argument: Calls[N][0]) => Calls[N][1] } = {
   load({ batches, state, clock, missing: later }) {
     const begun = nowMs()
     for (const batch of batches) blocks.write(batch)
-    missing.start(later ?? { block: BLOCK.ram, pages: new Uint32Array(0) })
+    missing.start(later ?? new Uint8Array(0))
     const pagesDone = nowMs()
     restoreState(emulator, state, clock)
     screen.markStale()

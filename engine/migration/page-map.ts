@@ -12,12 +12,15 @@ export class PageMap {
   /** One byte for each page of each block. */
   readonly #states: ReadonlyMap<BlockId, Uint8Array<ArrayBuffer>>
 
+  readonly #unsent: Bitmap
+
   /** All pages are missing on the target. */
   constructor(blocks: readonly BlockInfo[]) {
     const states = blocks.map(({ id, bytes }) => {
       return [id, new Uint8Array(bytes / PAGE_SIZE).fill(PAGE_STATE.missing)] as const
     })
     this.#states = new Map(states)
+    this.#unsent = Bitmap.full(this.#ram.length)
   }
 
   /** These pages are to be sent: what the target has of them is out of date. */
@@ -37,18 +40,15 @@ export class PageMap {
     for (const page of pages) {
       const first = states[page] === PAGE_STATE.missing
       if (!first) before++
+      else if (block === BLOCK.ram) this.#unsent.delete(page)
       states[page] = first ? PAGE_STATE.sent : PAGE_STATE.resent
     }
     return before
   }
 
-  /** Pages of RAM of which no version was sent. */
-  unsent(): Bitmap {
-    const unsent = new Bitmap(this.#ram.length)
-    this.#ram.forEach((state, page) => {
-      if (state === PAGE_STATE.missing) unsent.add(page)
-    })
-    return unsent
+  /** Pages of RAM of which no version was sent: kept, and not looked for when the guest stands still. */
+  get unsent(): Bitmap {
+    return this.#unsent
   }
 
   /** The guest runs on the target, where these pages of RAM are missing, or are older than here. */

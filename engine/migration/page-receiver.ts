@@ -3,7 +3,7 @@
  * is accounted for, and at most `window` batches are on their way to the machine at a time.
  */
 import { FerryError } from '../util/errors.ts'
-import type { Bitmap } from '../util/bitmap.ts'
+import { Bitmap } from '../util/bitmap.ts'
 import { BLOCK, PAGE_SIZE } from '../vmstate/blocks.ts'
 import type { BlockId, BlockInfo } from '../vmstate/blocks.ts'
 import type { Machine, PageBatch } from '../machine/machine.ts'
@@ -19,6 +19,8 @@ export class PageReceiver {
   readonly #machineMs: number
   readonly #window: number
   readonly #arrived = new Map<BlockId, Uint8Array>()
+  /** Pages of RAM of which no version has arrived. */
+  readonly #absent: Bitmap
   readonly #writing: Promise<void>[] = []
   readonly #held: PageBatch[] = []
   #heldPages = 0
@@ -35,6 +37,7 @@ export class PageReceiver {
       this.#arrived.set(block.id, new Uint8Array(pages))
       this.#missing += pages
     }
+    this.#absent = Bitmap.full(this.#arrived.get(BLOCK.ram)?.length ?? 0)
   }
 
   /** Pages received so far, each version counted. */
@@ -45,15 +48,15 @@ export class PageReceiver {
   get missing(): number {
     return this.#missing
   }
-  /** One byte for each page of RAM: whether a version of it has arrived. */
-  get ram(): Uint8Array {
-    return this.#arrived.get(BLOCK.ram) ?? new Uint8Array(0)
-  }
-  /** Of these pages of RAM nothing has to come before the guest runs. */
-  excuse(pages: Bitmap): void {
-    this.ram.forEach((arrived, page) => {
-      if (arrived === 0 && pages.has(page)) this.#missing--
-    })
+  /**
+   * Of these pages of RAM nothing has to come before the guest runs.
+   * @returns false, without effect, where one that has not come is not among them
+   */
+  excuse(pages: Bitmap): boolean {
+    const absent = this.#absent
+    if (pages.length !== absent.length || !absent.isWithin(pages)) return false
+    this.#missing -= absent.size
+    return true
   }
   /** Batches to load together with the state. */
   get held(): readonly PageBatch[] {
@@ -107,6 +110,7 @@ export class PageReceiver {
       }
       for (const page of numbers) {
         if (arrived[page] === 0) this.#missing--
+        if (batch.block === BLOCK.ram) this.#absent.delete(page)
         arrived[page] = 1
       }
       this.#received += numbers.length

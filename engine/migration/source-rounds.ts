@@ -152,7 +152,7 @@ export class SourceRounds {
    */
   leave(changed: PageSet | null, pull: SourcePull): Message {
     const sender = this.#sender as PageSender
-    const missing = sender.map.unsent()
+    const missing = sender.map.unsent.copy()
     for (const page of changed?.pages ?? []) missing.add(page)
     const body = { block: BLOCK.ram, count: missing.length, bitmap: missing.bytes() }
     pull.begin(missing, sender)
@@ -259,7 +259,7 @@ export class SourceRounds {
     const { machine } = this.#context.options
     const dirty = await this.#machineCall(connection, machine.dirtyLogFetch(false), 'dirty-log')
     if (!this.#ramLater) return countPages(dirty)
-    const unsent = this.#sender?.map.unsent().size ?? 0
+    const unsent = this.#sender?.map.unsent.size ?? 0
     return unsent + countPages(dirty.filter(({ block }) => block !== BLOCK.ram))
   }
 

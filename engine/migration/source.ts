@@ -19,6 +19,7 @@ import { dial } from './protocol/dial.ts'
 import type { Stage } from './protocol/frame.ts'
 import type { PullResult } from './pull/fault-statistics.ts'
 import { SourcePull } from './pull/source-pull.ts'
+import { lostAfterCommit, stranded, undecided } from './fates.ts'
 import { askComparison, blocksToVerify, pagesDiffer } from './ram-check.ts'
 import type { VerifyResult } from './ram-check.ts'
 import { buildReport } from './report.ts'
@@ -241,15 +242,18 @@ class SourceSession {
     } catch (thrown) {
       return this.#settle(FerryError.from(thrown))
     }
-    return this.#pull === null ? this.#release(null) : this.#servePages(this.#pull, connection)
+    return this.#pull === null ? this.#release(null) : this.#servePages(this.#pull, connection, null)
   }
 
-  /** The guest runs at the target, and pages of it are here: until the last one has crossed nothing is released. */
-  async #servePages(pull: SourcePull, connection: Connection): Promise<MigrationResult> {
+  /**
+   * The guest runs at the target, and pages of it are here: until the last one has crossed nothing is released.
+   * @param cut why the connection is of no use, where RUNNING never came
+   */
+  async #servePages(pull: SourcePull, connection: Connection, cut: FerryError | null): Promise<MigrationResult> {
     this.#state.go('pulling')
     this.#progress.change({ kind: 'pull', why: `The guest runs; ${pull.left} pages follow.`, atMs: nowMs() })
     try {
-      this.#pulled = await pull.run(connection)
+      this.#pulled = await pull.run(connection, cut)
       this.#verified = this.#pulled.verified
     } catch (thrown) {
       return this.#strand(FerryError.from(thrown))
@@ -263,11 +267,7 @@ class SourceSession {
   async #strand(cause: FerryError): Promise<MigrationResult> {
     this.#state.go('stranded')
     await Promise.resolve(this.#options.release()).catch(() => undefined)
-    const fate = 'The guest is lost: it had switched over, and its memory was on both hosts.'
-    return this.#finish(
-      new FerryError(cause.code, `${cause.message} ${fate}`, { ...cause.data, guest: 'lost' }, cause),
-      'lost',
-    )
+    return this.#finish(stranded(cause), 'lost')
   }
 
   /** After COMMIT, without RUNNING: watches the lease, which knows who runs the guest. */
@@ -278,24 +278,16 @@ class SourceSession {
     for (;;) {
       if (lease.holder() === host.name) return this.#goOnHere(cause)
       if (lease.confirmed()) {
-        return this.#release(
-          new FerryError(
-            'connection.lost-after-commit',
-            `${cause.message} The lease says that the guest runs on ${target.name}.`,
-            { cause: cause.code },
-          ),
-        )
+        return this.#pull === null
+          ? this.#release(lostAfterCommit(cause, target.name))
+          : this.#servePages(this.#pull, this.#connection as Connection, cause)
       }
       if (nowMs() > endMs) break
       await sleep(LEASE_POLL_MS)
     }
     this.#state.go('undecided')
-    const error = new FerryError(
-      'migration.undecided',
-      `${cause.message} ${target.name} holds the lease and has not said that it runs the guest; it is kept paused here.`,
-      { cause: cause.code, guest: 'undecided' },
-    )
-    return this.#finish(error, 'undecided')
+    this.#pull?.abandon(cause)
+    return this.#finish(undecided(cause, target.name), 'undecided')
   }
 
   async #release(error: FerryError | null): Promise<MigrationResult> {
@@ -347,8 +339,8 @@ class SourceSession {
   async #finish(error: FerryError | null, guestAt: MigrationResult['guestAt']): Promise<MigrationResult> {
     this.#stages.end()
     const s = this.#statistics
-    s.bytes_sent = this.#connection?.bytesSent ?? 0
-    s.bytes_received = this.#connection?.bytesReceived ?? 0
+    s.bytes_sent = this.#bytesSent
+    s.bytes_received = (this.#connection?.bytesReceived ?? 0) + (this.#pull?.bytesReceived ?? 0)
     const { session, guest, host, target } = this.#options
     const complete = this.#times.runningReceivedMs !== undefined
     const report = buildReport({
@@ -381,13 +373,18 @@ class SourceSession {
     if (this.#stages.enter(stage, atMs)) this.#progress.change({ kind: 'stage', stage, atMs })
   }
 
+  /** Of all connections. */
+  get #bytesSent(): number {
+    return (this.#connection?.bytesSent ?? 0) + (this.#pull?.bytesSent ?? 0)
+  }
+
   #progressNow(): ProgressNow {
     const { left, ...speed } = this.#rounds.now(this.#connection)
     const pull = this.#state.current === 'pulling' ? (this.#pull?.now ?? null) : null
     const remainingPages = pull?.left ?? left
     const { pages_total: pagesTotal, pages_sent: pagesSent } = this.#statistics
     const { current: stage } = this.#stages
-    const bytesSent = this.#connection?.bytesSent ?? 0
+    const bytesSent = this.#bytesSent
     const round = this.#rounds.rounds.length
     return { stage, round, pagesTotal, remainingPages, pagesSent, bytesSent, ...speed, pull }
   }

@@ -21,7 +21,7 @@ export const SOURCE_STATES = {
   committed: { stage: 5, runs: 'lease', next: ['released', 'pulling', 'settling'] },
   pulling: { stage: 5, runs: 'target', next: ['released', 'stranded'] },
   stranded: { stage: 5, runs: 'nobody', next: [] },
-  settling: { stage: 5, runs: 'lease', next: ['released', 'failed', 'undecided'] },
+  settling: { stage: 5, runs: 'lease', next: ['released', 'pulling', 'failed', 'undecided'] },
   released: { stage: 5, runs: 'target', next: [] },
   failed: { stage: 0, runs: 'source', next: [] },
   undecided: { stage: 5, runs: 'lease', next: [] },

@@ -64,15 +64,13 @@ export async function receiveStream(context: StreamContext): Promise<Uint8Array>
 
 /** Pages that come after the switch-over: all that never came, and those whose last version did not. */
 function leaveOut({ receiver, pull }: StreamContext, { count, bitmap }: MissingBody): void {
-  const { ram } = receiver
-  if (pull === null || count !== ram.length || pull.left > 0) {
+  const missing = Bitmap.of(bitmap, count)
+  if (pull === null || pull.left > 0 || !receiver.excuse(missing)) {
     throw new FerryError(
       'protocol.unexpected',
-      'Pages were said to be missing where none may be, or not of this guest.',
+      'Pages were said to be missing where none may be, or not those of this guest.',
     )
   }
-  const missing = Bitmap.of(bitmap, count)
-  receiver.excuse(missing)
   pull.begin(missing)
 }
 
@@ -95,7 +93,11 @@ async function endRound(
 async function rehearse(context: StreamContext, number: number, bytes: Uint8Array): Promise<void> {
   const { connection, deadlines, slot, translator, clock } = context
   const { state } = translator.fromCommon(slot.hypervisor, bytes)
-  await connection.interrupt.within(slot.machine.load([], state, clock), deadlines.machineMs, 'machine-rehearsal')
+  await connection.interrupt.within(
+    slot.machine.load([], state, clock, context.pull?.missing),
+    deadlines.machineMs,
+    'machine-rehearsal',
+  )
   await connection.send({ type: 'ACK', body: { of: 'rehearsal', number } }, deadlines.progressMs)
 }
 

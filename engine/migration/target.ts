@@ -290,13 +290,12 @@ export class TargetSession {
     const body = { runAtMs, resumeMs, sinceRunMs: Math.max(0, nowMs() - runAtMs) }
     connection.post([{ type: 'RUNNING', body }])
     this.#state.go('running')
-    try {
-      await slot.activated()
-      await this.#pull?.run(connection, runAtMs)
-    } catch (thrown) {
-      error ??= FerryError.from(thrown)
-      if (this.#pull !== null) connection.post([{ type: 'ABORT', body: abortBody(error) }])
-    }
+    // What fails here is told; it is no reason to leave a running guest without its memory.
+    const noted = (thrown: unknown) => (error ??= FerryError.from(thrown))
+    await Promise.resolve()
+      .then(() => slot.activated())
+      .catch(noted)
+    await this.#pull?.run(connection, runAtMs).catch(noted)
     this.#pull?.end()
     this.#stages.end()
     await connection.peerEnd(FAREWELL_MS)

@@ -1,21 +1,17 @@
 /**
  * An independent check of a recorded migration: framing, order, stages, every page there, none after its last version.
- * It shares no code with `protocol/`; `verify-parse.ts` is its own parser. Behind `ferry verify-stream FILE`.
+ * It shares no code with `protocol/`; `verify-parse.ts` is its own parser, `verify-pull.ts` follows what comes after the
+ * switch-over. Behind `ferry verify-stream FILE`.
  */
 import { readFile } from 'node:fs/promises'
 import { FerryError } from '../util/errors.ts'
+import { Problems, VerifiedMemory, numberOf, stringOf } from './verify-memory.ts'
+import type { Block, BlockCount, Json } from './verify-memory.ts'
+import { ANYWHERE, nameOf } from './verify-names.ts'
 import { parseFrames, parseRecording } from './verify-parse.ts'
 import type { ParsedFrame } from './verify-parse.ts'
-
-export interface BlockCount {
-  readonly id: number
-  readonly name: string
-  readonly pages: number
-  /** Versions of pages that travelled. */
-  readonly pages_sent: number
-  readonly pages_retransmitted: number
-  readonly zero_pages: number
-}
+import { VerifiedPull, readMissing } from './verify-pull.ts'
+import type { Further } from './verify-pull.ts'
 
 export interface StreamVerdict {
   /** No problem was found, and the migration came to its end. */
@@ -26,17 +22,13 @@ export interface StreamVerdict {
   readonly algorithm: string
   readonly rounds: number
   readonly rehearsals: number
+  /** How often a cut connection was opened again after the switch-over. */
+  readonly recoveries: number
   readonly state_bytes: number
   readonly frames: { readonly source_to_target: number; readonly target_to_source: number }
   readonly bytes: { readonly source_to_target: number; readonly target_to_source: number }
   readonly blocks: readonly BlockCount[]
 }
-
-const NAME: Readonly<Record<number, string>> = {
-  1: 'MIG_REQ', 2: 'REQ_OK', 3: 'REQ_FAIL', 4: 'MIG_CFG', 5: 'CFG_OK', 6: 'CFG_FAIL', 7: 'MEM_BEG', 8: 'PAGES',
-  9: 'ROUND_END', 10: 'ACK', 11: 'REHEARSAL', 12: 'CPU_BEG', 13: 'DEV_BEG', 14: 'READY', 15: 'VERIFY',
-  16: 'VERIFY_RESULT', 17: 'COMMIT', 18: 'RUNNING', 19: 'ABORT', 20: 'KEEPALIVE', 21: 'LINK',
-} // prettier-ignore
 
 /** Which messages may follow which, source → target. */
 const NEXT: Readonly<Record<string, readonly string[]>> = {
@@ -44,9 +36,10 @@ const NEXT: Readonly<Record<string, readonly string[]>> = {
   MIG_REQ: ['MIG_CFG'],
   MIG_CFG: ['MEM_BEG'],
   MEM_BEG: ['PAGES', 'REHEARSAL', 'ROUND_END'],
-  PAGES: ['PAGES', 'ROUND_END', 'CPU_BEG'],
-  ROUND_END: ['PAGES', 'ROUND_END', 'REHEARSAL', 'CPU_BEG'],
-  REHEARSAL: ['REHEARSAL', 'PAGES', 'ROUND_END', 'CPU_BEG'],
+  PAGES: ['PAGES', 'ROUND_END', 'MISSING', 'CPU_BEG'],
+  ROUND_END: ['PAGES', 'ROUND_END', 'REHEARSAL', 'MISSING', 'CPU_BEG'],
+  REHEARSAL: ['REHEARSAL', 'PAGES', 'ROUND_END', 'MISSING', 'CPU_BEG'],
+  MISSING: ['CPU_BEG'],
   CPU_BEG: ['DEV_BEG'],
   DEV_BEG: ['VERIFY', 'COMMIT'],
   VERIFY: ['VERIFY', 'COMMIT'],
@@ -54,43 +47,33 @@ const NEXT: Readonly<Record<string, readonly string[]>> = {
 }
 const STAGES: Readonly<Record<string, readonly number[]>> = {
   MIG_REQ: [0], MIG_CFG: [1], MEM_BEG: [2], PAGES: [2, 3], ROUND_END: [2], REHEARSAL: [2],
-  CPU_BEG: [3], DEV_BEG: [3], VERIFY: [4], COMMIT: [4],
+  MISSING: [3], CPU_BEG: [3], DEV_BEG: [3], VERIFY: [4], COMMIT: [4],
 } // prettier-ignore
 
-const PAGE = 4096
-
-interface Block {
-  readonly id: number
-  readonly name: string
-  readonly pages: number
-  readonly versions: Uint16Array
-  /** 1 + the number of the round in which the page was last sent; the stop counts as a round of its own. */
-  readonly lastRound: Uint16Array
-  sent: number
-  retransmitted: number
-  zero: number
-  digests: number
-}
-
-type Json = Readonly<Record<string, unknown>>
-
 class Verifier {
-  readonly problems: string[] = []
-  readonly blocks = new Map<number, Block>()
+  readonly problems = new Problems()
+  readonly memory = new VerifiedMemory(this.problems)
   session = ''
   algorithm = ''
   rounds = 0
   rehearsals = 0
   stateBytes = 0
+  /** What follows the switch-over, where anything does. */
+  pull: VerifiedPull | null = null
   #verify = 'none'
   #before = ''
   #roundPages = 0
   #pagesSent = 0
   #held = false
   #stateFound = 0
-  #announcedPages = -1
   #aborted = false
+  /** One byte a page of RAM, where the source said what is missing. */
+  #missing: Uint8Array | null = null
+  /** What further connections have to say. */
+  #token = ''
   readonly #acks: string[] = []
+  /** Frames after COMMIT and RUNNING. */
+  readonly #afterwards: [ParsedFrame[], ParsedFrame[]] = [[], []]
 
   get committed(): boolean {
     return this.#before === 'COMMIT'
@@ -100,16 +83,20 @@ class Verifier {
   }
 
   problem(frame: ParsedFrame | null, text: string): void {
-    if (this.problems.length < 100) this.problems.push(frame === null ? text : `At byte ${frame.at}: ${text}`)
+    this.problems.add(frame, text)
   }
 
   forward(frame: ParsedFrame): void {
-    const name = NAME[frame.type]
+    const name = nameOf(frame.type)
     if (name === undefined) {
       if (!frame.optional) this.problem(frame, `unknown mandatory message ${frame.type}.`)
       return
     }
-    if (name === 'KEEPALIVE' || name === 'LINK') return
+    if (ANYWHERE.includes(name)) return
+    if (this.committed && this.#missing !== null) {
+      this.#afterwards[0].push(frame)
+      return
+    }
     if (this.#aborted) return this.problem(frame, `${name} after ABORT.`)
     if (name === 'ABORT') {
       if (this.committed) this.problem(frame, 'ABORT after COMMIT.')
@@ -128,9 +115,7 @@ class Verifier {
         this.algorithm = stringOf(this.#json(frame)['algorithm'])
         return
       case 'MEM_BEG':
-        this.#announcedPages = numberOf(this.#json(frame)['pagesTotal'])
-        if (this.#announcedPages !== this.#totalPages()) this.problem(frame, `${this.#announcedPages} pages announced.`)
-        return
+        return this.#begin(frame)
       case 'PAGES':
         return this.#pages(frame)
       case 'ROUND_END':
@@ -139,6 +124,8 @@ class Verifier {
         this.rehearsals++
         this.#acks.push(`rehearsal ${frame.payload.readUInt32LE(0)}`)
         return
+      case 'MISSING':
+        return this.#leave(frame)
       case 'CPU_BEG':
         return this.#cpu(frame)
       case 'DEV_BEG':
@@ -148,83 +135,44 @@ class Verifier {
         }
         return
       case 'VERIFY':
-        return this.#digests(frame)
+        return this.memory.digests(frame, this.#verify)
       case 'COMMIT':
-        return this.#commit(frame)
+        // Of a guest whose memory comes later, it is compared when it has come.
+        return this.memory.compared(frame, name, this.#missing === null ? this.#verify : 'none')
     }
   }
 
   #json(frame: ParsedFrame): Json {
-    try {
-      const value: unknown = JSON.parse(frame.payload.toString('utf8'))
-      if (typeof value === 'object' && value !== null) return value as Json
-    } catch {
-      // Told below.
-    }
-    this.problem(frame, 'the payload is no JSON object.')
-    return {}
+    return this.problems.json(frame)
   }
 
   #request(frame: ParsedFrame): void {
     const body = this.#json(frame)
     this.session = stringOf(body['session'])
     this.#verify = stringOf(body['verify'])
-    const guest = (body['guest'] ?? {}) as Json
-    const list = Array.isArray(guest['blocks']) ? (guest['blocks'] as readonly Json[]) : []
-    for (const entry of list) {
-      const bytes = numberOf(entry['bytes'])
-      if (!(bytes > 0 && bytes <= 1 << 30 && bytes % PAGE === 0)) {
-        this.problem(frame, 'a memory block has no possible size.')
-        continue
-      }
-      const id = numberOf(entry['id'])
-      const pages = bytes / PAGE
-      const versions = new Uint16Array(pages)
-      const lastRound = new Uint16Array(pages)
-      const name = stringOf(entry['name'])
-      this.blocks.set(id, { id, name, pages, versions, lastRound, sent: 0, retransmitted: 0, zero: 0, digests: 0 })
-    }
+    this.memory.describe(frame, (body['guest'] ?? {}) as Json)
   }
 
-  #totalPages(): number {
-    return [...this.blocks.values()].reduce((sum, block) => sum + block.pages, 0)
+  #begin(frame: ParsedFrame): void {
+    const announced = numberOf(this.#json(frame)['pagesTotal'])
+    if (announced !== this.memory.pages) this.problem(frame, `${announced} pages announced.`)
   }
 
   #pages(frame: ParsedFrame): void {
-    const { payload, stage } = frame
-    if (payload.length < 16) return this.problem(frame, 'PAGES is too short.')
-    const block = this.blocks.get(payload[0] ?? 0)
-    const hold = payload[1] === 1
-    const zeros = payload.readUInt32LE(4)
-    const full = payload.readUInt32LE(8)
-    if (block === undefined) return this.problem(frame, `there is no block ${payload[0]}.`)
-    if (zeros + full < 1 || zeros + full > 1024) return this.problem(frame, `${zeros + full} pages in a frame.`)
-    if (payload.length !== 16 + (zeros + full) * 4 + full * PAGE)
-      return this.problem(frame, 'length and counts disagree.')
-    if (hold && stage !== 3) this.problem(frame, 'pages are held back before the stop.')
+    const list = this.memory.read(frame)
+    if (list === null) return
+    const { block, hold, count } = list
+    if (hold && frame.stage !== 3) this.problem(frame, 'pages are held back before the stop.')
     if (this.#held && !hold) this.problem(frame, 'pages after pages that were held back.')
     this.#held ||= hold
-    const round = stage === 3 ? 0xffff : this.rounds + 1
-    let before = -1
-    for (let i = 0; i < zeros + full; i++) {
-      if (i === zeros) before = -1
-      const page = payload.readUInt32LE(16 + i * 4)
-      if (page <= before) this.problem(frame, `page ${page} after page ${before}.`)
-      before = page
-      if (page >= block.pages) {
-        this.problem(frame, `page ${page} is outside of ${block.name}.`)
-        continue
-      }
+    const round = frame.stage === 3 ? 0xffff : this.rounds + 1
+    for (const page of list.pages) {
       if (block.lastRound[page] === round) this.problem(frame, `page ${page} of ${block.name} twice in a round.`)
       block.lastRound[page] = round
-      const versions = block.versions[page] ?? 0
-      if (versions > 0) block.retransmitted++
-      block.versions[page] = versions + 1
     }
-    block.sent += zeros + full
-    block.zero += zeros
-    this.#pagesSent += zeros + full
-    if (stage === 2) this.#roundPages += zeros + full
+    this.memory.count(list)
+    this.#pagesSent += count
+    if (frame.stage === 2) this.#roundPages += count
   }
 
   #roundEnd(frame: ParsedFrame): void {
@@ -238,6 +186,15 @@ class Verifier {
     this.#roundPages = 0
   }
 
+  get #ram(): Block | undefined {
+    return [...this.memory.blocks.values()].find(({ name }) => name === 'ram')
+  }
+
+  /** Pages of RAM that come after the switch-over. */
+  #leave(frame: ParsedFrame): void {
+    if (this.#ram !== undefined) this.#missing = readMissing(frame, this.#ram, this.problems)
+  }
+
   #cpu(frame: ParsedFrame): void {
     if (frame.payload.length < 8) return this.problem(frame, 'CPU_BEG is too short.')
     this.stateBytes = frame.payload.readUInt32LE(0)
@@ -245,47 +202,35 @@ class Verifier {
     const told = frame.payload.readUInt32LE(4)
     if (told !== this.#pagesSent >>> 0) this.problem(frame, `${this.#pagesSent} of ${told} pages travelled.`)
     if (this.#roundPages !== 0) this.problem(frame, 'the last round was not ended.')
-    for (const block of this.blocks.values()) {
-      const missing = block.versions.reduce((sum, versions) => sum + (versions === 0 ? 1 : 0), 0)
+    for (const block of this.memory.blocks.values()) {
+      const later = block === this.#ram ? this.#missing : null
+      const missing = block.versions.filter((versions, page) => versions === 0 && later?.[page] !== 1).length
       if (missing > 0) this.problem(frame, `${missing} pages of ${block.name} never travelled.`)
     }
   }
 
-  #digests(frame: ParsedFrame): void {
-    const { payload } = frame
-    const block = payload.length >= 16 ? this.blocks.get(payload[0] ?? 0) : undefined
-    if (block === undefined) return this.problem(frame, 'VERIFY of no block.')
-    const first = payload.readUInt32LE(4)
-    const count = payload.readUInt32LE(8)
-    if (payload.length !== 16 + count * 8) this.problem(frame, 'length and count of VERIFY disagree.')
-    if (first !== block.digests || first + count > block.pages) this.problem(frame, 'digests are out of order.')
-    block.digests = first + count
-    if (this.#verify === 'none') this.problem(frame, 'VERIFY was not agreed on.')
-  }
-
-  #commit(frame: ParsedFrame): void {
-    for (const block of this.blocks.values()) {
-      const wanted = this.#verify === 'all' || (this.#verify === 'ram' && block.name === 'ram') ? block.pages : 0
-      if (block.digests !== wanted) {
-        this.problem(frame, `COMMIT after ${block.digests} of ${wanted} digests of ${block.name}.`)
-      }
-    }
-  }
-
-  /** Checks the answers against what they answer. */
-  backward(frames: readonly ParsedFrame[]): 'refused' | 'aborted' | null {
+  /**
+   * Checks the answers against what they answer.
+   * @param recovered whether the connection may have been cut after COMMIT, because others followed
+   */
+  backward(frames: readonly ParsedFrame[], recovered: boolean): 'refused' | 'aborted' | null {
     const expected = [
       'REQ_OK',
       'CFG_OK',
       ...this.#acks,
       'READY',
-      ...(this.#verify !== 'none' ? ['VERIFY_RESULT'] : []),
+      ...(this.#verify !== 'none' && this.#missing === null ? ['VERIFY_RESULT'] : []),
       'RUNNING',
     ]
     let i = 0
     for (const frame of frames) {
-      const name = NAME[frame.type] ?? `message ${frame.type}`
-      if (name === 'KEEPALIVE' || (NAME[frame.type] === undefined && frame.optional)) continue
+      const name = nameOf(frame.type) ?? `message ${frame.type}`
+      if (name === 'KEEPALIVE' || (nameOf(frame.type) === undefined && frame.optional)) continue
+      if (this.#missing !== null && i === expected.length) {
+        this.#afterwards[1].push(frame)
+        continue
+      }
+      if (name === 'CFG_OK') this.#token = stringOf(this.#json(frame)['channel'])
       if (name === 'ABORT') return 'aborted'
       if ((name === 'REQ_FAIL' && i === 0) || (name === 'CFG_FAIL' && i === 1)) return 'refused'
       let said = name
@@ -301,52 +246,83 @@ class Verifier {
           `the target answered ${said}, ${wanted === 'nothing' ? 'where nothing was asked' : `in place of ${wanted}`}.`,
         )
     }
-    if (this.committed && i < expected.length) this.problem(null, `The target never answered ${expected[i]}.`)
+    if (this.committed && i < expected.length - (recovered ? 1 : 0)) {
+      this.problem(null, `The target never answered ${expected[i]}.`)
+    }
+    if (this.committed && (this.#token !== '') !== (this.#missing !== null)) {
+      this.problem(null, 'Pages are missing without a connection for them, or the other way round.')
+    }
     return null
   }
-}
 
-const numberOf = (value: unknown): number => (typeof value === 'number' ? value : Number.NaN)
-const stringOf = (value: unknown): string => (typeof value === 'string' ? value : '')
+  /** What followed the switch-over, on all connections. */
+  follow(others: readonly Further[]): void {
+    const [ram, missing] = [this.#ram, this.#missing]
+    if (!this.committed || ram === undefined || missing === null) return
+    const agreed = { session: this.session, token: this.#token, verify: this.#verify }
+    this.pull = new VerifiedPull(this.problems, this.memory, agreed, ram, missing)
+    this.pull.check(...this.#afterwards, others)
+  }
+}
 
 /** Checks a recording. Never throws: whatever is wrong is in `problems`. */
 export function verifyStream(recording: Uint8Array): StreamVerdict {
   const parsed = parseRecording(recording)
-  const forward = parseFrames(parsed.forward)
-  const backward = parseFrames(parsed.backward)
+  const streams = parsed.connections.map(({ number, forward, backward }) => ({
+    number,
+    forward: parseFrames(forward, number),
+    backward: parseFrames(backward, number),
+  }))
+  const [main, ...others] = streams
   const verifier = new Verifier()
   if (parsed.problem !== null) verifier.problem(null, parsed.problem)
   let answer: 'refused' | 'aborted' | null = null
   try {
-    for (const frame of forward.frames) verifier.forward(frame)
-    if (backward.bytes > 0) answer = verifier.backward(backward.frames)
+    for (const frame of main.forward.frames) verifier.forward(frame)
+    const recovered = others.length > 1
+    if (main.backward.bytes > 0) answer = verifier.backward(main.backward.frames, recovered)
+    verifier.follow(others.map(({ forward, backward }) => ({ forward: forward.frames, backward: backward.frames })))
   } catch (thrown) {
     verifier.problem(null, `A message could not be read: ${FerryError.from(thrown).message}`)
   }
-  const ended = verifier.committed || verifier.aborted || answer !== null
-  if (forward.problem !== null) verifier.problem(null, `Source to target. ${forward.problem}`)
-  if (backward.problem !== null) verifier.problem(null, `Target to source. ${backward.problem}`)
+  const { pull } = verifier
+  const aborted = verifier.aborted || pull?.aborted === true
+  // What was cut off and came again by a further connection is no fault of the stream.
+  const excused = (pull?.recoveries ?? 0) > 0
+  for (const { number, forward, backward } of streams) {
+    const which = number === 0 ? '' : `Connection ${number}, `
+    const told = (direction: string) => (number === 0 ? direction : direction.toLowerCase())
+    for (const [direction, { problem, truncated }] of [
+      ['Source to target', forward],
+      ['Target to source', backward],
+    ] as const) {
+      if (problem !== null && !(truncated && excused)) verifier.problem(null, `${which}${told(direction)}. ${problem}`)
+    }
+  }
+  const ended = verifier.committed || aborted || answer !== null
   if (!ended) verifier.problem(null, 'The stream ends before COMMIT.')
-  const outcome = verifier.committed ? 'completed' : verifier.aborted ? 'aborted' : (answer ?? 'cut')
+  const completed = verifier.committed && (pull === null || pull.complete)
+  const outcome = completed ? 'completed' : aborted ? 'aborted' : (answer ?? 'cut')
+  const sum = (of: (stream: (typeof streams)[number]) => number) => streams.reduce((all, stream) => all + of(stream), 0)
   return {
-    ok: verifier.problems.length === 0,
+    ok: verifier.problems.list.length === 0,
     outcome,
-    problems: verifier.problems,
+    problems: verifier.problems.list,
     session: verifier.session,
     algorithm: verifier.algorithm,
     rounds: verifier.rounds,
     rehearsals: verifier.rehearsals,
+    recoveries: pull?.recoveries ?? 0,
     state_bytes: verifier.stateBytes,
-    frames: { source_to_target: forward.frames.length, target_to_source: backward.frames.length },
-    bytes: { source_to_target: forward.bytes, target_to_source: backward.bytes },
-    blocks: [...verifier.blocks.values()].map((block) => ({
-      id: block.id,
-      name: block.name,
-      pages: block.pages,
-      pages_sent: block.sent,
-      pages_retransmitted: block.retransmitted,
-      zero_pages: block.zero,
-    })),
+    frames: {
+      source_to_target: sum(({ forward }) => forward.frames.length),
+      target_to_source: sum(({ backward }) => backward.frames.length),
+    },
+    bytes: {
+      source_to_target: sum(({ forward }) => forward.bytes),
+      target_to_source: sum(({ backward }) => backward.bytes),
+    },
+    blocks: verifier.memory.counts(),
   }
 }
 

@@ -1,3 +1,26 @@
+/** How many bits of each byte are set. */
+const BITS = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll('0', '').length)
+/** Each byte's bits as bytes of their own, the first one lowest: little endian, as every machine that Node runs on. */
+const SPREAD = BigUint64Array.from({ length: 256 }, (_, byte) =>
+  Array.from({ length: 8 }, (_, bit) => BigInt((byte >>> bit) & 1) << BigInt(8 * bit)).reduce((a, b) => a | b),
+)
+
+/**
+ * Writes a bitmap as one byte for each bit, 0 or 1, eight at a time.
+ * @param to at an address that is a multiple of 8, with room for all bits of all bytes
+ */
+export function spreadBits(bits: Uint8Array, to: Uint8Array<ArrayBuffer>): void {
+  const words = new BigUint64Array(to.buffer, to.byteOffset, bits.length)
+  bits.forEach((byte, i) => (words[i] = SPREAD[byte]))
+}
+
+/** How many bits of a bitmap are set. */
+export function countBits(bits: Uint8Array): number {
+  let count = 0
+  for (const byte of bits) count += BITS[byte]
+  return count
+}
+
 /** A set of small numbers, one bit each, whose size is known at any time. */
 export class Bitmap {
   /** Numbers that it may hold: 0 … length − 1. */
@@ -14,7 +37,16 @@ export class Bitmap {
   static of(bytes: Uint8Array, length: number): Bitmap {
     const made = new Bitmap(length)
     made.#bytes.set(bytes)
-    for (let byte of made.#bytes) for (; byte !== 0; byte &= byte - 1) made.#size++
+    made.#size = countBits(bytes)
+    return made
+  }
+
+  /** All numbers from 0 to `length` − 1. */
+  static full(length: number): Bitmap {
+    const made = new Bitmap(length)
+    made.#bytes.fill(0xff)
+    if (length % 8 !== 0) made.#bytes[made.#bytes.length - 1] = 0xff >>> (8 - (length % 8))
+    made.#size = length
     return made
   }
 
@@ -51,6 +83,18 @@ export class Bitmap {
       else if (this.has(number)) return number
     }
     return -1
+  }
+
+  copy(): Bitmap {
+    const made = new Bitmap(this.length)
+    made.#bytes.set(this.#bytes)
+    made.#size = this.#size
+    return made
+  }
+
+  /** Whether every number of it is in the other one. */
+  isWithin(other: Bitmap): boolean {
+    return this.#bytes.every((byte, i) => (byte & ~other.#bytes[i]) === 0)
   }
 
   /** All numbers, ascending. */

@@ -7,6 +7,7 @@ import { uniformInt } from 'pure-rand/distribution/uniformInt'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 import { nowMs } from '../../engine/util/clock.ts'
 import { allPages } from '../../engine/migration/page-sender.ts'
+import { Bitmap } from '../../engine/util/bitmap.ts'
 import { FerryError } from '../../engine/util/errors.ts'
 import { BLOCK, PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
 import type { BlockId, BlockInfo } from '../../engine/vmstate/blocks.ts'
@@ -237,14 +238,15 @@ export class FakeMachine implements Machine {
     batches: readonly PageBatch[],
     state: MachineState,
     _clock?: 'continue' | 'freeze',
-    missing?: PageSet,
+    missing?: Uint8Array<ArrayBuffer>,
   ): Promise<LoadReport> {
     const moved = batches.map(transfer)
     return this.#call('load', () => {
       const t0 = nowMs()
       for (const batch of moved) this.#write(batch)
       this.missing.clear()
-      for (const page of missing?.pages ?? []) this.missing.add(page)
+      for (const page of Bitmap.of(missing ?? new Uint8Array(0), 8 * (missing?.length ?? 0)).numbers())
+        this.missing.add(page)
       const t1 = nowMs()
       this.instructionCount = state.cpu.eip
       return { pagesMs: t1 - t0, restoreMs: nowMs() - t1 }

@@ -42,6 +42,27 @@ test.each(['pre-copy', 'stop-and-copy'] as const)('accepts %s and counts what th
   expect(verdict.bytes.source_to_target).toBe(result.report.bytes_sent_B)
 })
 
+test.each(['pull-copy', 'hybrid'] as const)(
+  'follows %s beyond the switch-over, over both connections',
+  async (algorithm) => {
+    const { bytes, result } = await record({ algorithms: [algorithm], policy: { hybridRounds: 1 } })
+    const verdict = verifyStream(bytes)
+    expect(verdict.problems).toEqual([])
+    expect(verdict).toMatchObject({ ok: true, outcome: 'completed', algorithm, recoveries: 0 })
+    const sum = (key: 'pages_sent' | 'pages_retransmitted' | 'zero_pages'): number =>
+      verdict.blocks.reduce((total, block) => total + block[key], 0)
+    expect(sum('pages_sent')).toBe(result.report.pages_sent)
+    expect(sum('pages_retransmitted')).toBe(result.report.pages_retransmitted)
+    expect(sum('zero_pages')).toBe(result.statistics.zero_pages)
+    expect(verdict.bytes.source_to_target).toBe(result.report.bytes_sent_B)
+    expect(verdict.bytes.target_to_source).toBe(result.statistics.bytes_received)
+    const [ram] = verdict.blocks
+    expect(ram.pages_resent).toBe(0)
+    if (algorithm === 'pull-copy') expect(ram).toMatchObject({ pages_sent: ram.pages, pages_retransmitted: 0 })
+    else expect(ram.pages_retransmitted).toBe(ram.pages_sent - ram.pages)
+  },
+)
+
 test('accepts a migration over a shaped link, and with streamed last pages', async () => {
   const { bytes } = await record({ link: parseLink('500M,1ms,1ms'), tuning: { inlinePages: 0, batchPages: 64 } })
   expect(verifyStream(bytes).problems).toEqual([])
@@ -102,8 +123,8 @@ describe('rejects', () => {
   beforeAll(async () => {
     bytes = (await record({ tuning: { batchPages: 512, rehearsals: 1 } })).bytes
     const parsed = parseRecording(bytes)
-    frames = parseFrames(parsed.forward).frames.filter((f) => f.type !== TYPE.KEEPALIVE)
-    backward = parsed.backward
+    frames = parseFrames(parsed.connections[0].forward).frames.filter((f) => f.type !== TYPE.KEEPALIVE)
+    backward = parsed.connections[0].backward
   })
   afterAll(() => {
     frames = []
@@ -143,8 +164,9 @@ describe('rejects', () => {
       const verdict = verifyStream(changed)
       // The times in the container are not part of the stream.
       const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0
-      const parsed = parseRecording(changed)
-      const untouched = same(parsed.forward, parseRecording(bytes).forward) && same(parsed.backward, backward)
+      const [now, before] = [changed, bytes].map((recording) => parseRecording(recording).connections)
+      const untouched =
+        now.length === before.length && same(now[0].forward, before[0].forward) && same(now[0].backward, backward)
       expect(verdict.ok).toBe(untouched)
     }
   })

@@ -28,6 +28,7 @@ export const SHORT: Partial<Deadlines> = {
   commitMs: 800,
   resumeMs: 400,
   settleMs: 1500,
+  recoverMs: 1500,
   keepaliveMs: 200,
 }
 

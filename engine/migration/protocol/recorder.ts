@@ -30,7 +30,7 @@ function containerHead(): Uint8Array {
 function recordHead(direction: WireDirection, length: number, atMs: number, channel: number): Uint8Array {
   const head = Buffer.alloc(16)
   head.writeUInt8(direction === 'source-to-target' ? 0 : 1, 0)
-  head.writeUInt8(channel, 1)
+  head.writeUIntLE(channel, 1, 3)
   head.writeUInt32LE(length, 4)
   head.writeDoubleLE(atMs, 8)
   return head
@@ -49,7 +49,7 @@ abstract class NumberedRecorder implements Recorder {
     this.take(recordOf(direction, bytes, atMs, 0))
   }
   channel(): Recorder {
-    const channel = ++this.#channels % 256
+    const channel = ++this.#channels
     return {
       record: (direction, bytes, atMs) => this.take(recordOf(direction, bytes, atMs, channel)),
       ready: () => this.ready(),

@@ -39,6 +39,15 @@ export class PushOrder {
     return Uint32Array.from(given)
   }
 
+  /** Pages next to one that was asked for, at most `count`: likely to be needed soon. */
+  around(page: number, count: number): Uint32Array<ArrayBuffer> {
+    const given: number[] = []
+    for (let near = Math.max(0, page - BEHIND); near <= page + count && given.length < count; near++) {
+      if (this.#left.delete(near)) given.push(near)
+    }
+    return Uint32Array.from(given)
+  }
+
   /** The next `count` pages of the background, at most; ascending. Empty when all were given out. */
   take(count: number): Uint32Array<ArrayBuffer> {
     if (this.#left.next(this.#cursor) < 0) this.#cursor = 0

@@ -29,10 +29,21 @@ export interface SourcePullContext {
   readonly onPages: () => void
 }
 
+/** Pages sent along with one that was asked for. */
+const PRE_PAGED = 7
+/** Without a request for so long, a burst of faults is over, ms. */
+const BURST_MS = 1
+/** The background waits for bursts at most so long, ms: a guest that faults all the time needs it most. */
+const MOST_QUIET_MS = 10
 /** Between two attempts to reach the target again, ms. */
 const RETRY_MS = 200
 /** Longest farewell of a connection, ms. */
-const FAREWELL_MS = 100
+const FAREWELL_MS = 300
+
+/** The answer to a request that is under way. */
+interface Answers {
+  pending: Promise<void> | null
+}
 
 export class SourcePull {
   readonly #context: SourcePullContext
@@ -42,8 +53,9 @@ export class SourcePull {
   #order = new PushOrder(new Bitmap(0))
   #main: Connection | null = null
   #channel: Connection | null = null
-  /** Requests that are being answered: the background waits for them. */
-  #answering = 0
+  #requestedMs = 0
+  /** Every connection that was opened for this, those that were lost too. */
+  readonly #opened: Connection[] = []
   #pages = 0
   #state: 'pulling' | 'paused' = 'pulling'
   #requests = 0
@@ -74,8 +86,20 @@ export class SourcePull {
     return this.#order.size
   }
 
+  /** Bytes of the connections that were opened besides the migration's own. */
+  get bytesSent(): number {
+    return this.#opened.reduce((sum, connection) => sum + connection.bytesSent, 0)
+  }
+  get bytesReceived(): number {
+    return this.#opened.reduce((sum, connection) => sum + connection.bytesReceived, 0)
+  }
+
+  /** For the connections besides the migration's own. */
   setLink(link: LinkSpec): void {
-    this.#channel?.setLink(link)
+    for (const connection of this.#opened) {
+      connection.post([{ type: 'LINK', body: { link: link.text } }])
+      connection.setLink(link)
+    }
   }
 
   /** What the target will miss when the guest runs there. */
@@ -93,9 +117,10 @@ export class SourcePull {
   /**
    * Sends all that is missing; resolves when the target has it.
    * @param main the connection of the migration
+   * @param cut why that is of no use any more, where it is
    * @throws FerryError `source.machine-died`, `peer.aborted`, `pull.lost` when the target could not be reached again
    */
-  async run(main: Connection): Promise<PullResult> {
+  async run(main: Connection, cut: FerryError | null): Promise<PullResult> {
     const startMs = nowMs()
     const { machine } = this.#context.options
     const off = machine.on('exit', (error) => {
@@ -105,14 +130,17 @@ export class SourcePull {
     this.#main = main
     if (this.#channel !== null) this.#channel.stage = main.stage
     this.#sender?.map.switchedOver(this.#order.missing)
+    let cause = cut
     try {
       for (;;) {
         try {
+          if (cause !== null) await this.#recover(cause)
           const { figures, verified } = await this.#machine.within(this.#exchange(), Infinity, 'pull')
           const [pages, recoveries, pausedMs] = [this.#pages, this.#recoveries, this.#pausedMs]
           return { figures, verified, pages, recoveries, pausedMs, durationMs: nowMs() - startMs }
         } catch (thrown) {
-          await this.#recover(FerryError.from(thrown))
+          cause = FerryError.from(thrown)
+          if (!isCut(cause)) throw await this.#farewell(cause)
         }
       }
     } finally {
@@ -125,13 +153,23 @@ export class SourcePull {
   /** Everything, over the connections of now. */
   async #exchange(): Promise<{ figures: PullFigures; verified: VerifyResult | null }> {
     const [main, channel] = [this.#main as Connection, this.#channel as Connection]
-    const { options, deadlines } = this.#context
     // What ends one connection ends the other: a recovery begins anew with both.
     const lost = new Interrupt()
     for (const connection of [main, channel]) connection.interrupt.onFail((error) => lost.fail(error))
-    const answering = this.#answer(channel)
-    answering.catch((thrown: unknown) => lost.fail(FerryError.from(thrown)))
-    await lost.within(this.#push(main), Infinity, 'push')
+    try {
+      return await this.#serve(main, channel, lost)
+    } catch (thrown) {
+      // Nothing of this exchange may take pages out of the order that the next one goes by.
+      lost.fail(FerryError.from(thrown))
+      throw thrown
+    }
+  }
+
+  async #serve(main: Connection, channel: Connection, lost: Interrupt) {
+    const { options, deadlines } = this.#context
+    const answers: Answers = { pending: null }
+    this.#answer(channel, lost, answers).catch((thrown: unknown) => lost.fail(FerryError.from(thrown)))
+    await lost.within(this.#push(main, lost, answers), Infinity, 'push')
     await main.send({ type: 'PULL_END', body: { pages: this.#pages } }, deadlines.progressMs)
     const blocks = blocksToVerify(options.machine.blocks, options.verify ?? 'none')
     const comparing = async () =>
@@ -144,31 +182,50 @@ export class SourcePull {
   }
 
   /** The background. Requests go first: while one is answered, nothing else is read from the machine. */
-  async #push(main: Connection): Promise<void> {
+  async #push(main: Connection, lost: Interrupt, answers: Answers): Promise<void> {
     const { tuning, deadlines } = this.#context
     for (;;) {
-      while (this.#answering > 0) await new Promise((resolve) => setImmediate(resolve))
+      await this.#quiet(answers)
+      lost.check()
       const pages = this.#order.take(tuning.pushPages)
       if (pages.length === 0) return
       await this.#send(main, pages, deadlines.progressMs)
-      main.interrupt.check()
     }
   }
 
+  /** Faults come in bursts: the background waits until none has come for a moment, but not for ever. */
+  async #quiet(answers: Answers): Promise<void> {
+    const sinceMs = nowMs()
+    while (nowMs() - sinceMs < MOST_QUIET_MS) {
+      if (answers.pending !== null) await answers.pending
+      else if (nowMs() - this.#requestedMs < BURST_MS) await sleep(BURST_MS)
+      else return
+    }
+  }
+
+  /** What was asked for, alone, so that it is there soonest; and then what is next to it. */
+  async #sendDemanded(channel: Connection, pages: Uint32Array<ArrayBuffer>): Promise<void> {
+    const { progressMs } = this.#context.deadlines
+    await this.#send(channel, pages, progressMs)
+    const more = this.#order.around(pages[0], PRE_PAGED)
+    if (more.length > 0) await this.#send(channel, more, progressMs)
+  }
+
   /** Ends with the connection. */
-  async #answer(channel: Connection): Promise<void> {
+  async #answer(channel: Connection, lost: Interrupt, answers: Answers): Promise<void> {
     for (;;) {
       const { body } = await channel.receive(['PAGE_REQ'], Infinity, 'request')
+      lost.check()
       const pages = this.#order.demand(body.pages)
       // The others are under way already.
       if (pages.length === 0) continue
       this.#requests += pages.length
-      this.#answering++
-      try {
-        await this.#send(channel, pages, this.#context.deadlines.progressMs)
-      } finally {
-        this.#answering--
-      }
+      const answering = this.#sendDemanded(channel, pages)
+      answers.pending = answering.catch(() => undefined)
+      await answering.finally(() => {
+        answers.pending = null
+        this.#requestedMs = nowMs()
+      })
     }
   }
 
@@ -176,18 +233,32 @@ export class SourcePull {
     const { machine } = this.#context.options
     const reading = machine.readPages({ block: BLOCK.ram, pages })
     const batch = await this.#machine.within(reading, this.#context.deadlines.machineMs, 'machine-read')
-    const bytes = connection.bytesSent
-    await connection.send({ type: 'PAGES', body: { batch, hold: false } }, ms)
-    // Both connections are on one link.
-    if (connection !== this.#main) this.#main?.charge(connection.bytesSent - bytes)
-    this.#sender?.count(batch, false)
-    this.#sender?.map.live(pages)
-    this.#pages += pages.length
-    this.#context.onPages()
+    const before = connection.bytesSent
+    const sending = connection.send({ type: 'PAGES', body: { batch, hold: false } }, ms)
+    const bytes = connection.bytesSent - before
+    // Counted as soon as they are on the link: the wait for room may end with the connection.
+    if (bytes > 0) {
+      // Both connections are on one link.
+      if (connection !== this.#main) this.#main?.charge(bytes)
+      this.#sender?.count(batch, false)
+      this.#sender?.map.live(pages)
+      this.#pages += pages.length
+      this.#context.onPages()
+    }
+    await sending
+  }
+
+  /** Tells the target that it waits in vain. */
+  async #farewell(error: FerryError): Promise<FerryError> {
+    const { code, message } = error
+    if (code === 'peer.aborted' || code === 'pull.lost') return error
+    this.#main?.post([{ type: 'ABORT', body: { code, message: message.slice(0, 1000) } }])
+    // The other connection must not look cut before this was read.
+    await this.#main?.peerEnd(FAREWELL_MS)
+    return error
   }
 
   async #recover(cause: FerryError): Promise<void> {
-    if (!isCut(cause)) throw cause
     const { deadlines, onState, options } = this.#context
     const startMs = nowMs()
     const { name } = options.target
@@ -208,21 +279,24 @@ export class SourcePull {
         return
       } catch (thrown) {
         last = FerryError.from(thrown)
+        // The target's part of the migration is over: it will not expect this connection later either.
+        if (last.code === 'peer.aborted') break
         await sleep(RETRY_MS)
       }
     }
-    const message = `${name} could not be reached for ${deadlines.recoverMs} ms: ${last.message} The guest there cannot go on.`
-    throw new FerryError('pull.lost', message, { cause: cause.code })
+    const gone =
+      last.code === 'peer.aborted' ? 'expects no more pages' : `was not reached for ${deadlines.recoverMs} ms`
+    const message = `${name} ${gone}: ${last.message}`
+    throw new FerryError('pull.lost', message, { cause: cause.code, last: last.code })
   }
 
   async #connectAgain(): Promise<void> {
     const { answerMs } = this.#context.deadlines
-    const interrupt = new Interrupt()
-    const main = await this.#dial('recovery', interrupt)
+    const main = await this.#dial('recovery', this.#interrupted())
     try {
       const { body } = await main.receive(['MISSING'], answerMs, 'missing-pages')
       main.stage = 5
-      const channel = await this.#dial('pages', new Interrupt())
+      const channel = await this.#dial('pages', this.#interrupted())
       channel.stage = 5
       this.#channel = channel
       this.#order.reset(Bitmap.of(body.bitmap, body.count))
@@ -231,6 +305,13 @@ export class SourcePull {
       main.destroy()
       throw thrown
     }
+  }
+
+  /** A connection of its own, which this machine's end interrupts all the same. */
+  #interrupted(): Interrupt {
+    const interrupt = new Interrupt()
+    this.#machine.onFail((error) => interrupt.fail(error))
+    return interrupt
   }
 
   async #dial(purpose: 'pages' | 'recovery', interrupt: Interrupt): Promise<Connection> {
@@ -245,6 +326,7 @@ export class SourcePull {
       recorder: options.recorder?.channel(),
       onMessage: options.onMessage,
     })
+    this.#opened.push(connection)
     const body = { session: options.session, channel: this.#token, purpose }
     try {
       await connection.send({ type: 'CHANNEL', body }, deadlines.answerMs)

@@ -6,7 +6,7 @@
 import { Bitmap } from '../../util/bitmap.ts'
 import { nowMs } from '../../util/clock.ts'
 import { FerryError } from '../../util/errors.ts'
-import type { FaultRecord, PageBatch, PageSet } from '../../machine/machine.ts'
+import type { FaultRecord, PageBatch } from '../../machine/machine.ts'
 import { BLOCK, type BlockId } from '../../vmstate/blocks.ts'
 import type { Deadlines } from '../deadlines.ts'
 import { Interrupt } from '../interrupt.ts'
@@ -19,12 +19,12 @@ import type { Channels, Purpose } from './channels.ts'
 import { pullFigures } from './fault-statistics.ts'
 import { isCut } from './source-pull.ts'
 
-/** Batches on their way to the machine: it takes them between two slices of its guest. */
-const SUPPLY_WINDOW = 64
+/** Batches on their way to the machine, few: a page that the guest waits for is behind them. */
+const SUPPLY_WINDOW = 4
 /** Faults are taken from the machine so often, ms: it keeps only so many. */
 const FAULTS_EVERY_MS = 500
 /** Longest farewell of a connection, ms. */
-const FAREWELL_MS = 100
+const FAREWELL_MS = 300
 
 export interface TargetPullContext {
   readonly slot: TargetSlot
@@ -49,20 +49,30 @@ export class TargetPull {
   /** The source was told that everything is here. */
   #told = false
   #supplying = 0
-  #room: (() => void) | null = null
+  /** Who waits for the machine to have taken a batch. */
+  #waiting: (() => void)[] = []
   #received = 0
+  /** Pages that were missing at the switch-over. */
+  #announced = 0
 
   /** What further connections of this migration have to say. */
   readonly token: string
-  /** Expects no more of them. */
-  readonly end: () => void
+  readonly #forget: () => void
 
   constructor(context: TargetPullContext) {
     this.#context = context
     const { channels, request } = context
     const expected = channels.expect(request.session, (connection, purpose) => this.#join(connection, purpose))
     this.token = expected.token
-    this.end = expected.end
+    this.#forget = expected.end
+  }
+
+  /** Expects no more connections. */
+  end(): void {
+    this.#forget()
+    this.#expected.clear()
+    for (const connection of this.#arrived.values()) connection.destroy()
+    this.#arrived.clear()
   }
 
   /** Pages that have not come. */
@@ -73,8 +83,8 @@ export class TargetPull {
     return this.#received
   }
   /** What the machine has to be told. */
-  get missing(): PageSet {
-    return { block: BLOCK.ram, pages: this.#missing.numbers() }
+  get missing(): Uint8Array<ArrayBuffer> {
+    return this.#missing.bytes()
   }
 
   /** Gives up, wherever it is. */
@@ -101,6 +111,7 @@ export class TargetPull {
   /** What the source said is missing. */
   begin(missing: Bitmap): void {
     this.#missing = missing
+    this.#announced = missing.size
   }
 
   /** Before the first instruction: nothing that the guest waits for may be missed. */
@@ -132,14 +143,25 @@ export class TargetPull {
           return
         } catch (thrown) {
           const error = FerryError.from(thrown)
-          // All is here, and the source only may not have heard of it: it need not come back.
+          // All is here, and the source only may not have heard of it.
           if (this.#told && !isCut(error)) return
           if (!isCut(error)) throw error
-          const again = await this.#end.within(this.#awaitSource(), Infinity, 'recovery')
+          const again = await this.#end.within(this.#awaitSource(connection), Infinity, 'recovery')
           if (again === null) return
           connection = again
         }
       }
+    } catch (thrown) {
+      const error = FerryError.from(thrown)
+      if (this.#told) return
+      if (this.#missing.size > 0) this.#stand()
+      if (error.code !== 'peer.aborted') {
+        const body = { code: error.code, message: error.message.slice(0, 1000) }
+        connection.post([{ type: 'ABORT', body }])
+        // The other connection must not look cut before this was read.
+        await this.#channel?.peerEnd(FAREWELL_MS)
+      }
+      throw error
     } finally {
       clearInterval(poll)
       off()
@@ -149,15 +171,30 @@ export class TargetPull {
   }
 
   async #exchange(main: Connection, runAtMs: number): Promise<void> {
-    const { deadlines, request } = this.#context
     const channel = this.#channel as Connection
     const lost = new Interrupt()
-    for (const connection of [main, channel]) connection.interrupt.onFail((error) => lost.fail(error))
-    const demanded = this.#takePages(channel)
-    demanded.catch((thrown: unknown) => lost.fail(FerryError.from(thrown)))
+    main.interrupt.onFail((error) => lost.fail(error))
+    // A source that has heard that all is here closes this one first, while its ACK is on the other.
+    channel.interrupt.onFail((error) => this.#told || lost.fail(error))
+    // What ends one connection ends the other, so that no wait on that one outlives the exchange.
+    lost.onFail((error) => {
+      if (isCut(error)) for (const connection of [main, channel]) connection.destroy()
+    })
+    try {
+      await this.#take(main, channel, lost, runAtMs)
+    } catch (thrown) {
+      // Nothing of this exchange may take pages any more: the source is told which ones are missing now.
+      lost.fail(FerryError.from(thrown))
+      throw lost.error ?? thrown
+    }
+  }
+
+  async #take(main: Connection, channel: Connection, lost: Interrupt, runAtMs: number): Promise<void> {
+    const { deadlines, request } = this.#context
+    this.#takePages(channel, lost).catch((thrown: unknown) => this.#told || lost.fail(FerryError.from(thrown)))
     if (this.#asked.size > 0) this.#ask(this.#asked)
-    await lost.within(this.#takeBackground(main), Infinity, 'background')
-    await lost.within(this.#complete(), deadlines.progressMs, 'last-pages')
+    await lost.within(this.#takeBackground(main, lost), Infinity, 'background')
+    await lost.within(this.#complete(lost), deadlines.progressMs, 'last-pages')
     const arrivedMs = nowMs()
     if (request.verify !== 'none') await this.#compare(main)
     await this.#takeFaults()
@@ -167,16 +204,28 @@ export class TargetPull {
   }
 
   /** Until the source has sent everything. */
-  async #takeBackground(main: Connection): Promise<void> {
+  async #takeBackground(main: Connection, lost: Interrupt): Promise<void> {
     for (;;) {
       const message = await main.receive(['PAGES', 'PULL_END'], this.#context.deadlines.progressMs, 'pages')
-      if (message.type === 'PULL_END') return
-      await this.#supply(message.body)
+      lost.check()
+      if (message.type === 'PAGES') {
+        await this.#supply(message.body)
+        continue
+      }
+      if (message.body.pages >= this.#announced) return
+      throw new FerryError(
+        'protocol.page-count',
+        `The source sent ${message.body.pages} of ${this.#announced} pages that were missing.`,
+      )
     }
   }
 
-  async #takePages(channel: Connection): Promise<void> {
-    for (;;) await this.#supply((await channel.receive(['PAGES'], Infinity, 'page')).body)
+  async #takePages(channel: Connection, lost: Interrupt): Promise<void> {
+    for (;;) {
+      const { body } = await channel.receive(['PAGES'], Infinity, 'page')
+      lost.check()
+      await this.#supply(body)
+    }
   }
 
   async #supply({ batch, hold }: PagesBody): Promise<void> {
@@ -191,13 +240,25 @@ export class TargetPull {
     this.#supplying++
     this.#context.slot.machine
       .supply(batch)
-      .catch(() => undefined) // the end of the machine says more
+      // A page that the machine did not take is one that the guest lacks. If the machine has ended, that was told before.
+      .catch((thrown: unknown) => this.#end.fail(FerryError.from(thrown)))
       .finally(() => {
         this.#supplying--
-        this.#room?.()
+        this.#wake()
       })
     this.#context.onPages()
-    while (this.#supplying > SUPPLY_WINDOW) await new Promise<void>((resolve) => (this.#room = resolve))
+    while (this.#supplying > SUPPLY_WINDOW) await this.#change()
+  }
+
+  /** Resolves when the machine has taken a batch. */
+  #change(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const resolve of waiting) resolve()
   }
 
   #check(batch: PageBatch, hold: boolean): void {
@@ -209,16 +270,11 @@ export class TargetPull {
     throw new FerryError('protocol.page-range', message, { block: batch.block, page: stranger ?? 0 })
   }
 
-  /** Everything has come and is written. */
-  async #complete(): Promise<void> {
-    while (this.#supplying > 0) await new Promise<void>((resolve) => (this.#room = resolve))
-    if (this.#missing.size === 0) return
-    // Pages that were asked for may be behind PULL_END, which came on the other connection.
+  /** Everything has come and is written. Pages that were asked for may be behind PULL_END, on the other connection. */
+  async #complete(lost: Interrupt): Promise<void> {
     while (this.#missing.size > 0 || this.#supplying > 0) {
-      await new Promise<void>((resolve) => {
-        this.#room = resolve
-        setTimeout(resolve, 5)
-      })
+      await this.#change()
+      lost.check()
     }
   }
 
@@ -226,6 +282,7 @@ export class TargetPull {
     const wanted = [...pages].filter((page) => this.#missing.has(page))
     for (const page of wanted) this.#asked.add(page)
     if (wanted.length === 0 || this.#channel === null) return
+    this.#channel.stage = 5
     const body = { block: BLOCK.ram, pages: Uint32Array.from(wanted).sort() }
     this.#channel.post([{ type: 'PAGE_REQ', body }])
   }
@@ -247,7 +304,8 @@ export class TargetPull {
     }
     await machine.pause()
     try {
-      const dirty = await machine.dirtyLogFetch(true)
+      // Kept: the comparison may be cut off, and made again.
+      const dirty = await machine.dirtyLogFetch(false)
       const skip = new Map<BlockId, ReadonlySet<number>>(dirty.map(({ block, pages }) => [block, new Set(pages)]))
       this.#verified = await answerComparison(main, machine, blocks, deadlines.verifyMs, skip)
       await machine.dirtyLogStop()
@@ -260,19 +318,20 @@ export class TargetPull {
    * The guest stands still until the source is there again.
    * @returns the connection to go on with; null where nothing is missing and the source does not come
    */
-  async #awaitSource(): Promise<Connection | null> {
+  async #awaitSource(lost: Connection): Promise<Connection | null> {
     const { slot, deadlines } = this.#context
+    lost.destroy()
     this.#channel?.destroy()
     this.#channel = null
     const stands = this.#missing.size > 0
-    if (stands) {
-      slot.pulling?.('paused')
-      // Not awaited: a guest that waits for a page stands still already, and answers when it has come.
-      slot.machine.pause().catch(() => undefined)
-    }
+    if (stands) this.#stand()
     for (;;) {
-      const main = await (stands ? this.#next('recovery') : this.#nextWithin(deadlines.settleMs))
+      // As long as the source tries: one that does not hear that all is here would give the guest up for lost.
+      const main = await (stands ? this.#next('recovery') : this.#nextWithin(deadlines.recoverMs))
       if (main === null) return null
+      // One for pages comes after MISSING: what is here already belongs to an attempt that has failed.
+      this.#arrived.get('pages')?.destroy()
+      this.#arrived.delete('pages')
       try {
         main.stage = 5
         const body = { block: BLOCK.ram, count: this.#missing.length, bitmap: this.#missing.bytes() }
@@ -288,6 +347,12 @@ export class TargetPull {
         main.destroy()
       }
     }
+  }
+
+  /** The guest stands still. Not awaited: one that waits for a page does already, and answers when it has come. */
+  #stand(): void {
+    this.#context.slot.pulling?.('paused')
+    this.#context.slot.machine.pause().catch(() => undefined)
   }
 
   async #nextWithin(ms: number): Promise<Connection | null> {
