@@ -25,7 +25,16 @@ import type {
   StopReport,
 } from '../../engine/machine/machine.ts'
 import type { MachineState } from '../../engine/vmstate/state.ts'
-import { type Arbiter, batchOf, type CallName, type FakeOptions, transfer } from './fake-parts.ts'
+import {
+  type Arbiter,
+  batchOf,
+  type CallName,
+  dirtySets,
+  type FakeOptions,
+  transfer,
+  takeMissing,
+  writeBatch,
+} from './fake-parts.ts'
 import { zeroState } from './stub-translator.ts'
 
 export const MIB = 1 << 20
@@ -124,7 +133,7 @@ export class FakeMachine implements Machine {
   serialWrite(): Promise<number> {
     return Promise.resolve(0)
   }
-  frameReceive(): void {}
+  frameReceive(_frame: Uint8Array): void {}
   keyWrite(): void {}
   screen(): Promise<ScreenImage> {
     return Promise.resolve({ kind: 'text', columns: 1, rows: 1, lines: [' '] })
@@ -213,16 +222,7 @@ export class FakeMachine implements Machine {
 
   supply(batch: PageBatch): Promise<number> {
     const moved = transfer(batch)
-    const wanted = (page: number) => this.missing.has(page)
-    for (const page of moved.zeroPages.filter(wanted))
-      this.#write({ ...moved, pages: NONE, zeroPages: Uint32Array.of(page) })
-    moved.pages.forEach((page, i) => {
-      if (!wanted(page)) return
-      const data = moved.data.slice(i * PAGE_SIZE, (i + 1) * PAGE_SIZE)
-      this.#write({ block: moved.block, pages: Uint32Array.of(page), zeroPages: NONE, data })
-    })
-    for (const page of [...moved.pages, ...moved.zeroPages]) {
-      this.missing.delete(page)
+    for (const page of takeMissing(this.#block(moved.block), this.missing, moved)) {
       if (this.waitsFor === page) this.waitsFor = null
     }
     return Promise.resolve(this.missing.size)
@@ -313,17 +313,14 @@ export class FakeMachine implements Machine {
   }
 
   #corrupt(): void {
-    const ram = this.#block(BLOCK.ram)
-    ram[77 * PAGE_SIZE + 5] = (ram[77 * PAGE_SIZE + 5] ?? 0) ^ 1
+    this.#block(BLOCK.ram)[77 * PAGE_SIZE + 5] ^= 1
   }
 
   #run(): void {
     if (this.#guest !== null) return
     this.#arbiter.start(this.name)
     this.#lastMs = nowMs()
-    this.#guest = setInterval(() => {
-      this.#advance()
-    }, 1)
+    this.#guest = setInterval(() => this.#advance(), 1)
   }
 
   #halt(): void {
@@ -337,10 +334,8 @@ export class FakeMachine implements Machine {
   #advance(): void {
     if (this.#guest === null) return
     const elapsed = nowMs() - this.#lastMs
-    const pages = Math.min(
-      Math.floor(elapsed * (this.#options.dirtyPerMs ?? 0) * (1 - (this.throttles.at(-1) ?? 0))),
-      5000,
-    )
+    const share = 1 - (this.throttles.at(-1) ?? 0)
+    const pages = Math.min(Math.floor(elapsed * (this.#options.dirtyPerMs ?? 0) * share), 5000)
     if (pages === 0) return
     this.#lastMs = nowMs()
     if (this.waitsFor !== null) return
@@ -389,24 +384,11 @@ export class FakeMachine implements Machine {
   }
 
   #write(batch: PageBatch): void {
-    const memory = this.#block(batch.block)
-    for (const page of batch.zeroPages) memory.fill(0, page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
-    batch.pages.forEach((page, i) => {
-      memory.set(batch.data.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE), page * PAGE_SIZE)
-    })
+    writeBatch(this.#block(batch.block), batch)
   }
 
   #fetch(clear: boolean): PageSet[] {
-    const sets: PageSet[] = []
-    for (const [block, dirty] of this.#dirty) {
-      const pages: number[] = []
-      dirty.forEach((value, page) => {
-        if (value !== 0) pages.push(page)
-      })
-      if (clear) dirty.fill(0)
-      if (pages.length > 0) sets.push({ block, pages: Uint32Array.from(pages) })
-    }
-    return sets
+    return dirtySets(this.#dirty, clear)
   }
 
   #state(): MachineState {
@@ -420,5 +402,3 @@ export class FakeMachine implements Machine {
     return new Map([...this.memory].map(([id, memory]) => [id, memory.slice()]))
   }
 }
-
-const NONE = new Uint32Array(0)

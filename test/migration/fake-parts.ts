@@ -1,6 +1,6 @@
 /** What belongs to fake machines: their options, faults to inject, and the watch that only one of a guest's runs. */
 import type { PageBatch, PageSet } from '../../engine/machine/machine.ts'
-import { PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
+import { type BlockId, PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
 
 const ZERO_PAGE = new Uint8Array(PAGE_SIZE)
 
@@ -68,4 +68,36 @@ export function batchOf(memory: Uint8Array, { block, pages }: PageSet): PageBatc
   const data = new Uint8Array(full.length * PAGE_SIZE)
   full.forEach((page, i) => data.set(bytesOf(page), i * PAGE_SIZE))
   return { block, pages: full, zeroPages: pages.filter(isZero), data }
+}
+
+export function writeBatch(memory: Uint8Array, { pages, zeroPages, data }: PageBatch): void {
+  for (const page of zeroPages) memory.fill(0, page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
+  pages.forEach((page, i) => memory.set(data.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE), page * PAGE_SIZE))
+}
+
+/** From a byte for each page of each block: 0 = clean. */
+export function dirtySets(blocks: ReadonlyMap<BlockId, Uint8Array>, clear: boolean): PageSet[] {
+  const sets: PageSet[] = []
+  for (const [block, dirty] of blocks) {
+    const pages = [...dirty.keys()].filter((page) => dirty[page] !== 0)
+    if (clear) dirty.fill(0)
+    if (pages.length > 0) sets.push({ block, pages: Uint32Array.from(pages) })
+  }
+  return sets
+}
+
+/** Writes those pages of a batch that are missing, and returns them: they are missing no more. */
+export function takeMissing(memory: Uint8Array, missing: Set<number>, batch: PageBatch): number[] {
+  const came: number[] = []
+  for (const page of batch.zeroPages) {
+    if (!missing.delete(page)) continue
+    memory.fill(0, page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
+    came.push(page)
+  }
+  batch.pages.forEach((page, i) => {
+    if (!missing.delete(page)) return
+    memory.set(batch.data.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE), page * PAGE_SIZE)
+    came.push(page)
+  })
+  return came
 }
