@@ -58,7 +58,7 @@ export function guestsCommand(program: Command, done: (code: number) => void): v
       .description(description)
       .addOption(jsonOption('the result'))
       .action(async (id: string, options: Options) => {
-        done(await withLabs(async (labs) => work(only(await guestsOf(labs), id), options)))
+        done(await withGuest(id, (found) => work(found, options)))
       })
   }
   const show = (guest: GuestView, options: Options): number => {
@@ -84,6 +84,11 @@ export function guestsCommand(program: Command, done: (code: number) => void): v
     else print(result.answer)
     return result.ok ? EXIT.ok : EXIT.failed
   })
+}
+
+/** Does something with a guest of a running lab. @throws FerryError `guest.unknown`, `usage` for more than one */
+export function withGuest<T>(id: string, work: (found: Found) => Promise<T>): Promise<T> {
+  return withLabs(async (labs) => work(only(await guestsOf(labs), id)))
 }
 
 async function withLabs<T>(work: (labs: ControlClient[]) => Promise<T>): Promise<T> {

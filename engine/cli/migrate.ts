@@ -15,6 +15,7 @@ import {
   whole,
 } from './options.ts'
 import { print, printJson, say } from './output.ts'
+import { predictionText } from './prediction-view.ts'
 import { progressView, type ProgressView } from './progress.ts'
 import { runText, succeeded, summaryText } from './report-view.ts'
 import { addHosts, type GuestPlan, migrateInput, openLab, planGuest } from './session.ts'
@@ -43,11 +44,16 @@ disk:RATE on labos, disk, web and compile on linux. \`ferry images\` lists them.
 Links: bandwidth in bit/s (k, M, G), latency and jitter in ms, e.g. 1G or 50M,10ms,2ms.
 Figures: downtime = vCPU stopped on the source → first instruction on the target; outage = what a network client sees.
 
+\`--algorithm auto\` measures the guest for a second, predicts downtime, total time, bytes and slow-down of every algorithm
+that both hosts have, and takes the first that keeps the targets; where none does, nothing is moved. The predictions are
+shown with their formulas, and afterwards beside what was measured (with any algorithm: \`--predict\`). Targets count
+without \`auto\` too: --max-downtime is when pre-copy stops, --max-bandwidth slows the link.
+
 Ctrl-C cancels the migration: the guest goes on where it was, and the run is reported as cancelled. Twice ends at once.
 
 Exit codes:
   0    every run completed, and no check failed
-  1    a run failed, or a RAM check or a guest's own check did (the reports are printed all the same)
+  1    no algorithm keeps the targets, a run failed, or a RAM check or a guest's own check did (the reports are printed all the same)
   2    wrong usage
   130  cancelled by Ctrl-C
 
@@ -55,6 +61,8 @@ Examples:
   ferry migrate
   ferry migrate --guest labos --ram 32 --from kvm --to xen --workload dirty:5000,8 --verify-ram
   ferry migrate --guest linux --ram 128 --algorithm stop-and-copy --link 1G --repeat 10 --json > runs.json
+  ferry migrate --algorithm auto --max-downtime 10ms --max-total 5s --max-bandwidth 500M --max-slowdown 30%
+  ferry migrate --link 100M --workload dirty:20000 --throttle
   ferry migrate --guest labos --record stream.ferry && ferry verify-stream stream.ferry`
 
 export function migrateCommand(program: Command, done: (code: number) => void): void {
@@ -126,11 +134,13 @@ async function oneRun(
   if (talks) {
     view.note(`${prefix}${guest.name} runs (${guest.started}, ${guest.start_ms.toFixed(0)} ms). To ${hosts.to}:`)
   }
-  const { run_id } = await service.call('migrations.start', {
+  const { run_id, predictions } = await service.call('migrations.start', {
     ...migrateInput(guest.id, hosts.to, options, repeat),
     check: options.check,
     ...(options.record === undefined ? {} : { record: numbered(options.record, repeat, options.repeat) }),
   })
+  if (predictions !== null && options.json !== true)
+    print(`${predictionText(predictions.table, predictions.chosen)}\n\n`)
   const off = interrupts.on(() => {
     void service.call('migrations.cancel', { run_id }).then(({ cancelled }) => {
       view.note(cancelled ? 'Cancelling; once more ends at once …' : 'Too late to cancel: the guest has crossed.')

@@ -4,9 +4,10 @@ import { parseLink } from '../migration/link.ts'
 import { ALGORITHM_NAMES } from '../migration/policy/pool.ts'
 import { FerryError } from '../util/errors.ts'
 import { defaultStore } from '../lab/places.ts'
+import { addTargetOptions, type TargetOptions } from './target-options.ts'
 
 export const KINDS = ['xen', 'kvm'] as const
-export const ALGORITHM_CHOICES = [...ALGORITHM_NAMES, 'random']
+export const ALGORITHM_CHOICES = [...ALGORITHM_NAMES, 'random', 'auto']
 
 /** A whole number from `minimum` to `maximum`. */
 export function whole(minimum: number, maximum: number): (text: string) => number {
@@ -45,8 +46,15 @@ export const storeOption = (): Option =>
 export const jsonOption = (what: string): Option =>
   new Option('--json', `print ${what} as JSON on stdout, and nothing else there`)
 
-/** What kind of guest, on what hosts: shared by the commands that create one. */
+/** What kind of guest, on what hosts: shared by the commands that create one and move it. */
 export function addGuestOptions(command: Command): Command {
+  return addHostedGuestOptions(command).addOption(
+    new Option('--to <kind>', 'kind of the host that it moves to (default: the other kind)').choices(KINDS),
+  )
+}
+
+/** What kind of guest, on what host. */
+export function addHostedGuestOptions(command: Command): Command {
   return command
     .addOption(
       new Option('--guest <name>', '`linux` (Debian, built on first use), `labos`, or an image of your own').default(
@@ -60,7 +68,6 @@ export function addGuestOptions(command: Command): Command {
       ),
     )
     .addOption(new Option('--from <kind>', 'kind of the host that it starts on').choices(KINDS).default('xen'))
-    .addOption(new Option('--to <kind>', 'kind of the host that it moves to (default: the other kind)').choices(KINDS))
     .addOption(
       new Option('--heartbeat <ms>', 'the guest counts on its console, one line every so many ms; 0 = not')
         .default(0)
@@ -73,9 +80,12 @@ export function addGuestOptions(command: Command): Command {
 
 /** How it moves. */
 export function addMoveOptions(command: Command): Command {
-  return command
+  return addTargetOptions(command)
     .addOption(
-      new Option('--algorithm <name>', 'how the pages travel; `random` chooses by --seed')
+      new Option(
+        '--algorithm <name>',
+        'how the pages travel; `random` chooses by --seed, `auto` by prediction the first that keeps the targets',
+      )
         .choices(ALGORITHM_CHOICES)
         .default('pre-copy'),
     )
@@ -120,7 +130,7 @@ export interface GuestOptions {
   readonly workload?: string
 }
 
-export interface MoveOptions {
+export interface MoveOptions extends TargetOptions {
   readonly algorithm: string
   readonly link: string
   readonly probe: number

@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { demoCommand } from './demo.ts'
+import { dirtyRateCommand } from './dirty-rate.ts'
 import { describeError, EXIT, exitCodeOf } from './errors.ts'
 import { guestsCommand } from './guests.ts'
 import { hostsCommand } from './hosts.ts'
@@ -17,6 +18,7 @@ import { verifyStreamCommand } from './verify-stream.ts'
 const COMMANDS = [
   demoCommand,
   migrateCommand,
+  dirtyRateCommand,
   runCommand,
   serveCommand,
   runsCommand,

@@ -2,6 +2,7 @@
 import type { DowntimeParts, RoundReport, RunReport } from '../contract/report.ts'
 import { describe } from '../lab/export/statistics.ts'
 import { count, memory, ms, msFigure, percent, plural, shortId, traffic } from './format.ts'
+import { comparisonText } from './prediction-view.ts'
 import { pairs, printable, table, type Column } from './table.ts'
 
 const PART_NAMES: Readonly<Record<keyof DowntimeParts, string>> = {
@@ -44,6 +45,7 @@ export function runText(run: RunReport, title = ''): string {
   const lines = [`${title}${title === '' ? '' : ' · '}${shortId(run.run_id)} · ${conditionsLine(run)}`]
   lines.push(pairs(runPairs(run)))
   if (run.rounds.length > 0) lines.push('', roundsTable(run.rounds))
+  if (run.prediction !== null) lines.push('', comparisonText(run))
   return lines.join('\n')
 }
 
@@ -67,6 +69,11 @@ function runPairs(run: RunReport): [string, string][] {
     `${traffic(run.bytes_sent_B)} in ${plural(run.pages_sent, 'page')}, ` +
       `${count(run.pages_retransmitted)} of them again (${percent(run.pages_retransmitted, run.pages_sent)})`,
   ])
+  if (run.pages_skipped > 0)
+    rows.push(['skipped', `${plural(run.pages_skipped, 'page')}, dirtied again within the round`])
+  if (run.throttle_max > 0) {
+    rows.push(['throttle', `up to ${percent(run.throttle_max, 1)}; the vCPU slept ${ms(run.throttled_ms)} for it`])
+  }
   rows.push(['RAM check', ramCheck(run)])
   rows.push(['guest check', run.guest_check ?? 'not made'])
   return rows

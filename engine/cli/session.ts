@@ -11,6 +11,7 @@ import { LabService } from '../lab/service.ts'
 import { parseWorkload, workloadCommand } from '../lab/workload.ts'
 import { asFerryError, usageError } from './errors.ts'
 import type { GuestOptions, MoveOptions } from './options.ts'
+import { targetInput } from './target-options.ts'
 
 const FALLBACK = 'labos'
 const FALLBACK_WORKLOAD = 'dirty:2000'
@@ -103,18 +104,25 @@ async function planOwnImage(options: GuestOptions): Promise<GuestPlan> {
 
 /** The contract's form of the options; `repeat` counts from 0 and moves the seed on. */
 export function migrateInput(guest: string, to: string, options: MoveOptions, repeat = 0): MigrateInput {
-  const random = options.algorithm === 'random'
+  const { pre_copy, ...targets } = targetInput(options)
   return {
     guest,
     to,
-    ...(random ? { random_algorithm: true } : { algorithms: [options.algorithm] }),
+    ...algorithmInput(options.algorithm),
+    ...targets,
     link: options.link,
     verify_ram: options.verifyRam ?? false,
     probe_ms: options.probe,
     seed: options.seed + repeat,
     pre_copy: {
+      ...pre_copy,
       ...(options.thresholdPages === undefined ? {} : { threshold_pages: options.thresholdPages }),
       ...(options.maxRounds === undefined ? {} : { max_rounds: options.maxRounds }),
     },
   }
+}
+
+function algorithmInput(name: string): Partial<MigrateInput> {
+  if (name === 'random') return { random_algorithm: true }
+  return name === 'auto' ? { automatic: true } : { algorithms: [name] }
 }

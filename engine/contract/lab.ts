@@ -6,13 +6,13 @@ import * as v from 'valibot'
 import { messageDetails, messageList, messageView, type MessageView } from './messages.ts'
 import { pagesView } from './pages.ts'
 import { dirtyRateView, importance, measureMs, predictionTable, qosTargets, targetChanges } from './prediction.ts'
+import { preCopyInput } from './pre-copy.ts'
 import { type errorReport, hostKind, roundReport, type RunReport, runReport } from './report.ts'
 import { imageView } from './workloads.ts'
 
 const name = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'a name has 1 to 32 of a-z, 0-9 and -'))
 const guestId = v.pipe(v.string(), v.minLength(1), v.maxLength(64))
 const ramMb = v.pipe(v.number(), v.integer(), v.minValue(8), v.maxValue(1024))
-const rate_bps = v.pipe(v.number(), v.minValue(10_000), v.maxValue(100e9))
 const text = (length: number) => v.pipe(v.string(), v.maxLength(length))
 
 export const hostInput = v.object({
@@ -96,28 +96,7 @@ export const migrateInput = v.object({
   check: v.optional(v.boolean(), true),
   /** Milliseconds between the client's probes, 1–10; 0 = no probes. */
   probe_ms: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(10)), 5),
-  pre_copy: v.optional(
-    v.object({
-      threshold_pages: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
-      max_rounds: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000))),
-      max_factor: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(1000))),
-      /** Each round at the dirtying rate of the last one plus a step, within bounds; absent: as fast as the link takes. */
-      rate_control: v.optional(
-        v.object({
-          /** Rate of the first round; never less. */
-          min_bps: v.optional(rate_bps, 100e6),
-          step_bps: v.optional(rate_bps, 50e6),
-          max_bps: v.optional(rate_bps, 500e6),
-        }),
-      ),
-      /** Leave pages that were dirtied again since the round began to the next one. */
-      skip_dirtied: v.optional(v.boolean(), true),
-      /** Slow the vCPU down in steps where the rounds do not converge. */
-      throttle: v.optional(v.boolean(), false),
-      /** Where the rounds do not converge, switch over and pull the rest, if both hosts have `hybrid`. */
-      then_pull: v.optional(v.boolean(), false),
-    }),
-  ),
+  pre_copy: v.optional(preCopyInput),
   seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 1),
   /** Path for the recorded byte stream, for `ferry verify-stream`. */
   record: v.optional(text(4096)),
@@ -344,7 +323,14 @@ export const METHODS = {
     output: predictionTable,
   },
   'migrations.active': { input: nothing, output: v.array(activeMigration) },
-  'migrations.start': { input: migrateInput, output: v.object({ run_id: v.string() }) },
+  /** With `automatic` or `predict` the guest is measured first, and the predictions are told; else they are null. */
+  'migrations.start': {
+    input: migrateInput,
+    output: v.object({
+      run_id: v.string(),
+      predictions: v.nullable(v.object({ table: predictionTable, chosen: v.string() })),
+    }),
+  },
   'migrations.wait': { input: v.object({ run_id: text(64) }), output: runReport },
   'migrations.cancel': { input: v.object({ run_id: text(64) }), output: v.object({ cancelled: v.boolean() }) },
   'migrations.setLink': { input: v.object({ run_id: text(64), link: text(64) }), output: done },

@@ -1,5 +1,6 @@
 /** Before a migration: what each algorithm would cost, and which one the user's targets allow. */
 import type { MigrateInput } from '../contract/lab.ts'
+import type { PreCopyInput } from '../contract/pre-copy.ts'
 import type { PredictionTable, RunPrediction } from '../contract/prediction.ts'
 import { parseLink } from '../migration/link.ts'
 import { algorithmOf, type PolicyOptions } from '../migration/policy/pool.ts'
@@ -18,6 +19,8 @@ import { limitedLink, targetsOf } from './targets.ts'
 export interface Choice {
   readonly algorithm: string
   readonly prediction: RunPrediction
+  /** All that was predicted. */
+  readonly table: PredictionTable
 }
 
 const DEFAULT_MEASURE_MS = 1000
@@ -71,14 +74,15 @@ export async function predictionTable(
  */
 export async function choiceOf(lab: Lab, input: MigrateInput): Promise<Choice | null> {
   if (input.automatic !== true && input.predict !== true) return null
-  const { predictions, targets } = await predictionTable(lab, input)
+  const table = await predictionTable(lab, input)
+  const { predictions, targets } = table
   // None in common: the target is asked all the same, and refuses.
   if (predictions.length === 0) return null
   const [wanted] = candidates(lab, input)
   const own = predictions.find(({ algorithm: name }) => name === wanted) ?? predictions[0]
   const taken = input.automatic === true ? choose(predictions) : own
   const { algorithm, downtime_ms, total_ms, bytes_B, slowdown, formula } = taken
-  return { algorithm, prediction: { algorithm, downtime_ms, total_ms, bytes_B, slowdown, formula, targets } }
+  return { algorithm, prediction: { algorithm, downtime_ms, total_ms, bytes_B, slowdown, formula, targets }, table }
 }
 
 /** The algorithms' options as the input has them. */
@@ -98,7 +102,7 @@ function preCopyOf({ pre_copy: given = {}, max_downtime_ms }: MigrateInput): Par
   }
 }
 
-type RateBounds = NonNullable<NonNullable<MigrateInput['pre_copy']>['rate_control']>
+type RateBounds = NonNullable<PreCopyInput['rate_control']>
 
 function rateControlOf({
   min_bps = CLARK_RATE_CONTROL.min_bps,

@@ -98,7 +98,11 @@ function handlers(lab: Lab, runs: Runs): Handlers {
     'migrations.check': (input) => runs.check(input),
     'migrations.active': () => runs.all.map((run) => run.view),
     'migrations.predict': ({ measure_ms, ...input }) => predictionTable(lab, input, measure_ms),
-    'migrations.start': async (input) => ({ run_id: runs.start(input, await choiceOf(lab, input)).id }),
+    'migrations.start': async (input) => {
+      const choice = await choiceOf(lab, input)
+      const predictions = choice === null ? null : { table: choice.table, chosen: choice.algorithm }
+      return { run_id: runs.start(input, choice).id, predictions }
+    },
     'migrations.wait': ({ run_id }) => runs.finished(run_id),
     'migrations.cancel': ({ run_id }) => ({ cancelled: runs.active(run_id).cancel() }),
     'migrations.setLink': ({ run_id, link }) => {

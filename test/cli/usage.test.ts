@@ -10,6 +10,7 @@ describe('the command line', () => {
     const commands = [
       'demo',
       'migrate',
+      'calc-dirty-rate',
       'run',
       'serve',
       'runs',
@@ -37,6 +38,10 @@ describe('the command line', () => {
     ['an unknown option', ['migrate', '--lnik', '1G'], /Did you mean --link[\s\S]*ferry migrate --help/],
     ['a bad link', ['migrate', '--guest', 'labos', '--link', 'fast'], /"fast" is not a link/],
     ['a bad algorithm', ['migrate', '--algorithm', 'teleport'], /pre-copy, stop-and-copy, .*random/],
+    ['a target without its unit', ['migrate', '--max-downtime', '10'], /with its unit/],
+    ['a share above the whole', ['migrate', '--max-slowdown', '130%'], /share/],
+    ['an importance that is none', ['migrate', '--importance', 'speed'], /downtime, total, bytes, slowdown/],
+    ['too long a measurement', ['calc-dirty-rate', '--seconds', '60'], /0\.1 to 5/],
     ['a bad host', ['migrate', '--to', 'vmware'], /xen, kvm/],
     ['a bad guest', ['migrate', '--guest', 'beos'], /no guest "beos".*linux, labos/],
     ['a bad workload', ['migrate', '--guest', 'labos', '--workload', 'sleep'], /no workload "sleep".*idle, dirty/],

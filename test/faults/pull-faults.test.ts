@@ -129,7 +129,9 @@ describe.each(ALGORITHMS)('%s', (algorithm) => {
     const result = await world.migrate(machine, {
       algorithms,
       ...extra,
-      onProgress: ({ changes }) => states.push(...changes.flatMap((c) => (c.kind === 'pull' ? [c.state] : []))),
+      onProgress: ({ now }) => {
+        if (now.pull !== null && now.pull.state !== states.at(-1)) states.push(now.pull.state)
+      },
     }).finished
     await expectLost(machine, result, null)
     expect(result.error?.code).toBe('pull.lost')

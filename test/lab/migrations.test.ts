@@ -67,7 +67,11 @@ test('pages sent, zero pages and retransmissions agree with the rounds', async (
   const report = await move(service, { guest: guest.id, to: 'kvm', algorithms: ['pre-copy'] })
   const inRounds = report.rounds.reduce((sum, round) => sum + round.pages_sent, 0)
   expect(report.pages_sent).toBeGreaterThanOrEqual(inRounds)
-  expect(report.pages_retransmitted).toBe(report.pages_sent - report.rounds[0].pages_sent)
+  // Every page was sent a first time, in whichever round: the others had changed again before their turn.
+  const { blocks } = service.lab.guest(guest.id).residence.machine
+  const all = blocks.reduce((sum, { bytes }) => sum + bytes / 4096, 0)
+  expect(report.pages_retransmitted).toBe(report.pages_sent - all)
+  expect(all - report.rounds[0].pages_sent).toBeLessThanOrEqual(report.pages_skipped)
   expect(report.rounds[0].zero_pages).toBeGreaterThan(0)
   expect(report.bytes_sent_B).toBeGreaterThan((report.pages_sent - report.rounds[0].zero_pages) * 4096 * 0.5)
 })

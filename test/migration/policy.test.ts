@@ -4,8 +4,10 @@ import { expectedDowntimeMs } from '../../engine/migration/policy/policy.ts'
 import type { PolicyView } from '../../engine/migration/policy/policy.ts'
 import { CLARK_RATE_CONTROL, PRE_COPY_DEFAULTS, nextRate, preCopy } from '../../engine/migration/policy/pre-copy.ts'
 import type { PreCopyOptions } from '../../engine/migration/policy/pre-copy.ts'
+import { hybrid } from '../../engine/migration/policy/pull.ts'
 import { stopAndCopy } from '../../engine/migration/policy/stop-and-copy.ts'
 import { negotiate } from '../../engine/migration/policy/pool.ts'
+import { QEMU_THROTTLE } from '../../engine/migration/policy/throttle.ts'
 
 /** A view after rounds that left so many dirty pages each. */
 function after(dirty: readonly number[], extra: Partial<PolicyView> = {}): PolicyView {
@@ -57,6 +59,72 @@ test("rate control: Clark's rule", () => {
   expect(nextRate(CLARK_RATE_CONTROL, [{ ...round, dirtyPages: 500 }])).toBeCloseTo(500 * 4096 * 8 * 10 + 50e6)
   expect(nextRate(CLARK_RATE_CONTROL, [round])).toBe(100e6)
   expect(nextRate(CLARK_RATE_CONTROL, [{ ...round, dirtyPages: 1e6 }])).toBe(500e6)
+})
+
+describe('with rate control', () => {
+  const options = { ...PRE_COPY_DEFAULTS, rateControl: CLARK_RATE_CONTROL, maxSentFactor: 99 }
+  /** Rounds of 100 ms, each as fast as it was allowed to be. */
+  function limited(dirty: readonly number[]): PolicyView {
+    const view = after(dirty)
+    const rounds = view.rounds.map((round, i) => ({
+      ...round,
+      bytesSent: ((nextRate(CLARK_RATE_CONTROL, view.rounds.slice(0, i)) ?? 0) / 8000) * 100,
+    }))
+    return { ...view, rounds }
+  }
+
+  test('rounds that grow below the maximum are sent faster, not given up', () => {
+    const decision = preCopy(options)(limited([300, 400, 500, 600]))
+    expect(decision).toMatchObject({ action: 'continue', rate_bps: 600 * 4096 * 80 + 50e6 })
+  })
+  test('a round that grew at the maximum is the last one', () => {
+    expect(preCopy(options)(limited([5200, 5000, 5100]))).toMatchObject({ action: 'continue', rate_bps: 500e6 })
+    expect(preCopy(options)(limited([5000, 5200, 4900]))).toMatchObject({ action: 'switch-over', code: 'rate-cap' })
+    expect(preCopy(options)(limited([5000, 4800, 4700]))).toMatchObject({ action: 'continue' })
+  })
+  test('where the link is slower than the limit, rounds without progress are given up', () => {
+    expect(preCopy(options)(after([900, 900, 900]))).toMatchObject({ action: 'switch-over', code: 'no-progress' })
+  })
+})
+
+describe('with throttling', () => {
+  const options = { ...PRE_COPY_DEFAULTS, throttle: QEMU_THROTTLE, maxSentFactor: 99 }
+  const throttled = (shares: readonly number[], dirty: readonly number[]): PolicyView => {
+    const view = after(dirty)
+    return { ...view, rounds: view.rounds.map((round, i) => ({ ...round, throttle: shares[i] })) }
+  }
+  const stuck = (rounds: number) => Array.from({ length: rounds }, () => 900)
+
+  test('the share grows in steps, each given two rounds, up to its cap', () => {
+    const shares = [0, 0, 0]
+    while (shares.length < 28) {
+      const { action, throttle } = preCopy(options)(throttled(shares, stuck(shares.length)))
+      if (action !== 'continue') break
+      shares.push(throttle ?? NaN)
+    }
+    const steps = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9].flatMap((share) => [share, share])
+    // At the cap nothing is left to do: two more rounds without progress, and it is given up.
+    expect(shares).toEqual([0, 0, 0, ...steps, 0.99, 0.99, 0.99])
+    expect(preCopy(options)(throttled(shares, stuck(shares.length)))).toMatchObject({ code: 'no-progress' })
+  })
+  test('a step is told in the reason', () => {
+    expect(preCopy(options)(throttled([0, 0, 0], stuck(3))).reason).toContain('the vCPU sleeps 20 % of its time')
+    expect(preCopy(options)(throttled([0, 0, 0, 0.2], stuck(4))).reason).not.toContain('sleeps')
+  })
+  test('rounds that shrink by half and more are left alone', () => {
+    expect(preCopy(options)(throttled([0, 0, 0], [4000, 1900, 900]))).toMatchObject({ throttle: 0 })
+  })
+  test('without it, nothing is ever throttled', () => {
+    expect(preCopy({ ...options, throttle: null })(after([900, 900]))).toMatchObject({ throttle: 0 })
+  })
+})
+
+test("hybrid without a limit of its own sends pre-copy's rounds, and pulls where they do not converge", () => {
+  const policy = hybrid({ ...PRE_COPY_DEFAULTS, whenStuck: 'abort' }, Infinity)
+  expect(policy(after([900, 900]))).toMatchObject({ action: 'continue' })
+  const last = policy(after([900, 900, 950]))
+  expect(last).toMatchObject({ action: 'switch-over', code: 'no-progress' })
+  expect(last.reason).toMatch(/follow when the guest runs on the target\.$/)
 })
 
 test('expected downtime', () => {

@@ -166,6 +166,7 @@ export function predict(algorithm: Algorithm, inputs: PredictionInputs): Predict
   const waitMs = Math.min(faults * faultMs, pulledMs)
   const waits = downtime_ms + throttledMs + waitMs
   const pagesLeft = Math.round(left.full + left.zero)
+  const roundCount = `${rounds.length} round${rounds.length === 1 ? '' : 's'}`
   const way = `${STOPPED_WAYS} × latency ${ms(latency_ms)}`
   return {
     algorithm: algorithm.name,
@@ -184,10 +185,10 @@ export function predict(algorithm: Algorithm, inputs: PredictionInputs): Predict
         : `fixed part ${ms(calibration.fixed_ms)} + ${pagesLeft} pages left ÷ rate ${ms(leftMs)} + ${way}`,
       total:
         `set-up ${ms(calibration.setup_ms)} + ${OTHER_WAYS} × latency ${ms(latency_ms)} + ` +
-        `${rounds.length} rounds ${ms(roundsMs)} + downtime ${ms(downtime_ms)}` +
+        `${roundCount} ${ms(roundsMs)} + downtime ${ms(downtime_ms)}` +
         (pull ? ` + ${pagesLeft} pages pulled ${ms(pulledMs)}` : ''),
       bytes:
-        `pages of ${rounds.length} rounds and ${pagesLeft} left × ${PAGE_B} B (zeros × ${ZERO_PAGE_B} B) ` +
+        `pages of ${roundCount} and ${pagesLeft} left × ${PAGE_B} B (zeros × ${ZERO_PAGE_B} B) ` +
         `+ ${STATES_SENT} × state ${STATE_B} B`,
       slowdown:
         `(downtime ${ms(downtime_ms)} + throttled ${ms(throttledMs)} + ` +
