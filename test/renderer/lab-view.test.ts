@@ -3,7 +3,7 @@ import { AxeBuilder } from '@axe-core/playwright'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type BenchPage, openBench } from './bench.ts'
-import { answers, type Size } from './stand-in-lab.ts'
+import { answers, noneFits, type Size } from './stand-in-lab.ts'
 import { noChromium } from './window.ts'
 
 declare const bench: BenchPage
@@ -126,15 +126,34 @@ describe.skipIf(noChromium !== null)(`the lab’s view${noChromium === null ? ''
     await page.keyboard.press('Escape')
   })
 
-  test('says in the dialog that no algorithm is chosen automatically yet', async () => {
+  test('says before an automatic choice which algorithm it would be, what the others miss, and why', async () => {
     await open({ hosts: 2, guests: 2 })
     await host('xen')
       .getByRole('button', { name: /^labos-0/ })
       .focus()
     await page.keyboard.press('m')
     const automatic = page.getByRole('radio', { name: /^Automatic/ })
-    expect(await automatic.isDisabled()).toBe(true)
-    expect(await page.getByRole('dialog').textContent()).toContain('Not available yet')
+    await automatic.check()
+    const dialog = page.getByRole('dialog')
+    const row = (name: RegExp) => dialog.getByRole('row', { name })
+    await row(/^Iterative pre-copy.*would be chosen/).waitFor()
+    expect(await row(/^Stop and copy/).textContent()).toContain('downtime 900 ms, more than 300 ms')
+    const formula = dialog.getByText('fixed part 12 ms + 40 pages left')
+    expect(await formula.isVisible()).toBe(false)
+    await dialog.getByRole('button', { name: 'Formula of Iterative pre-copy' }).press('Enter')
+    expect(await formula.isVisible()).toBe(true)
+    for (const [width, height] of SIZES) {
+      await page.setViewportSize({ width, height })
+      expect(await dialog.locator('.body').evaluate((body: Box) => body.scrollWidth - body.clientWidth)).toBe(0)
+    }
+    await page.setViewportSize({ width: 1280, height: 800 })
+    expect(await barriers('automatic', 'dialog')).toEqual([])
+    await page.evaluate((given) => {
+      bench.answers = { ...bench.answers, 'migrations.predict': given }
+    }, noneFits())
+    await dialog.getByLabel('Most downtime, ms').fill('1')
+    await dialog.getByText('No algorithm keeps your targets.').waitFor()
+    expect(await dialog.getByRole('button', { name: 'Try anyway' }).count()).toBe(1)
     await page.keyboard.press('Escape')
   })
 

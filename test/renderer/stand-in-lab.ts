@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot'
 import { type GuestState, type GuestView, type HostView, METHODS, type MethodName } from '../../engine/contract/lab.ts'
+import type { Prediction, PredictionTable } from '../../engine/contract/prediction.ts'
 import type { RunReport } from '../../engine/contract/report.ts'
 import { brokenReport, sampleMessages, sampleParts, sampleReport } from '../lab/store/samples.ts'
 
@@ -34,6 +35,61 @@ function guest(host: string, i: number): GuestView {
 
 export const report = (i: number, changes: Partial<RunReport> = {}): RunReport =>
   sampleReport(i, { from: 'xen', to: 'kvm', downtime_ms: 20.25 + (i % 7) * 0.4, outage_ms: 14 + (i % 5), ...changes })
+
+function prediction(algorithm: string, title: string, downtime_ms: number, limit_ms: number): Prediction {
+  const text = `downtime ${downtime_ms} ms, more than ${limit_ms} ms`
+  return {
+    algorithm,
+    title,
+    downtime_ms,
+    total_ms: 1400,
+    bytes_B: 18_200_000,
+    slowdown: 0.031,
+    rounds: 3,
+    remaining_pages: 40,
+    reason: 'So few pages are left that the guest stands still for less than your target.',
+    misses:
+      downtime_ms > limit_ms ? [{ target: 'max_downtime_ms', limit: limit_ms, predicted: downtime_ms, text }] : [],
+    formula: {
+      downtime: 'fixed part 12 ms + 40 pages left ÷ rate 1.4 ms + 4 × latency 0 ms',
+      total: 'set-up 700 ms + 6 × latency 0 ms + 3 rounds 680 ms + downtime 20 ms',
+      bytes: 'pages of 3 rounds and 40 left × 4100 B (zeros × 4 B) + 3 × state',
+      slowdown: '(downtime 20 ms + throttled 0 ms + waits 0 ms) ÷ total 1400 ms',
+    },
+  }
+}
+
+/** Predictions against a longest downtime. */
+function predictions(limit_ms: number): PredictionTable {
+  const all = [
+    prediction('pre-copy', 'Iterative pre-copy', 20, limit_ms),
+    prediction('stop-and-copy', 'Stop and copy', 900, limit_ms),
+    prediction('pull-copy', 'Pull-copy', 18, limit_ms),
+  ]
+  return {
+    dirty_rate: {
+      guest: 'labos-0',
+      workload: 'dirty:2000,4,random',
+      duration_ms: 1002,
+      pages_per_s: 1980,
+      step_ms: 100,
+      working_set: [{ window_ms: 100, pages: 198 }],
+      ram_pages: 4096,
+      zero_pages: 2100,
+      nonzero_pages: 1996,
+    },
+    link: '1G',
+    bandwidth_bps: 1e9,
+    latency_ms: 0,
+    calibration: { source: 'runs', runs: 24, fixed_ms: 12, setup_ms: 700, host_Bps: 1e8, fault_ms: 0.4 },
+    targets: { max_downtime_ms: limit_ms },
+    predictions: all,
+    chosen: all.find(({ misses }) => misses.length === 0)?.algorithm ?? null,
+  }
+}
+
+/** What is predicted where no algorithm keeps the targets. */
+export const noneFits = (): PredictionTable => predictions(1)
 
 /** Answers by method; each is held to the contract. */
 export function answers({ hosts, guests }: Size): Partial<Record<MethodName, unknown>> {
@@ -106,6 +162,7 @@ export function answers({ hosts, guests }: Size): Partial<Record<MethodName, unk
       { id: 'devices', ok: true, title: 'Devices', detail: 'the same on both' },
       { id: 'peer', ok: hosts < 3, title: 'Peer allowed', detail: 'hosts_allow of kvm: ^xen$' },
     ],
+    'migrations.predict': predictions(300),
     'migrations.start': { run_id: 'run-live' },
     'guests.memory': {
       kind: 'xen',
