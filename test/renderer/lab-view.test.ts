@@ -151,8 +151,8 @@ describe.skipIf(noChromium !== null)(`the lab’s view${noChromium === null ? ''
     await page.evaluate((given) => {
       bench.answers = { ...bench.answers, 'migrations.predict': given }
     }, noneFits())
-    await dialog.getByLabel('Most downtime, ms').fill('1')
-    await dialog.getByText('No algorithm keeps your targets.').waitFor()
+    await dialog.getByLabel('Downtime, ms').fill('1')
+    await dialog.getByText('No algorithm keeps your targets.', { exact: true }).waitFor()
     expect(await dialog.getByRole('button', { name: 'Try anyway' }).count()).toBe(1)
     await page.keyboard.press('Escape')
   })

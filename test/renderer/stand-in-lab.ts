@@ -5,6 +5,7 @@
 import * as v from 'valibot'
 import { type GuestState, type GuestView, type HostView, METHODS, type MethodName } from '../../engine/contract/lab.ts'
 import type { Prediction, PredictionTable } from '../../engine/contract/prediction.ts'
+import type { WorkloadView } from '../../engine/contract/workloads.ts'
 import type { RunReport } from '../../engine/contract/report.ts'
 import { brokenReport, sampleMessages, sampleParts, sampleReport } from '../lab/store/samples.ts'
 
@@ -91,6 +92,9 @@ function predictions(limit_ms: number): PredictionTable {
 /** What is predicted where no algorithm keeps the targets. */
 export const noneFits = (): PredictionTable => predictions(1)
 
+const workloads = (...names: string[]): WorkloadView[] =>
+  names.map((name) => ({ name, title: name, summary: `What ${name} does.`, parameters: [] }))
+
 /** Answers by method; each is held to the contract. */
 export function answers({ hosts, guests }: Size): Partial<Record<MethodName, unknown>> {
   const names = ['xen', 'kvm', 'xen-of-the-north-wing-room-three', 'kvm-2'].slice(0, hosts)
@@ -125,9 +129,9 @@ export function answers({ hosts, guests }: Size): Partial<Record<MethodName, unk
         title: 'Linux (Debian kernel, BusyBox)',
         minimum_MB: 48,
         default_MB: 128,
-        workloads: ['idle', 'web', 'dirty', 'disk', 'compile'],
+        workloads: workloads('idle', 'web', 'dirty', 'disk', 'compile'),
       },
-      { name: 'labos', title: 'LabOS', minimum_MB: 8, default_MB: 16, workloads: ['idle', 'dirty', 'disk'] },
+      { name: 'labos', title: 'LabOS', minimum_MB: 8, default_MB: 16, workloads: workloads('idle', 'dirty', 'disk') },
     ],
     'algorithms.list': [
       {

@@ -28,7 +28,7 @@ export function basisOf({ dirty_rate, bandwidth_bps, latency_ms, calibration }: 
   return [
     `Watched for ${ms(duration_ms)}, ${guest} dirtied ${count(pages_per_s)} pages a second;`,
     `${count(nonzero_pages)} of its ${count(ram_pages)} pages hold data.`,
-    `Link: ${link}, ${ms(latency_ms)} one way; ${source}.`,
+    `Link: ${link}, ${latency_ms === 0 ? 'no latency' : `${ms(latency_ms)} one way`}; ${source}.`,
   ].join(' ')
 }
 
