@@ -146,7 +146,7 @@ export function answers({ hosts, guests }: Size): Partial<Record<MethodName, unk
       { text: '1G', forward_bps: 1e9, backward_bps: 1e9, latency_ms: 0, jitter_ms: 0 },
       { text: 'ADSL', forward_bps: 8e6, backward_bps: 1e6, latency_ms: 20, jitter_ms: 0 },
     ],
-    'runs.list': runs,
+    'runs.list': runs.map((run) => ({ ...run, note: null })),
     'runs.details': {
       report: runs[0],
       messages: sampleMessages(8),
@@ -172,6 +172,8 @@ export function answers({ hosts, guests }: Size): Partial<Record<MethodName, unk
       kind: 'xen',
       mode: 'direct',
       pages: 64,
+      rows_total: 16,
+      frames: null,
       rows: Array.from({ length: 16 }, (_, i) => ({
         name: `GFN ${i * 4}`,
         guest_address: i * 16384,
