@@ -92,6 +92,13 @@ export class LiveRun {
     return Math.max(0, 1 - remaining_pages / pages_total)
   }
 
+  /** What crosses now; null where nothing is to cross, or nothing can. */
+  get rate_Bps(): number | null {
+    const { stage, pull, rate_Bps } = this.figures
+    const flows = pull === null ? stage <= 3 : pull.state === 'pulling'
+    return flows ? rate_Bps : null
+  }
+
   progress(event: MigrationProgress): void {
     const { stages, rounds, notes, ...now } = event
     const before = this.#next
