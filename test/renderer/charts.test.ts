@@ -2,11 +2,13 @@
 import fc from 'fast-check'
 import { describe as group, expect, it } from 'vitest'
 import { describe } from '../../engine/lab/export/statistics.ts'
+import type { PullReport } from '../../engine/contract/report.ts'
 import type { Palette } from '../../renderer/src/charts/looks.ts'
 import type { ChartModel } from '../../renderer/src/charts/model.ts'
 import { boxesByCondition, partsByCondition } from '../../renderer/src/charts/models/by-condition.ts'
 import { downtimeOfRun } from '../../renderer/src/charts/models/downtime-parts.ts'
 import { longestSilence, outageOfRun } from '../../renderer/src/charts/models/outage.ts'
+import { pullOfRun, stepsOf } from '../../renderer/src/charts/models/pull.ts'
 import { roundsOfRun } from '../../renderer/src/charts/models/rounds.ts'
 import { boxOf, median } from '../../renderer/src/charts/statistics.ts'
 import { renderSvg } from '../../renderer/src/charts/svg/render.ts'
@@ -104,6 +106,64 @@ group('models', () => {
   })
 })
 
+const pull: PullReport = {
+  pages: 3000,
+  faults: 12,
+  requests: 10,
+  stall_ms: 30,
+  p50_us: 900,
+  p99_us: 12_000,
+  max_us: 12_000,
+  duration_ms: 605,
+  recoveries: 0,
+  paused_ms: 0,
+  // A target's clock and a source's differ a little: steps of 10 ms, not of 605 / 60.
+  series: [
+    { at_ms: 0, faults: 8, stall_ms: 20 },
+    { at_ms: 30, faults: 3, stall_ms: 9 },
+    { at_ms: 590, faults: 1, stall_ms: 3 },
+  ],
+}
+
+group('pulled pages over time', () => {
+  it('have a step for every stretch, those without a fault too', () => {
+    const { steps, step_ms } = stepsOf(pull)
+    expect(step_ms).toBeCloseTo(10)
+    expect(steps).toHaveLength(60)
+    expect(steps.flatMap(({ at_ms, faults }) => (faults > 0 ? [[Math.round(at_ms), faults]] : []))).toEqual([
+      [0, 8],
+      [30, 3],
+      [590, 1],
+    ])
+  })
+  it('lose no fault and no wait, whatever the steps', () => {
+    const report = fc.record({
+      duration_ms: fc.double({ min: 0, max: 1e5, noNaN: true }),
+      places: fc.uniqueArray(fc.nat(59), { minLength: 1 }),
+    })
+    fc.assert(
+      fc.property(report, ({ duration_ms, places }) => {
+        const step = Math.max(1, duration_ms / 60)
+        const series = places
+          .toSorted((a, b) => a - b)
+          .map((place) => ({ at_ms: place * step, faults: 1, stall_ms: 2 }))
+        const { steps } = stepsOf({ series, duration_ms })
+        expect(steps.length).toBeLessThanOrEqual(60)
+        expect(steps.filter(({ faults, stall_ms }) => faults === 1 && stall_ms === 2)).toHaveLength(places.length)
+      }),
+    )
+  })
+  it('say when the guest waited most, and are absent where it never did', () => {
+    const charts = pullOfRun({ pull })
+    expect(charts.map(({ id }) => id)).toEqual(['pull-faults', 'pull-stall'])
+    expect(charts[0]?.summary).toContain('missed 12 pages')
+    expect(charts[0]?.summary).toContain('from 0 ms on: 20.0')
+    expect(charts[0]?.table.rows).toHaveLength(60)
+    expect(pullOfRun({ pull: null })).toEqual([])
+    expect(pullOfRun({ pull: { ...pull, faults: 0, requests: 0, series: [] } })).toEqual([])
+  })
+})
+
 const palette: Palette = {
   text: '#000',
   text2: '#444',
@@ -122,6 +182,7 @@ const models: (ChartModel | null)[] = [
   downtimeOfRun(sampleReport(1)),
   roundsOfRun(sampleReport(1)),
   outageOfRun(sampleReport(1), sampleProbes(1)),
+  ...pullOfRun({ pull }),
 ]
 
 group('SVG', () => {

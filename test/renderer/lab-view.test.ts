@@ -2,8 +2,10 @@
 import { AxeBuilder } from '@axe-core/playwright'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { MigrationProgress } from '../../engine/contract/lab.ts'
+import { plural } from '../../renderer/src/data/format.ts'
 import { type BenchPage, openBench } from './bench.ts'
-import { answers, type Size } from './stand-in-lab.ts'
+import { answers, noneFits, type Size } from './stand-in-lab.ts'
 import { noChromium } from './window.ts'
 
 declare const bench: BenchPage
@@ -11,6 +13,20 @@ declare const bench: BenchPage
 interface Box {
   readonly scrollWidth: number
   readonly clientWidth: number
+}
+
+const UNDER_WAY: Omit<MigrationProgress, 'pull'> = {
+  stage: 5,
+  round: 0,
+  pages_total: 4096,
+  remaining_pages: 0,
+  pages_sent: 1400,
+  bytes_sent_B: 5e6,
+  rate_Bps: 0,
+  estimate_ms: null,
+  notes: [],
+  stages: [],
+  rounds: [],
 }
 
 const FULL: Size = { hosts: 4, guests: 8 }
@@ -126,16 +142,60 @@ describe.skipIf(noChromium !== null)(`the lab’s view${noChromium === null ? ''
     await page.keyboard.press('Escape')
   })
 
-  test('says in the dialog that no algorithm is chosen automatically yet', async () => {
+  test('says before an automatic choice which algorithm it would be, what the others miss, and why', async () => {
     await open({ hosts: 2, guests: 2 })
     await host('xen')
       .getByRole('button', { name: /^labos-0/ })
       .focus()
     await page.keyboard.press('m')
     const automatic = page.getByRole('radio', { name: /^Automatic/ })
-    expect(await automatic.isDisabled()).toBe(true)
-    expect(await page.getByRole('dialog').textContent()).toContain('Not available yet')
+    await automatic.check()
+    const dialog = page.getByRole('dialog')
+    const row = (name: RegExp) => dialog.getByRole('row', { name })
+    await row(/^Iterative pre-copy.*would be chosen/).waitFor()
+    expect(await row(/^Stop and copy/).textContent()).toContain('downtime 900 ms, more than 300 ms')
+    const formula = dialog.getByText('fixed part 12 ms + 40 pages left').first()
+    expect(await formula.isVisible()).toBe(false)
+    await dialog.getByRole('button', { name: 'Formula of Iterative pre-copy' }).press('Enter')
+    expect(await formula.isVisible()).toBe(true)
+    for (const [width, height] of SIZES) {
+      await page.setViewportSize({ width, height })
+      expect(await dialog.locator('.body').evaluate((body: Box) => body.scrollWidth - body.clientWidth)).toBe(0)
+    }
+    await page.setViewportSize({ width: 1280, height: 800 })
+    expect(await barriers('automatic', 'dialog')).toEqual([])
+    await page.evaluate((given) => {
+      bench.answers = { ...bench.answers, 'migrations.predict': given }
+    }, noneFits())
+    await dialog.getByLabel('Downtime, ms').fill('1')
+    await dialog.getByText('No algorithm keeps your targets.', { exact: true }).waitFor()
+    expect(await dialog.getByRole('button', { name: 'Try anyway' }).count()).toBe(1)
     await page.keyboard.press('Escape')
+  })
+
+  test('says what is left while pages follow the guest, and that nothing is lost when the connection is cut', async () => {
+    await open({ hosts: 2, guests: 2 })
+    await host('xen')
+      .getByRole('button', { name: /^labos-0/ })
+      .focus()
+    await page.keyboard.press('m')
+    await page.getByRole('dialog').getByRole('button', { name: 'Migrate', exact: true }).click()
+    const progress = page.getByRole('region', { name: 'Progress' })
+    await progress.waitFor()
+    for (const [state, left_pages] of [
+      ['pulling', 2800],
+      ['paused', 1],
+    ] as const) {
+      const pull = { state, left_pages, requests: 31 }
+      await page.evaluate((event) => bench.tell('migrations.progress', event), {
+        ...UNDER_WAY,
+        run_id: 'run-live',
+        pull,
+      })
+      await progress.getByText(`${state}: ${plural(left_pages, 'page')} still at xen, 31 asked for`).waitFor()
+      expect(await progress.getByText('Nothing is lost').count()).toBe(state === 'paused' ? 1 : 0)
+    }
+    expect(await barriers('paused', '#guest-panel')).toEqual([])
   })
 
   test('is found free of barriers, full, empty, and in every dialog, light and dark', async () => {

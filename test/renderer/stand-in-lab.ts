@@ -4,6 +4,8 @@
  */
 import * as v from 'valibot'
 import { type GuestState, type GuestView, type HostView, METHODS, type MethodName } from '../../engine/contract/lab.ts'
+import type { Prediction, PredictionTable } from '../../engine/contract/prediction.ts'
+import type { WorkloadView } from '../../engine/contract/workloads.ts'
 import type { RunReport } from '../../engine/contract/report.ts'
 import { brokenReport, sampleMessages, sampleParts, sampleReport } from '../lab/store/samples.ts'
 
@@ -34,6 +36,64 @@ function guest(host: string, i: number): GuestView {
 
 export const report = (i: number, changes: Partial<RunReport> = {}): RunReport =>
   sampleReport(i, { from: 'xen', to: 'kvm', downtime_ms: 20.25 + (i % 7) * 0.4, outage_ms: 14 + (i % 5), ...changes })
+
+function prediction(algorithm: string, title: string, downtime_ms: number, limit_ms: number): Prediction {
+  const text = `downtime ${downtime_ms} ms, more than ${limit_ms} ms`
+  return {
+    algorithm,
+    title,
+    downtime_ms,
+    total_ms: 1400,
+    bytes_B: 18_200_000,
+    slowdown: 0.031,
+    rounds: 3,
+    remaining_pages: 40,
+    reason: 'So few pages are left that the guest stands still for less than your target.',
+    misses:
+      downtime_ms > limit_ms ? [{ target: 'max_downtime_ms', limit: limit_ms, predicted: downtime_ms, text }] : [],
+    formula: {
+      downtime: 'fixed part 12 ms + 40 pages left ÷ rate 1.4 ms + 4 × latency 0 ms',
+      total: 'set-up 700 ms + 6 × latency 0 ms + 3 rounds 680 ms + downtime 20 ms',
+      bytes: 'pages of 3 rounds and 40 left × 4100 B (zeros × 4 B) + 3 × state',
+      slowdown: '(downtime 20 ms + throttled 0 ms + waits 0 ms) ÷ total 1400 ms',
+    },
+  }
+}
+
+/** Predictions against a longest downtime. */
+function predictions(limit_ms: number): PredictionTable {
+  const all = [
+    prediction('pre-copy', 'Iterative pre-copy', 20, limit_ms),
+    prediction('stop-and-copy', 'Stop and copy', 900, limit_ms),
+    prediction('pull-copy', 'Pull-copy', 18, limit_ms),
+  ]
+  return {
+    dirty_rate: {
+      guest: 'labos-0',
+      workload: 'dirty:2000,4,random',
+      duration_ms: 1002,
+      pages_per_s: 1980,
+      step_ms: 100,
+      working_set: [{ window_ms: 100, pages: 198 }],
+      ram_pages: 4096,
+      zero_pages: 2100,
+      nonzero_pages: 1996,
+    },
+    link: '1G',
+    bandwidth_bps: 1e9,
+    latency_ms: 0,
+    calibration: { source: 'runs', runs: 24, fixed_ms: 12, setup_ms: 700, host_Bps: 1e8, fault_ms: 0.4 },
+    targets: { max_downtime_ms: limit_ms },
+    predictions: all,
+    chosen: all.find(({ misses }) => misses.length === 0)?.algorithm ?? null,
+  }
+}
+
+/** What is predicted where no algorithm keeps the targets. */
+export const noneFits = (): PredictionTable => predictions(1)
+
+const workloads = (...names: string[]): WorkloadView[] =>
+  names.map((name) => ({ name, title: name, summary: `What ${name} does.`, parameters: [] }))
 
 /** Answers by method; each is held to the contract. */
 export function answers({ hosts, guests }: Size): Partial<Record<MethodName, unknown>> {
@@ -69,9 +129,9 @@ export function answers({ hosts, guests }: Size): Partial<Record<MethodName, unk
         title: 'Linux (Debian kernel, BusyBox)',
         minimum_MB: 48,
         default_MB: 128,
-        workloads: ['idle', 'web', 'dirty', 'disk', 'compile'],
+        workloads: workloads('idle', 'web', 'dirty', 'disk', 'compile'),
       },
-      { name: 'labos', title: 'LabOS', minimum_MB: 8, default_MB: 16, workloads: ['idle', 'dirty', 'disk'] },
+      { name: 'labos', title: 'LabOS', minimum_MB: 8, default_MB: 16, workloads: workloads('idle', 'dirty', 'disk') },
     ],
     'algorithms.list': [
       {
@@ -86,7 +146,7 @@ export function answers({ hosts, guests }: Size): Partial<Record<MethodName, unk
       { text: '1G', forward_bps: 1e9, backward_bps: 1e9, latency_ms: 0, jitter_ms: 0 },
       { text: 'ADSL', forward_bps: 8e6, backward_bps: 1e6, latency_ms: 20, jitter_ms: 0 },
     ],
-    'runs.list': runs,
+    'runs.list': runs.map((run) => ({ ...run, note: null })),
     'runs.details': {
       report: runs[0],
       messages: sampleMessages(8),
@@ -106,11 +166,14 @@ export function answers({ hosts, guests }: Size): Partial<Record<MethodName, unk
       { id: 'devices', ok: true, title: 'Devices', detail: 'the same on both' },
       { id: 'peer', ok: hosts < 3, title: 'Peer allowed', detail: 'hosts_allow of kvm: ^xen$' },
     ],
+    'migrations.predict': predictions(300),
     'migrations.start': { run_id: 'run-live' },
     'guests.memory': {
       kind: 'xen',
       mode: 'direct',
       pages: 64,
+      rows_total: 16,
+      frames: null,
       rows: Array.from({ length: 16 }, (_, i) => ({
         name: `GFN ${i * 4}`,
         guest_address: i * 16384,

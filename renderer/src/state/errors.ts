@@ -17,6 +17,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   'refused.ram-limit': 'Create the guest anew with less RAM.',
   'host.out-of-memory': 'Give the guest less RAM, or destroy or move another guest on this host.',
   'image.too-little-memory': 'Give the guest more RAM.',
+  'qos.none-fits': 'Or choose an algorithm yourself.',
   'link.syntax': 'Correct the values of the link.',
   'link.range': 'Correct the values of the link.',
   'workload.parameter': 'Correct the values of the workload.',

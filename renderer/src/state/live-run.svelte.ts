@@ -25,6 +25,8 @@ export interface LiveFigures {
   readonly rate_Bps: number
   readonly estimate_ms: number | null
   readonly notes: readonly string[]
+  /** After the switch-over, where pages follow the guest. */
+  readonly pull: MigrationProgress['pull']
   readonly probes: number
 }
 
@@ -40,6 +42,7 @@ const NOTHING: LiveFigures = {
   rate_Bps: 0,
   estimate_ms: null,
   notes: [],
+  pull: null,
   probes: 0,
 }
 
@@ -81,10 +84,19 @@ export class LiveRun {
 
   /** Share of the guest's pages, 0–1, of which the target has a copy that this round need not send again. */
   get arrived(): number {
-    const { pages_total, remaining_pages, stage } = this.figures
-    if (this.report?.outcome === 'completed' || stage >= 4) return 1
+    const { pages_total, remaining_pages, stage, pull } = this.figures
+    if (this.report?.outcome === 'completed') return 1
+    if (pull !== null) return pages_total === 0 ? 0 : Math.max(0, 1 - pull.left_pages / pages_total)
+    if (stage >= 4) return 1
     if (pages_total === 0 || stage < 2) return 0
     return Math.max(0, 1 - remaining_pages / pages_total)
+  }
+
+  /** What crosses now; null where nothing is to cross, or nothing can. */
+  get rate_Bps(): number | null {
+    const { stage, pull, rate_Bps } = this.figures
+    const flows = pull === null ? stage <= 3 : pull.state === 'pulling'
+    return flows ? rate_Bps : null
   }
 
   progress(event: MigrationProgress): void {
@@ -122,6 +134,7 @@ export class LiveRun {
       bytes_sent_B: report.bytes_sent_B,
       rate_Bps: 0,
       estimate_ms: null,
+      pull: null,
     }
     this.report = report
   }

@@ -1,4 +1,7 @@
 /** Figures as people read them; the same rules as the command line's. Exact values are in the exports. */
+import { count, plural } from '../data/format.ts'
+
+export { count, plural }
 
 /** `4.34 ms`, `72.6 ms`, `461 ms`, `12.5 s`. */
 export function ms(value: number): string {
@@ -11,6 +14,9 @@ export function ms(value: number): string {
 export function msFigure(value: number): string {
   return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)
 }
+
+/** Microseconds, as the waits for pages are told: `1 240 µs`. */
+export const us = (value: number | null): string => (value === null ? '–' : `${count(value)} µs`)
 
 export const msOrDash = (value: number | null): string => (value === null ? '–' : ms(value))
 
@@ -42,7 +48,11 @@ export function memory(bytes: number): string {
   return `${(bytes / 1024).toFixed(0)} KiB`
 }
 
-export { count, plural } from '../data/format.ts'
+/** What is left to do after the switch-over. */
+export function pullingText(pull: { state: string; left_pages: number; requests: number }, from: string): string {
+  const doing = pull.state === 'paused' ? 'paused' : 'pulling'
+  return `${doing}: ${plural(pull.left_pages, 'page')} still at ${from}, ${count(pull.requests)} asked for`
+}
 
 export function percent(part: number, whole: number): string {
   return whole === 0 ? '0 %' : `${((100 * part) / whole).toFixed(0)} %`

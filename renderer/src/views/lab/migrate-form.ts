@@ -1,0 +1,117 @@
+/** What the Migrate dialog holds, and the input for the lab that it stands for. Pure. */
+import type { MigrateInput } from '../../../../engine/contract/lab.ts'
+import type { Importance, QosTargets } from '../../../../engine/contract/prediction.ts'
+
+/** Choices beside the algorithms of the pool. */
+export const RANDOM = 'random'
+export const AUTOMATIC = 'automatic'
+
+/** As the fields have it, in the units that people use; null or undefined: the field is empty. */
+type Entry = number | null | undefined
+
+export interface TargetFields {
+  downtime_ms: Entry
+  total_s: Entry
+  bandwidth_Mbps: Entry
+  slowdown_percent: Entry
+}
+
+export interface MigrateForm {
+  to: string
+  /** Name of an algorithm, `RANDOM` or `AUTOMATIC`. */
+  choice: string
+  targets: TargetFields
+  /** What decides among those that keep the targets; `pool`: the order of the pool. */
+  first: 'pool' | Importance
+  /** Whether a prediction is kept with the run though the user chose. */
+  predict: boolean
+  link: string
+  threshold_pages: number
+  max_rounds: number
+  max_factor: number
+  skip_dirtied: boolean
+  rate_control: boolean
+  min_Mbps: number
+  step_Mbps: number
+  max_Mbps: number
+  throttle: boolean
+  then_pull: boolean
+  verify_ram: boolean
+  check: boolean
+  probe_ms: number
+}
+
+/** The engine's own values, but for the link and the places. */
+export const formFor = (to: string, choice: string, link: string): MigrateForm => ({
+  to,
+  choice,
+  targets: { downtime_ms: null, total_s: null, bandwidth_Mbps: null, slowdown_percent: null },
+  first: 'pool',
+  predict: false,
+  link,
+  threshold_pages: 50,
+  max_rounds: 29,
+  max_factor: 3,
+  skip_dirtied: true,
+  rate_control: false,
+  min_Mbps: 100,
+  step_Mbps: 50,
+  max_Mbps: 500,
+  throttle: false,
+  then_pull: false,
+  verify_ram: false,
+  check: true,
+  probe_ms: 5,
+})
+
+/** Which parameters of the rounds the choice can make use of. */
+export function roundsOf(choice: string): 'all' | 'some' | 'none' {
+  if (['pre-copy', RANDOM, AUTOMATIC].includes(choice)) return 'all'
+  return choice === 'hybrid' ? 'some' : 'none'
+}
+
+export function targetsOf({ downtime_ms, total_s, bandwidth_Mbps, slowdown_percent }: TargetFields): QosTargets {
+  const scaled = (value: Entry, factor: number) => (typeof value === 'number' ? value * factor : undefined)
+  const all = {
+    max_downtime_ms: scaled(downtime_ms, 1),
+    max_total_ms: scaled(total_s, 1000),
+    max_bandwidth_bps: scaled(bandwidth_Mbps, 1e6),
+    max_slowdown: scaled(slowdown_percent, 0.01),
+  }
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+}
+
+function preCopyOf(form: MigrateForm): NonNullable<MigrateInput['pre_copy']> {
+  const { threshold_pages, max_rounds, max_factor, skip_dirtied, throttle } = form
+  const rates = { min_bps: form.min_Mbps * 1e6, step_bps: form.step_Mbps * 1e6, max_bps: form.max_Mbps * 1e6 }
+  const shared = {
+    threshold_pages,
+    max_factor,
+    skip_dirtied,
+    throttle,
+    ...(form.rate_control ? { rate_control: rates } : {}),
+  }
+  return roundsOf(form.choice) === 'some' ? shared : { ...shared, max_rounds, then_pull: form.then_pull }
+}
+
+function algorithmOf({ choice, targets, first, predict }: MigrateForm, seed: number): Partial<MigrateInput> {
+  if (choice === AUTOMATIC)
+    return { automatic: true, ...targetsOf(targets), ...(first === 'pool' ? {} : { importance: [first] }) }
+  const own = choice === RANDOM ? { random_algorithm: true, seed } : { algorithms: [choice] }
+  return { ...own, ...(predict ? { predict: true } : {}) }
+}
+
+/** @param seed of a random choice */
+export function inputOf(form: MigrateForm, guest: string, seed: number): MigrateInput {
+  const { to, link, verify_ram, check, probe_ms } = form
+  return {
+    guest,
+    to,
+    ...algorithmOf(form, seed),
+    link,
+    verify_ram,
+    check,
+    probe_ms,
+    ...(roundsOf(form.choice) === 'none' ? {} : { pre_copy: preCopyOf(form) }),
+  }
+}
