@@ -320,6 +320,8 @@ export class Lab {
     this.host(residence.host).bridge.announce(guest.identity.name, guest.identity)
     guest.console.feed(residence.machine)
     residence.machine.on('exit', (error) => this.#machineEnded(guest, residence.machine, error))
+    // It may be long until the migration has ended: pages of the guest may follow.
+    this.events.emit('guests.changed', guest.view)
     if (from !== undefined) this.events.emit('hosts.changed', from.view)
   }
 
