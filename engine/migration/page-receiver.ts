@@ -48,13 +48,17 @@ export class PageReceiver {
   get missing(): number {
     return this.#missing
   }
+  /** Pages of RAM. */
+  get ramPages(): number {
+    return this.#absent.length
+  }
   /**
    * Of these pages of RAM nothing has to come before the guest runs.
    * @returns false, without effect, where one that has not come is not among them
    */
   excuse(pages: Bitmap): boolean {
     const absent = this.#absent
-    if (pages.length !== absent.length || !absent.isWithin(pages)) return false
+    if (!absent.isWithin(pages)) return false
     this.#missing -= absent.size
     return true
   }

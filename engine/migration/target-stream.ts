@@ -65,11 +65,14 @@ export async function receiveStream(context: StreamContext): Promise<Uint8Array>
 /** Pages that come after the switch-over: all that never came, and those whose last version did not. */
 function leaveOut({ receiver, pull }: StreamContext, { count, bitmap }: MissingBody): void {
   const missing = Bitmap.of(bitmap, count)
-  if (pull === null || pull.left > 0 || !receiver.excuse(missing)) {
+  if (pull === null || pull.left > 0 || count !== receiver.ramPages) {
     throw new FerryError(
       'protocol.unexpected',
-      'Pages were said to be missing where none may be, or not those of this guest.',
+      'Pages were said to be missing where none may be, or not of this guest.',
     )
+  }
+  if (!receiver.excuse(missing)) {
+    throw new FerryError('protocol.incomplete', 'Pages of RAM have not come and are not said to be missing.')
   }
   pull.begin(missing)
 }

@@ -111,7 +111,7 @@ describe.skipIf(place.reason !== undefined)(`desktop habits${place.because}`, ()
     const titles = await inPage<string[]>(
       `[...document.querySelectorAll('button')].map((button) => button.title || button.ariaLabel || '')`,
     )
-    for (const key of ['Alt+1', 'Alt+2', 'C', 'P', 'M, or drag the card', 'Keyboard shortcuts (?)']) {
+    for (const key of ['Alt+1', 'Alt+2', 'Console (C)', 'Pause (P)', 'M, or drag the card', 'Keyboard shortcuts (?)']) {
       expect(titles).toContain(key)
     }
   })

@@ -135,7 +135,8 @@ describe.each(ALGORITHMS)('%s', (algorithm) => {
     }).finished
     await expectLost(machine, result, null)
     expect(result.error?.code).toBe('pull.lost')
-    expect(states).toEqual(['pulling', 'paused'])
+    // Progress is told every 50 ms: a pull that is cut at once may never be seen pulling.
+    expect(states.at(-1)).toBe('paused')
     // The target waits, whatever the source does, until its host is closed.
     const ended = () => world.targetResults.filter(({ session }) => session !== '')
     expect(ended()).toEqual([])
@@ -203,7 +204,9 @@ describe.each(ALGORITHMS)('%s', (algorithm) => {
 
   test.each(['throw', 'hang'] as const)('a page cannot be read at the source (%s): both hosts know', async (how) => {
     const before = algorithm === 'pull-copy' ? 1 : 18
-    const machine = await start({}, { sourceFault: { call: 'readPages', at: before + 3, how } })
+    // So many that reading them takes more than three calls, whoever asks for them.
+    const source = { dirtyPerMs: 30, workingSet: 2000 }
+    const machine = await start({}, { source, sourceFault: { call: 'readPages', at: before + 3, how } })
     const result = await world.migrate(machine, { algorithms, policy: { hybridRounds: 1 } }).finished
     await expectLost(machine, result, 'peer.aborted')
     expect(result.error?.code).toBe(how === 'throw' ? 'machine.fault' : 'deadline.machine-read')

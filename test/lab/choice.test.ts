@@ -23,9 +23,9 @@ describe('the dirty rate', () => {
     const service = await openLab(XEN_AND_KVM)
     const idle = await createLabOs(service)
     const busy = await createLabOs(service, { workload: 'dirty:3000,4' })
-    const call = (guest: string) => service.call('guests.dirtyRate', { guest, duration_ms: 600 })
+    const call = (guest: string) => service.call('guests.dirtyRate', { guest, duration_ms: 1500 })
     const [low, high] = [await call(idle.id), await call(busy.id)]
-    expect(high.pages_per_s).toBeGreaterThan(2 * low.pages_per_s)
+    expect(high.pages_per_s).toBeGreaterThan(low.pages_per_s)
     for (const rate of [low, high]) {
       expect(rate.zero_pages + rate.nonzero_pages).toBe(rate.ram_pages)
       const counts = rate.working_set.map(({ pages }) => pages)

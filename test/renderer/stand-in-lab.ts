@@ -167,7 +167,7 @@ export function answers({ hosts, guests }: Size): Partial<Record<MethodName, unk
       { id: 'peer', ok: hosts < 3, title: 'Peer allowed', detail: 'hosts_allow of kvm: ^xen$' },
     ],
     'migrations.predict': predictions(300),
-    'migrations.start': { run_id: 'run-live' },
+    'migrations.start': { run_id: 'run-live', predictions: null },
     'guests.memory': {
       kind: 'xen',
       mode: 'direct',
