@@ -209,11 +209,11 @@ describe('the page map', () => {
     expect(new Set(atRest).size).toBe(atRest.length)
     expect(new Set(moving).size).toBe(moving.length)
   })
-  it('reads the colours of the tokens as they are written, and as a build shortens them', () => {
-    expect([rgb('#1f5d99'), rgb('#fff')]).toEqual([
-      [0x1f, 0x5d, 0x99],
-      [255, 255, 255],
-    ])
+  it('reads colours in each form in which the palette has them, and takes no other for grey', () => {
+    expect(rgb('#1f5d99')).toEqual([31, 93, 153])
+    // As styles give the colours that are chosen by light and dark.
+    expect(rgb('rgb(31, 93, 153)')).toEqual([31, 93, 153])
+    expect(() => rgb('light-dark(#fff, #000)')).toThrow()
   })
   it('paints every cell within the canvas', () => {
     const pixels = new Uint32Array(10 * 6)

@@ -50,13 +50,17 @@ export function tileOf(state: PageStateName, palette: Palette, scale: number): T
 
 type Rgb = readonly [number, number, number]
 
-/** `#rrggbb`, the only form in which the tokens have colours, or `#rgb`, which the build makes of some. */
+/**
+ * A colour of the palette: `rgb(r, g, b)`, as a style gives it, or `#rrggbb`.
+ * @throws Error for another form: a map in grey would say something else than it means
+ */
 export function rgb(colour: string): Rgb {
-  const digits = /^#([0-9a-f]{3}|[0-9a-f]{6})$/i.exec(colour)?.[1]
-  if (digits === undefined) return [128, 128, 128]
-  const value = digits.length === 3 ? digits.replace(/./g, '$&$&') : digits
-  const number = parseInt(value, 16)
-  return [number >> 16, (number >> 8) & 255, number & 255]
+  const hex = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(colour)
+  const decimal = /^rgba?\((\d+)[ ,]+(\d+)[ ,]+(\d+)/.exec(colour)
+  const [parts, base] = hex !== null ? [hex, 16] : [decimal, 10]
+  if (parts === null) throw new Error(`${colour} is no colour of the palette`)
+  const [, red, green, blue] = parts.map((part) => parseInt(part, base))
+  return [red, green, blue]
 }
 
 const mix = (a: Rgb, b: Rgb, share: number): Rgb => {
