@@ -12,16 +12,11 @@
  *
  * With all pages there (map address 0) the wrappers cost one test and one call each.
  */
+import { cpuWord, pageTableCode, PRESENT } from './page-table-code.ts'
 import { CPU_OFFSET } from './v86/layout.ts'
 import { GLOBAL } from './v86/globals.ts'
 import * as w from './wasm/code.ts'
 import type { WasmModule } from './wasm/module.ts'
-
-const CR4_PSE = 1 << 4
-const CR4_PAE = 1 << 5
-const PRESENT = 1
-const LARGE_PAGE = 1 << 7
-const FRAME = -4096
 
 export interface Functions {
   /** Indices of the functions to wrap, and of the global with the address of guest-physical address 0. */
@@ -47,53 +42,27 @@ function walkWrapper(original: number, missing: number, ramBase: number, ensure:
   const [address, forWriting, user, jit, sideEffects] = [0, 1, 2, 3, 4].map(w.get)
   // Locals: physical addresses of the entries of page directory and page table, those entries, a page number.
   const [ENTRY_AT, ENTRY, PAGE] = [5, 6, 7]
-  const cpu = (offset: number): w.Code => w.load(w.constant(0), offset)
-  const pae = w.and(cpu(CPU_OFFSET.cr4), w.constant(CR4_PAE))
-  const pdpte = w.load(w.and(w.shiftRight(address, 27), w.constant(24)), CPU_OFFSET.pdpte)
+  const tables = pageTableCode(address)
   const pageOf = (physical: w.Code): w.Code => w.set(PAGE, w.shiftRight(physical, 12))
   /** Reads the entry at ENTRY_AT when its page is there; leaves the block where there is nothing to read or to follow. */
   const readEntry: w.Code = [
     ...pageOf(w.get(ENTRY_AT)),
     ...ensure(PAGE),
-    ...w.leaveIf(w.atLeast(w.get(ENTRY_AT), cpu(CPU_OFFSET.memorySize))),
+    ...w.leaveIf(w.atLeast(w.get(ENTRY_AT), cpuWord(CPU_OFFSET.memorySize))),
     ...w.set(ENTRY, w.load(w.add(w.getGlobal(ramBase), w.get(ENTRY_AT)))),
     ...w.leaveIf(w.not(w.and(w.get(ENTRY), w.constant(PRESENT)))),
   ]
-  const isLarge = w.and(
-    w.shiftRight(w.and(w.get(ENTRY), w.constant(LARGE_PAGE)), 3), // bit 7 → bit 4, to meet CR4.PSE
-    w.and(cpu(CPU_OFFSET.cr4), w.constant(CR4_PSE)),
-  )
-  /** Where in a large page of 2 MiB (PAE) or 4 MiB the address is. */
-  const inLargePage = w.choose(
-    pae,
-    w.add(w.and(w.get(ENTRY), w.constant(-0x20_0000)), w.and(address, w.constant(0x1f_ffff))),
-    w.add(w.and(w.get(ENTRY), w.constant(-0x40_0000)), w.and(address, w.constant(0x3f_ffff))),
-  )
-  const tableIndex = w.choose(
-    pae,
-    w.and(w.shiftRight(address, 9), w.constant(0xff8)),
-    w.and(w.shiftRight(address, 10), w.constant(0xffc)),
-  )
-  const directory = w.choose(
-    pae,
-    w.add(w.and(pdpte, w.constant(FRAME)), w.and(w.shiftRight(address, 18), w.constant(0xff8))),
-    w.add(cpu(CPU_OFFSET.cr3), w.and(w.shiftRight(address, 20), w.constant(0xffc))),
-  )
   return w.body(
     3,
     w.when(
       w.getGlobal(missing),
       w.block(
-        w.leaveAfter(
-          w.notNegative(cpu(CPU_OFFSET.cr0)), // CR0.PG is the sign bit: without paging, addresses are physical
-          pageOf(address),
-          ensure(PAGE),
-        ),
-        w.leaveIf(w.and(w.shiftRight(pae, 5), w.not(w.and(pdpte, w.constant(PRESENT))))),
-        w.set(ENTRY_AT, directory),
+        w.leaveAfter(tables.pagingOff, pageOf(address), ensure(PAGE)),
+        w.leaveIf(tables.noDirectory),
+        w.set(ENTRY_AT, tables.directoryEntryAt),
         readEntry,
-        w.leaveAfter(isLarge, pageOf(inLargePage), ensure(PAGE)),
-        w.set(ENTRY_AT, w.add(w.and(w.get(ENTRY), w.constant(FRAME)), tableIndex)),
+        w.leaveAfter(tables.isLarge(ENTRY), pageOf(tables.inLargePage(ENTRY)), ensure(PAGE)),
+        w.set(ENTRY_AT, tables.tableEntryAt(ENTRY)),
         readEntry,
         pageOf(w.get(ENTRY)),
         ensure(PAGE),

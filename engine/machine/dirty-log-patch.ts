@@ -15,13 +15,10 @@
  */
 import type { WasmModule } from './wasm/module.ts'
 import * as w from './wasm/code.ts'
+import { cpuWord, pageTableCode, PRESENT } from './page-table-code.ts'
 import { CPU_OFFSET } from './v86/layout.ts'
 import { GLOBAL } from './v86/globals.ts'
 
-const CR4_PSE = 1 << 4
-const CR4_PAE = 1 << 5
-const PRESENT = 1
-const LARGE_PAGE = 1 << 7
 const FRAME = -4096
 
 /** @param ramBase index of the global that holds the address of guest-physical address 0 */
@@ -36,60 +33,28 @@ function wrapper(original: number, dirtyLogGlobal: number, ramBaseGlobal: number
   const [RESULT, PD, PDE, PT, PTE] = [5, 6, 7, 8, 9]
   const map = w.getGlobal(dirtyLogGlobal)
   const ramBase = w.getGlobal(ramBaseGlobal)
-  const cpu = (offset: number): w.Code => w.load(w.constant(0), offset)
-  const pae = w.and(cpu(CPU_OFFSET.cr4), w.constant(CR4_PAE))
+  const tables = pageTableCode(address)
   const guest = (local: number): w.Code => w.load(w.add(ramBase, w.get(local)))
-  const outsideRam = (local: number): w.Code => w.atLeast(w.get(local), cpu(CPU_OFFSET.memorySize))
+  const outsideRam = (local: number): w.Code => w.atLeast(w.get(local), cpuWord(CPU_OFFSET.memorySize))
   const mark = (physical: w.Code): w.Code => w.store8(w.add(map, w.shiftRight(physical, 12)), w.constant(1))
   const walk = w.call(original, address, forWriting, user, jit, sideEffects)
-  // Which PDPTE: bits 30–31 of the address select one of four 8-byte entries.
-  const pdpte = w.load(w.and(w.shiftRight(address, 27), w.constant(24)), CPU_OFFSET.pdpte)
-
-  const findPageDirectory = w.set(
-    PD,
-    w.choose(
-      pae,
-      // An absent PDPTE leaves PD at 0.
-      w.choose(
-        w.and(pdpte, w.constant(PRESENT)),
-        w.add(w.and(pdpte, w.constant(FRAME)), w.and(w.shiftRight(address, 18), w.constant(0xff8))),
-        w.constant(0),
-      ),
-      // Like v86, which adds the offset to CR3 as it stands.
-      w.add(cpu(CPU_OFFSET.cr3), w.and(w.shiftRight(address, 20), w.constant(0xffc))),
-    ),
-  )
-  const findPageTable = w.set(
-    PT,
-    w.add(
-      w.and(w.get(PDE), w.constant(FRAME)),
-      w.choose(
-        pae,
-        w.and(w.shiftRight(address, 9), w.constant(0xff8)),
-        w.and(w.shiftRight(address, 10), w.constant(0xffc)),
-      ),
-    ),
-  )
 
   return w.body(
     5,
     w.when(
       map,
       w.block(
-        w.leaveIf(w.notNegative(cpu(CPU_OFFSET.cr0))), // CR0.PG is the sign bit
-        findPageDirectory,
+        w.leaveIf(tables.pagingOff),
+        // PD stays 0 where there is none.
+        w.leaveIf(tables.noDirectory),
+        w.set(PD, tables.directoryEntryAt),
         w.leaveIf(w.not(w.get(PD))),
         w.when(outsideRam(PD), w.set(PD, w.constant(0))),
         w.leaveIf(w.not(w.get(PD))),
         w.set(PDE, guest(PD)),
         w.leaveIf(w.not(w.and(w.get(PDE), w.constant(PRESENT)))),
-        w.leaveIf(
-          w.and(
-            w.shiftRight(w.and(w.get(PDE), w.constant(LARGE_PAGE)), 3), // bit 7 → bit 4, to meet CR4.PSE
-            w.and(cpu(CPU_OFFSET.cr4), w.constant(CR4_PSE)),
-          ),
-        ),
-        findPageTable,
+        w.leaveIf(tables.isLarge(PDE)),
+        w.set(PT, tables.tableEntryAt(PDE)),
         w.when(outsideRam(PT), w.set(PT, w.constant(0))),
         w.leaveIf(w.not(w.get(PT))),
         w.set(PTE, guest(PT)),

@@ -15,20 +15,16 @@
  *
  * Devices write to memory outside of walks; page-guard.ts sees them. Not guarding costs a test and a call each.
  */
+import { cpuWord, pageTableCode, PRESENT } from './page-table-code.ts'
 import { APIC_BYTES, CPU_OFFSET } from './v86/layout.ts'
 import { GLOBAL } from './v86/globals.ts'
 import * as w from './wasm/code.ts'
 import type { WasmModule } from './wasm/module.ts'
 
 const CR0_WP = 1 << 16
-const CR4_PSE = 1 << 4
-const CR4_PAE = 1 << 5
-const PRESENT = 1
 const WRITABLE = 2
 const ACCESSED = 1 << 5
 const DIRTY = 1 << 6
-const LARGE_PAGE = 1 << 7
-const FRAME = -4096
 const PIC_BYTES = 13
 /** Places of the controllers in the save area. */
 const SAVED = { master: 0, slave: 16, apic: 32 } as const
@@ -72,15 +68,13 @@ export function patchPageGuard(module: WasmModule, functions: GuardFunctions): v
   }
 }
 
-const cpu = (offset: number): w.Code => w.load(w.constant(0), offset)
 const setHalted = (value: w.Code): w.Code => w.store8(w.constant(CPU_OFFSET.inHlt), value)
 
 function walkWrapper(original: number, { triggerPageFault, ramBase }: GuardFunctions, g: Globals): Uint8Array {
   const [address, forWriting, user, jit, sideEffects] = [0, 1, 2, 3, 4].map(w.get)
   // Locals: address of a table's entry, the entries of directory and table, CR2.
   const [ENTRY_AT, PDE, ENTRY, CR2] = [5, 6, 7, 8]
-  const pae = w.and(cpu(CPU_OFFSET.cr4), w.constant(CR4_PAE))
-  const pdpte = w.load(w.and(w.shiftRight(address, 27), w.constant(24)), CPU_OFFSET.pdpte)
+  const tables = pageTableCode(address)
   const hitIfGuarded = (physical: w.Code): w.Code => {
     const page = w.shiftRight(physical, 12)
     return w.when(
@@ -90,60 +84,35 @@ function walkWrapper(original: number, { triggerPageFault, ramBase }: GuardFunct
   }
   /** Reads the entry at ENTRY_AT into a local; leaves the block where there is none. */
   const readEntry = (into: number): w.Code => [
-    ...w.leaveIf(w.atLeast(w.get(ENTRY_AT), cpu(CPU_OFFSET.memorySize))),
+    ...w.leaveIf(w.atLeast(w.get(ENTRY_AT), cpuWord(CPU_OFFSET.memorySize))),
     ...w.set(into, w.load(w.add(w.getGlobal(ramBase), w.get(ENTRY_AT)))),
     ...w.leaveIf(w.not(w.and(w.get(into), w.constant(PRESENT)))),
   ]
   const lacks = (entry: number, bits: w.Code): w.Code => w.differs(w.and(w.get(entry), bits), bits)
   const bitsToSet = w.choose(forWriting, w.constant(ACCESSED | DIRTY), w.constant(ACCESSED))
-  const isLarge = w.and(
-    w.shiftRight(w.and(w.get(PDE), w.constant(LARGE_PAGE)), 3),
-    w.and(cpu(CPU_OFFSET.cr4), w.constant(CR4_PSE)),
-  )
-  const largePage = w.choose(
-    pae,
-    w.add(w.and(w.get(PDE), w.constant(-0x20_0000)), w.and(address, w.constant(0x1f_ffff))),
-    w.add(w.and(w.get(PDE), w.constant(-0x40_0000)), w.and(address, w.constant(0x3f_ffff))),
-  )
-  const directory = w.choose(
-    pae,
-    w.add(w.and(pdpte, w.constant(FRAME)), w.and(w.shiftRight(address, 18), w.constant(0xff8))),
-    w.add(cpu(CPU_OFFSET.cr3), w.and(w.shiftRight(address, 20), w.constant(0xffc))),
-  )
-  const table = w.add(
-    w.and(w.get(PDE), w.constant(FRAME)),
-    w.choose(
-      pae,
-      w.and(w.shiftRight(address, 9), w.constant(0xff8)),
-      w.and(w.shiftRight(address, 10), w.constant(0xffc)),
-    ),
-  )
   /** Leaves where the write would fault for good: then nothing is written. ENTRY and PDE are read. */
   const leaveIfReadOnly = w.leaveIf(
     w.and(
       w.and(forWriting, w.constant(1)),
       w.and(
         w.not(w.and(w.and(w.get(PDE), w.get(ENTRY)), w.constant(WRITABLE))),
-        w.choose(user, w.constant(1), w.differs(w.and(cpu(CPU_OFFSET.cr0), w.constant(CR0_WP)), w.constant(0))),
+        w.choose(user, w.constant(1), w.differs(w.and(cpuWord(CPU_OFFSET.cr0), w.constant(CR0_WP)), w.constant(0))),
       ),
     ),
   )
   const look = w.block(
-    w.leaveAfter(
-      w.notNegative(cpu(CPU_OFFSET.cr0)), // without paging, addresses are physical
-      w.when(forWriting, hitIfGuarded(address)),
-    ),
-    w.leaveIf(w.and(w.shiftRight(pae, 5), w.not(w.and(pdpte, w.constant(PRESENT))))),
-    w.set(ENTRY_AT, directory),
+    w.leaveAfter(tables.pagingOff, w.when(forWriting, hitIfGuarded(address))),
+    w.leaveIf(tables.noDirectory),
+    w.set(ENTRY_AT, tables.directoryEntryAt),
     readEntry(PDE),
     w.leaveAfter(
-      isLarge,
+      tables.isLarge(PDE),
       w.set(ENTRY, w.get(PDE)),
       w.when(lacks(PDE, bitsToSet), hitIfGuarded(w.get(ENTRY_AT))),
-      w.when(forWriting, hitIfGuarded(largePage)),
+      w.when(forWriting, hitIfGuarded(tables.inLargePage(PDE))),
     ),
     w.when(lacks(PDE, w.constant(ACCESSED)), hitIfGuarded(w.get(ENTRY_AT))),
-    w.set(ENTRY_AT, table),
+    w.set(ENTRY_AT, tables.tableEntryAt(PDE)),
     readEntry(ENTRY),
     leaveIfReadOnly,
     w.when(lacks(ENTRY, bitsToSet), hitIfGuarded(w.get(ENTRY_AT))),
@@ -158,7 +127,7 @@ function walkWrapper(original: number, { triggerPageFault, ramBase }: GuardFunct
         w.when(w.not(w.getGlobal(g.hit)), look),
         w.when(
           w.getGlobal(g.hit),
-          w.set(CR2, cpu(CPU_OFFSET.cr2)),
+          w.set(CR2, cpuWord(CPU_OFFSET.cr2)),
           w.setGlobal(g.halted, w.constant(0)),
           w.call(triggerPageFault, address, w.constant(1), forWriting, user, jit),
           w.store(w.constant(CPU_OFFSET.cr2), w.get(CR2)),
@@ -176,7 +145,7 @@ function deliveryWrapper(original: number, parameters: number, f: GuardFunctions
   const given = Array.from({ length: parameters }, (_, i) => w.get(i))
   const [bySoftware, EIP] = [w.get(1), parameters]
   const saved = (at: number): w.Code => w.add(w.getGlobal(g.save), w.constant(at))
-  const instructionPointer = cpu(CPU_OFFSET.instructionPointer)
+  const instructionPointer = cpuWord(CPU_OFFSET.instructionPointer)
   return w.body(
     1,
     w.when(w.getGlobal(g.hit), w.leave),
