@@ -188,7 +188,7 @@ export class Runs {
       workload: guest.workload,
       outage_ms: seen?.outage_ms ?? null,
       prediction: choice?.prediction ?? null,
-      guest_check: wantsCheck && guest.state === 'running' ? await checkGuest(guest) : null,
+      guest_check: wantsCheck && guest.state === 'running' ? await this.#check(guest) : null,
     }
     this.#keep(report, run.messages.kept, series, startedAtMs, input, guest)
     lab.events.emit('runs.added', report)
@@ -214,6 +214,21 @@ export class Runs {
       })
     } catch (thrown) {
       this.#lab.note(`The run ${report.run_id} could not be stored: ${FerryError.from(thrown).message}`)
+    }
+  }
+
+  /** What the guest found is noted where it is not well: the report has room for a word only. */
+  async #check(guest: Guest): Promise<'ok' | 'failed'> {
+    const failed = (why: string) => {
+      this.#lab.note(`The guest ${guest.identity.name} did not pass its own check: ${why}`)
+      return 'failed' as const
+    }
+    try {
+      const { ok, answer } = await guest.check()
+      return ok ? 'ok' : failed(answer)
+    } catch (thrown) {
+      // A guest that does not answer any more has not passed.
+      return failed(FerryError.from(thrown).message)
     }
   }
 
@@ -245,15 +260,6 @@ async function closeRecorder(recorder: Recorder | undefined, lab: Lab): Promise<
   } catch (thrown) {
     // The migration is over and right; only its recording is not.
     lab.note(FerryError.from(thrown).message)
-  }
-}
-
-async function checkGuest(guest: Guest): Promise<'ok' | 'failed'> {
-  try {
-    return (await guest.check()).ok ? 'ok' : 'failed'
-  } catch {
-    // A guest that does not answer any more has not passed.
-    return 'failed'
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * The dirty log of all memory blocks. RAM: exact, from the trap in v86's page walk (dirty-log-patch.ts) and from the
- * functions through which devices write. Device memories: small enough to be compared with a copy of what was there.
+ * The dirty log of all memory blocks. RAM: exact, from the write map. Device memories: small enough to be compared with
+ * a copy of what was there.
  */
 import { BLOCK, type BlockId, PAGE_SIZE } from '../vmstate/blocks.ts'
 import { FerryError } from '../util/errors.ts'
@@ -9,17 +9,11 @@ import { ideBufferIdle } from './ide-buffer.ts'
 import type { PageSet } from './machine.ts'
 import type { MemoryBlocks } from './memory-blocks.ts'
 
-/** One byte for each page of the 32-bit physical address space, so that no walk needs a bounds check. */
-const MAP_BYTES = 1 << 20
-
 export class DirtyLog {
   readonly #emulator: Emulator
   readonly #blocks: MemoryBlocks
-  /** Address of the map in wasm memory; allocated once, at the first start. */
-  #map = 0
   #active = false
   readonly #shadows = new Map<BlockId, Uint8Array>()
-  #uninstall: () => void = () => {}
   #ideShadowIsZero = false
 
   constructor(emulator: Emulator, blocks: MemoryBlocks) {
@@ -34,11 +28,8 @@ export class DirtyLog {
   /** From now on every changed page is found by `fetch`. Idempotent. */
   start(): void {
     if (this.#active) return
-    if (this.#map === 0) this.#map = this.#emulator.allocate(MAP_BYTES)
-    this.#clearMap()
-    this.#emulator.dirtyLog = this.#map
-    this.#watchDevices()
-    this.#emulator.cpu.full_clear_tlb()
+    const { written } = this.#blocks
+    written.clear(written.dirty())
     for (const { id } of this.#blocks.infos) if (id !== BLOCK.ram) this.#shadows.set(id, this.#copy(id))
     this.#ideShadowIsZero = ideBufferIdle(this.#emulator.cpu.devices)
     this.#active = true
@@ -46,9 +37,6 @@ export class DirtyLog {
 
   stop(): void {
     if (!this.#active) return
-    this.#emulator.dirtyLog = 0
-    this.#uninstall()
-    this.#uninstall = () => {}
     this.#shadows.clear()
     this.#active = false
   }
@@ -59,29 +47,14 @@ export class DirtyLog {
    */
   fetch(clear: boolean): PageSet[] {
     if (!this.#active) throw new FerryError('machine.log-off', 'The dirty log is not running.')
+    const { written } = this.#blocks
+    const dirty = written.dirty()
     const sets = this.#blocks.infos.map(({ id }) => ({
       block: id,
-      pages: id === BLOCK.ram ? this.#dirtyRam() : this.#dirtyDevicePages(id, clear),
+      pages: id === BLOCK.ram ? dirty : this.#dirtyDevicePages(id, clear),
     }))
-    if (clear) {
-      this.#clearMap()
-      // The next first write to each page must walk, and so be logged, again.
-      this.#emulator.cpu.full_clear_tlb()
-    }
+    if (clear) written.clear(dirty)
     return sets.filter(({ pages }) => pages.length > 0)
-  }
-
-  #clearMap(): void {
-    this.#emulator.wasm.fill(0, this.#map, this.#map + MAP_BYTES)
-  }
-
-  #dirtyRam(): Uint32Array<ArrayBuffer> {
-    const count = this.#blocks.pages(BLOCK.ram)
-    const map = this.#emulator.wasm.subarray(this.#map, this.#map + count)
-    const found: number[] = []
-    // indexOf is a vectorised search: almost all of the map is zero.
-    for (let page = map.indexOf(1); page >= 0; page = map.indexOf(1, page + 1)) found.push(page)
-    return Uint32Array.from(found)
   }
 
   #dirtyDevicePages(id: BlockId, clear: boolean): Uint32Array<ArrayBuffer> {
@@ -117,12 +90,5 @@ export class DirtyLog {
     const copy = new Uint8Array(this.#blocks.info(id).bytes)
     all.pages.forEach((page, i) => copy.set(all.data.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE), page * PAGE_SIZE))
     return copy
-  }
-
-  #watchDevices(): void {
-    const written = (start: number, end: number) => {
-      this.#emulator.wasm.fill(1, this.#map + (start >>> 12), this.#map + ((end - 1) >>> 12) + 1)
-    }
-    this.#uninstall = this.#emulator.deviceMemory.watch({ written })
   }
 }

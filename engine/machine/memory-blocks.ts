@@ -5,6 +5,7 @@ import { pageDigests } from './digest.ts'
 import type { Emulator } from './emulator.ts'
 import { IDE_BUFFER_BYTES, readIdePage, writeIdePage } from './ide-buffer.ts'
 import type { MachineConfig, PageBatch, PageRange, PageSet } from './machine.ts'
+import { WriteMap } from './write-map.ts'
 
 const VGA_PLANES_BYTES = 256 * 1024
 const NIC_MEMORY_BYTES = 32 * 1024
@@ -23,11 +24,15 @@ export function blocksOf({ ramBytes, vgaBytes }: MachineConfig): BlockInfo[] {
 
 export class MemoryBlocks {
   readonly infos: readonly BlockInfo[]
+  /** Pages of RAM that were written. */
+  readonly written: WriteMap
   readonly #emulator: Emulator
 
+  /** @param emulator must not have run yet */
   constructor(emulator: Emulator, config: MachineConfig) {
     this.#emulator = emulator
     this.infos = blocksOf(config)
+    this.written = new WriteMap(emulator, config.ramBytes / PAGE_SIZE)
   }
 
   pages(block: BlockId): number {
@@ -62,31 +67,25 @@ export class MemoryBlocks {
     }
   }
 
-  /** Copies pages out, zero pages apart. */
-  read({ block, pages }: PageSet): PageBatch {
+  /**
+   * Copies pages out, zero pages apart.
+   * @param spare a buffer to put them into, if it is large enough; it belongs to the result then
+   */
+  read({ block, pages }: PageSet, spare?: ArrayBuffer): PageBatch {
     this.#check(block, pages)
     const source = this.bytes(block)
-    const data = new Uint8Array(pages.length * PAGE_SIZE)
-    const full = new Uint32Array(pages.length)
-    const zero = new Uint32Array(pages.length)
-    let fulls = 0
-    let zeros = 0
-    for (const page of pages) {
+    const place = new Uint8Array(PAGE_SIZE)
+    const isZero = Uint8Array.from(pages, (page) => Number(this.#isZero(block, source, page, place)))
+    const full = pages.filter((_, i) => isZero[i] === 0)
+    const bytes = full.length * PAGE_SIZE
+    const data =
+      spare !== undefined && spare.byteLength >= bytes ? new Uint8Array(spare, 0, bytes) : new Uint8Array(bytes)
+    full.forEach((page, i) => {
       const from = page * PAGE_SIZE
-      const place = data.subarray(fulls * PAGE_SIZE, (fulls + 1) * PAGE_SIZE)
-      const empty = this.#isZero(block, source, page, place)
-      if (empty) zero[zeros++] = page
-      else {
-        if (source !== null) place.set(source.subarray(from, from + PAGE_SIZE))
-        full[fulls++] = page
-      }
-    }
-    return {
-      block,
-      pages: full.slice(0, fulls),
-      zeroPages: zero.slice(0, zeros),
-      data: fulls === pages.length ? data : data.slice(0, fulls * PAGE_SIZE),
-    }
+      if (source !== null) data.set(source.subarray(from, from + PAGE_SIZE), i * PAGE_SIZE)
+      else readIdePage(this.#emulator.cpu.devices, page, data.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE))
+    })
+    return { block, pages: full, zeroPages: pages.filter((_, i) => isZero[i] === 1), data }
   }
 
   /**
@@ -108,10 +107,14 @@ export class MemoryBlocks {
       const content = data.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE)
       if (target === null) writeIdePage(devices, page, content)
       else target.set(content, page * PAGE_SIZE)
+      if (block === BLOCK.ram) this.written.populate(page)
     })
     for (const page of zeroPages) {
       if (target === null) writeIdePage(devices, page, ZEROS)
-      else target.fill(0, page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
+      // What was never written is zero; to write it would take memory of the host for it.
+      else if (block !== BLOCK.ram || this.written.isPopulated(page)) {
+        target.fill(0, page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
+      }
     }
   }
 
@@ -141,7 +144,9 @@ export class MemoryBlocks {
   #isZero(block: BlockId, source: Uint8Array | null, page: number, place: Uint8Array): boolean {
     if (source === null) return !readIdePage(this.#emulator.cpu.devices, page, place)
     const from = page * PAGE_SIZE
-    if (block === BLOCK.ram) return this.#emulator.cpu.is_memory_zeroed(from, PAGE_SIZE)
+    if (block === BLOCK.ram) {
+      return !this.written.isPopulated(page) || this.#emulator.cpu.is_memory_zeroed(from, PAGE_SIZE)
+    }
     return ZEROS.compare(source, from, from + PAGE_SIZE) === 0
   }
 

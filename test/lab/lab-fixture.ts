@@ -4,8 +4,9 @@ import type { GuestInput, GuestView, HostInput, MigrateInput } from '../../engin
 import type { RunReport } from '../../engine/contract/report.ts'
 import { LabService } from '../../engine/lab/service.ts'
 
-export async function openLab(hosts: readonly HostInput[]): Promise<LabService> {
-  const service = new LabService({ store: ':memory:' })
+/** @param notes takes what the lab notes for its user */
+export async function openLab(hosts: readonly HostInput[], notes: string[] = []): Promise<LabService> {
+  const service = new LabService({ store: ':memory:', onNote: (line) => notes.push(line) })
   onTestFinished(() => service.close())
   for (const host of hosts) await service.call('hosts.add', { port: 0, memory_MB: 256, ...host })
   return service

@@ -24,12 +24,14 @@ describe.skipIf(typeof linux === 'string')(`Linux${why}`, () => {
 
   for (const workload of ['dirty:2000', 'disk', 'web', 'compile']) {
     test(`crosses and comes back with every page equal under the load ${workload}`, async () => {
-      const service = await openLab(hosts)
+      const notes: string[] = []
+      const service = await openLab(hosts, notes)
       const input = { image: 'linux', host: 'xen', ram_MB: 128, workload, heartbeat_ms: 50, disk_MB: 8 }
       const guest = await service.call('guests.create', input)
       for (const to of ['kvm', 'xen']) {
         const report = await move(service, { guest: guest.id, to, verify_ram: true })
         expect(report.error).toBeNull()
+        expect(notes.filter((note) => note.includes('own check'))).toEqual([])
         expect(report).toMatchObject({ outcome: 'completed', wrong_pages: 0, guest_check: 'ok' })
       }
       // One packet may be lost on a busy machine; the network may not.

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { afterEach } from 'vitest'
+import { pageDigests } from '../../engine/machine/digest.ts'
 import { directBoot } from '../../engine/machine/direct-boot.ts'
 import { Doorbell } from '../../engine/machine/doorbell.ts'
 import { Emulator } from '../../engine/machine/emulator.ts'
@@ -11,7 +12,7 @@ import { patchedModule } from '../../engine/machine/v86/package.ts'
 import { CPU_OFFSET } from '../../engine/machine/v86/layout.ts'
 import { nowMs, sleep } from '../../engine/util/clock.ts'
 import type { RecordType } from '../../engine/util/record.ts'
-import { type BlockId, type BlockInfo, PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
+import { BLOCK, type BlockId, type BlockInfo, PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
 import { type MachineState, SECTION_NAMES, SECTIONS } from '../../engine/vmstate/state.ts'
 import type { BootPlan } from '../../images/direct-boot.ts'
 import { multibootPlan } from '../../images/multiboot.ts'
@@ -126,6 +127,14 @@ export const allPages = ({ id, bytes }: BlockInfo): PageSet => ({
   block: id,
   pages: Uint32Array.from({ length: bytes / PAGE_SIZE }, (_, page) => page),
 })
+
+/** Pages of RAM of a paused machine that it takes for zero and that are not, by a look at every byte. */
+export async function wronglyZero(machine: Machine): Promise<number[]> {
+  const ofZeros = pageDigests(new Uint8Array(PAGE_SIZE))[0]
+  const digests = await machine.digests(BLOCK.ram)
+  const told = await machine.zeroPages({ block: BLOCK.ram, first: 0, count: digests.length })
+  return [...digests.keys()].filter((page) => told[page] === 1 && digests[page] !== ofZeros)
+}
 
 /** One short value for the contents of a block of a paused machine: quick to compare. */
 export async function contents(machine: Machine, block: BlockId): Promise<string> {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { sleep } from '../../engine/util/clock.ts'
 import { linuxGuest } from '../linux-image.ts'
-import { bootOf, Console, machine, MIB, moveLive } from './helpers.ts'
+import { bootOf, Console, machine, MIB, moveLive, wronglyZero } from './helpers.ts'
 import { rounds } from './dirty-rounds.ts'
 
 const linux = await linuxGuest()
@@ -29,6 +29,7 @@ test.skipIf(typeof linux === 'string')(
       expect(changed).toBeGreaterThan(0)
       expect(logged).toBeLessThan(2 * changed + 400)
     }
+    expect(await wronglyZero(first)).toEqual([])
     await first.resume()
     const second = await machine(changes)
     console.listenTo(second)

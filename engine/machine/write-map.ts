@@ -1,0 +1,70 @@
+/**
+ * Which pages of RAM were ever written, and which since somebody last asked. One byte a page: the trap in v86's page
+ * walk (dirty-log-patch.ts) marks what the CPU writes, the functions of `DeviceMemory` what devices write.
+ *
+ * It is on from the machine's first instruction, as a hypervisor's second-level page table is: a page that was never
+ * written is known to hold zeros without being looked at, and takes no memory of the host.
+ *
+ * Runs on the vCPU thread.
+ */
+import type { Emulator } from './emulator.ts'
+
+/** One byte for each page of the 32-bit physical address space, so that no walk needs a bounds check. */
+const MAP_BYTES = 1 << 20
+const DIRTY = 1
+const POPULATED = 2
+/** v86 itself writes firmware areas there, and page tables at address 0 are not trapped. */
+const FIRST_PAGES = 256
+
+export class WriteMap {
+  readonly #emulator: Emulator
+  /** Address in wasm memory. */
+  readonly #map: number
+  readonly #pages: number
+
+  /** @param pages of RAM. The machine must not have run yet. */
+  constructor(emulator: Emulator, pages: number) {
+    this.#emulator = emulator
+    this.#pages = pages
+    this.#map = emulator.allocate(MAP_BYTES)
+    this.#bytes().fill(POPULATED, 0, Math.min(FIRST_PAGES, pages))
+    emulator.dirtyLog = this.#map
+    emulator.deviceMemory.watch({
+      written: (start, end) =>
+        emulator.wasm.fill(DIRTY, this.#map + (start >>> 12), this.#map + ((end - 1) >>> 12) + 1),
+    })
+    emulator.cpu.full_clear_tlb()
+  }
+
+  /** False: the page was never written, so it holds zeros. */
+  isPopulated(page: number): boolean {
+    return this.#emulator.wasm[this.#map + page] !== 0
+  }
+
+  /** The page was written from outside: no change that the guest or a device made. */
+  populate(page: number): void {
+    const at = this.#map + page
+    if (this.#emulator.wasm[at] === 0) this.#emulator.wasm[at] = POPULATED
+  }
+
+  /** Pages that the guest or a device has written since they were last cleared, ascending. */
+  dirty(): Uint32Array<ArrayBuffer> {
+    const map = this.#bytes()
+    const found: number[] = []
+    // indexOf is a vectorised search: almost all of the map is something else.
+    for (let page = map.indexOf(DIRTY); page >= 0; page = map.indexOf(DIRTY, page + 1)) found.push(page)
+    return Uint32Array.from(found)
+  }
+
+  /** The next first write to each of these pages will be found again. */
+  clear(dirty: Uint32Array): void {
+    const map = this.#bytes()
+    for (const page of dirty) map[page] = POPULATED
+    // It must walk again.
+    this.#emulator.cpu.full_clear_tlb()
+  }
+
+  #bytes(): Uint8Array<ArrayBuffer> {
+    return this.#emulator.wasm.subarray(this.#map, this.#map + this.#pages)
+  }
+}
