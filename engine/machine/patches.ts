@@ -3,6 +3,7 @@ import { FerryError } from '../util/errors.ts'
 import { patchDemandPaging } from './demand-paging-patch.ts'
 import { patchDirtyLog } from './dirty-log-patch.ts'
 import { patchPageGuard } from './page-guard-patch.ts'
+import { patchSpuriousInterrupt } from './spurious-interrupt-patch.ts'
 import { GLOBAL } from './v86/globals.ts'
 import { WasmModule } from './wasm/module.ts'
 
@@ -27,14 +28,19 @@ export function patchV86(binary: Uint8Array): Uint8Array<ArrayBuffer> {
   patchDirtyLog(module, pageWalk, ramBase)
   // Outside of the log: what a walk waits for is there before the log looks at the tables.
   patchDemandPaging(module, { pageWalk, read64, ramBase })
+  const pic = {
+    acknowledgePic: find(module, ACKNOWLEDGE_PIC, "acknowledgement of the 8259's interrupts"),
+    picMaster: find(module, /^get_pic_addr_master$/, 'first 8259'),
+    picSlave: find(module, /^get_pic_addr_slave$/, 'second 8259'),
+  }
+  patchSpuriousInterrupt(module, pic)
+  // Outside of that: what is put back after an acknowledgement is what was before all of it.
   patchPageGuard(module, {
+    ...pic,
     pageWalk,
     triggerPageFault: find(module, TRIGGER_PAGE_FAULT, 'way into a page fault'),
     callInterruptVector: find(module, CALL_INTERRUPT_VECTOR, 'way into an interrupt'),
-    acknowledgePic: find(module, ACKNOWLEDGE_PIC, "acknowledgement of the 8259's interrupts"),
     acknowledgeApic: find(module, ACKNOWLEDGE_APIC, "acknowledgement of the APIC's interrupts"),
-    picMaster: find(module, /^get_pic_addr_master$/, 'first 8259'),
-    picSlave: find(module, /^get_pic_addr_slave$/, 'second 8259'),
     apic: find(module, /^get_apic_addr$/, 'local APIC'),
     ramBase,
   })

@@ -172,3 +172,44 @@ test('an 8259 in the middle of its initialisation goes on where it was', async (
     })
   }
 })
+
+test('a request that the second 8259 takes back is a spurious interrupt, and does not block those that follow', async () => {
+  const machine = await emulator()
+  const lines = machine.cpu as unknown as Record<'device_raise_irq' | 'device_lower_irq', (line: number) => void>
+  const CARD = 10
+  const [MASTER, SLAVE] = [0x20, 0x28]
+  const serve = (base: number) => ({ mark: 0x5000 + base, handler: 0x3000 + base * 0x10, vector: base })
+  const [card, spurious] = [serve(SLAVE + 2), serve(SLAVE + 7)]
+  const SELECTOR_AND_TYPE = [0x10, 0, 0, 0x8e, 0, 0]
+  const IDT = 0x4000
+  for (const { mark, handler, vector } of [card, spurious]) {
+    // INC byte [mark]; both ends of interrupt where the card's, the first alone else; IRET
+    const ends = vector === card.vector ? [[0xa0, 0x62] as const, [0x20, 0x62] as const] : [[0x20, 0x62] as const]
+    machine.cpu.write_blob(Uint8Array.of(0xfe, 5, mark & 0xff, mark >> 8, 0, 0, ...outs(...ends), 0xcf), handler)
+    const gate = [handler & 0xff, handler >> 8, ...SELECTOR_AND_TYPE]
+    machine.cpu.write_blob(Uint8Array.from(gate), IDT + 8 * vector)
+  }
+  machine.cpu.write_blob(Uint8Array.of(0xff, 7, IDT & 0xff, IDT >> 8, 0, 0), 0x3800)
+  const FLAT_CODE = [0xff, 0xff, 0, 0, 0, 0x9a, 0xcf, 0]
+  machine.cpu.write_blob(Uint8Array.from(FLAT_CODE), 0x510)
+  execute(machine, [
+    ...outs([0x20, 0x11], [0x21, MASTER], [0x21, 4], [0x21, 1], [0x21, 0xfb]),
+    ...outs([0xa0, 0x11], [0xa1, SLAVE], [0xa1, 2], [0xa1, 1], [0xa1, 0xfb]),
+  ])
+  const open = [0x0f, 0x01, 0x1d, 0, 0x38, 0, 0, 0xfb, 0x90, 0x90] // LIDT [0x3800]; STI; NOP; NOP
+  const marks = () => [card, spurious].map(({ mark }) => machine.cpu.read8(mark))
+
+  // While the guest takes no interrupts, the card asks and has no reason any more.
+  lines.device_raise_irq(CARD)
+  lines.device_lower_irq(CARD)
+  execute(machine, open)
+  expect(marks()).toEqual([0, 1])
+  expect(captureState(machine, false).picMaster.isr).toBe(0)
+
+  execute(machine, [0xfa])
+  lines.device_raise_irq(CARD)
+  // Its line stays up; without an end of interrupt it is served once.
+  machine.cpu.write_blob(Uint8Array.of(0xfe, 5, card.mark & 0xff, card.mark >> 8, 0, 0, 0xcf), card.handler)
+  execute(machine, open)
+  expect(marks()).toEqual([1, 1])
+})
