@@ -134,14 +134,17 @@ export class HostedMachine implements Machine {
   load(batches: readonly PageBatch[], state: MachineState, clock: Clock, missing?: Uint8Array<ArrayBuffer>) {
     return this.#machine.load(batches, state, clock, missing)
   }
-  supply(batch: PageBatch) {
-    return this.#machine.supply(batch)
+  supply(batch: PageBatch, urgent?: boolean) {
+    return this.#machine.supply(batch, urgent)
   }
   faults() {
     return this.#machine.faults()
   }
   digests(block: BlockId) {
     return this.#machine.digests(block)
+  }
+  unwrittenPages() {
+    return this.#machine.unwrittenPages()
   }
   zeroPages(range: PageRange) {
     return this.#machine.zeroPages(range)

@@ -98,7 +98,7 @@ export interface FaultRecord {
   readonly atMs: number
   /** How long the vCPU waited, ms. */
   readonly stallMs: number
-  /** Whether the page had to be asked for; else it had come, and was only not written yet. */
+  /** Whether the vCPU had to wait until it came; else it had come, and was only not written yet. */
   readonly requested: boolean
 }
 
@@ -190,9 +190,10 @@ export interface Machine {
   /**
    * Brings missing pages; taken even while the vCPU waits for one of them, when no other call is answered. Pages that
    * are not missing are left as they are. Buffers are transferred.
+   * @param urgent the guest waits for one of them: taken before all that is not
    * @returns how many pages are missing still
    */
-  supply(batch: PageBatch): Promise<number>
+  supply(batch: PageBatch, urgent?: boolean): Promise<number>
   /** The faults since the last call, the oldest first; at most 65,536 are kept. */
   faults(): Promise<readonly FaultRecord[]>
 
@@ -200,6 +201,8 @@ export interface Machine {
   digests(block: BlockId): Promise<BigUint64Array<ArrayBuffer>>
   /** Which pages hold nothing but zeros: a byte each, 1 where it is so. Ask for a few thousand pages at a time. */
   zeroPages(range: PageRange): Promise<Uint8Array<ArrayBuffer>>
+  /** Pages of RAM that were never written, ascending: they hold zeros, and nobody has to look. Some may be left out. */
+  unwrittenPages(): Promise<Uint32Array<ArrayBuffer>>
   /** Instructions executed so far, modulo 2^32. */
   instructions(): Promise<number>
   /**

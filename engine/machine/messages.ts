@@ -43,6 +43,7 @@ export interface Calls {
   faults: [void, readonly FaultRecord[]]
   digests: [BlockId, BigUint64Array<ArrayBuffer>]
   zeroPages: [PageRange, Uint8Array<ArrayBuffer>]
+  unwrittenPages: [void, Uint32Array<ArrayBuffer>]
   instructions: [void, number]
   throttle: [number, number]
 }
@@ -60,6 +61,12 @@ export interface Supply {
   readonly batch: PageBatch
 }
 
+/** What the guest waits for does not wait behind what it does not. */
+export interface SupplyPorts {
+  readonly urgent: MessagePort
+  readonly others: MessagePort
+}
+
 export type Reply =
   | { kind: 'ready' }
   | { kind: 'result'; id: number; value: unknown }
@@ -74,6 +81,6 @@ export interface ThreadData {
   readonly module: WebAssembly.Module
   readonly doorbell: SharedArrayBuffer
   /** Where `Supply` comes from. */
-  readonly supplies: MessagePort
+  readonly supplies: SupplyPorts
   readonly clockBase: number
 }

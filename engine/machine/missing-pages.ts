@@ -22,8 +22,8 @@ const FAULTS_KEPT = 65_536
 export interface PageSource {
   /** Asks for a page; it comes some time, by `next`. */
   request(page: number): void
-  /** Takes what has come meanwhile, if anything has. */
-  drain(): void
+  /** Takes one batch that has come meanwhile, an urgent one first; false: none has. */
+  take(): boolean
   /** Sleeps until something may have come. */
   wait(): void
 }
@@ -123,15 +123,13 @@ export class MissingPages {
   #fault(page: number): void {
     const atMs = nowMs()
     const isMissing = () => this.#left > 0 && this.#emulator.wasm[this.#map + page] === 1
-    // Often it has come already and nobody had time to take it.
-    this.#source.drain()
-    const requested = isMissing()
-    if (requested) {
-      this.#source.request(page)
-      while (isMissing()) {
-        this.#source.wait()
-        this.#source.drain()
-      }
+    // At once: what has come meanwhile takes a while to write, and whoever is asked knows what has been sent.
+    this.#source.request(page)
+    let requested = false
+    while (isMissing()) {
+      if (this.#source.take()) continue
+      requested = true
+      this.#source.wait()
     }
     if (this.#faults.length < FAULTS_KEPT) this.#faults.push({ page, atMs, stallMs: nowMs() - atMs, requested })
   }

@@ -1,5 +1,5 @@
 /** A machine on a worker thread, from the outside: calls become messages, answers become promises. */
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { MessageChannel, Worker } from 'node:worker_threads'
 import { FerryError } from '../util/errors.ts'
 import { nowMs } from '../util/clock.ts'
 import type { BlockId, BlockInfo } from '../vmstate/blocks.ts'
@@ -16,7 +16,7 @@ import type {
   StopOptions,
 } from './machine.ts'
 import { blocksOf } from './memory-blocks.ts'
-import type { CallName, Calls, Clock, Reply, Request, Supply, ThreadData } from './messages.ts'
+import type { CallName, Calls, Clock, Reply, Request, Supply, SupplyPorts, ThreadData } from './messages.ts'
 import { patchedModule } from './v86/package.ts'
 
 const MIB = 1024 * 1024
@@ -35,7 +35,7 @@ class ThreadMachine implements Machine {
   readonly blocks: readonly BlockInfo[]
   readonly #worker: Worker
   readonly #doorbell: Doorbell
-  readonly #supplies: MessagePort
+  readonly #supplies: SupplyPorts
   readonly #pending = new Map<number, Pending>()
   readonly #listeners: { [E in keyof MachineEvents]: Set<MachineEvents[E]> } = {
     serial: new Set(),
@@ -48,7 +48,7 @@ class ThreadMachine implements Machine {
   #ended: FerryError | null = null
   #closing: Promise<void> | null = null
 
-  constructor(config: MachineConfig, worker: Worker, doorbell: Doorbell, supplies: MessagePort) {
+  constructor(config: MachineConfig, worker: Worker, doorbell: Doorbell, supplies: SupplyPorts) {
     this.config = config
     this.blocks = blocksOf(config)
     this.#worker = worker
@@ -122,10 +122,11 @@ class ThreadMachine implements Machine {
     const argument = { batches, state, clock, ...(missing === undefined ? {} : { missing }) }
     return this.#call('load', argument, buffersOf(batches))
   }
-  supply(batch: PageBatch) {
+  supply(batch: PageBatch, urgent = false) {
     return this.#ask<number>((id) => {
       const supply: Supply = { id, batch }
-      this.#supplies.postMessage(supply, buffersOf([batch]))
+      const port = urgent ? this.#supplies.urgent : this.#supplies.others
+      port.postMessage(supply, buffersOf([batch]))
       this.#doorbell.ring()
     })
   }
@@ -137,6 +138,9 @@ class ThreadMachine implements Machine {
   }
   zeroPages(range: PageRange) {
     return this.#call('zeroPages', range)
+  }
+  unwrittenPages() {
+    return this.#call('unwrittenPages', undefined)
   }
   instructions() {
     return this.#call('instructions', undefined)
@@ -208,7 +212,8 @@ class ThreadMachine implements Machine {
   #end(error: FerryError | null): void {
     if (this.#ended !== null) return
     this.#ended = error ?? closed()
-    this.#supplies.close()
+    this.#supplies.urgent.close()
+    this.#supplies.others.close()
     for (const pending of this.#pending.values()) pending.reject(this.#ended)
     this.#pending.clear()
     for (const listener of this.#listeners.exit) listener(error)
@@ -251,10 +256,14 @@ function checkConfig({ ramBytes, vgaBytes, mac, disk }: MachineConfig): void {
 export async function createMachine(config: MachineConfig): Promise<Machine> {
   checkConfig(config)
   const doorbell = new Doorbell()
-  const { port1: supplies, port2 } = new MessageChannel()
+  const [urgent, others] = [new MessageChannel(), new MessageChannel()]
+  const theirs = { urgent: urgent.port2, others: others.port2 }
   const module = await patchedModule()
-  const data: ThreadData = { config, module, doorbell: doorbell.buffer, supplies: port2, clockBase: CLOCK_BASE }
-  const worker = new Worker(new URL('./vcpu-thread.ts', import.meta.url), { workerData: data, transferList: [port2] })
+  const data: ThreadData = { config, module, doorbell: doorbell.buffer, supplies: theirs, clockBase: CLOCK_BASE }
+  const worker = new Worker(new URL('./vcpu-thread.ts', import.meta.url), {
+    workerData: data,
+    transferList: [theirs.urgent, theirs.others],
+  })
   await new Promise<void>((resolve, reject) => {
     const fail = (cause?: unknown) => {
       clearTimeout(deadline)
@@ -271,5 +280,5 @@ export async function createMachine(config: MachineConfig): Promise<Machine> {
       resolve()
     })
   })
-  return new ThreadMachine(config, worker, doorbell, supplies)
+  return new ThreadMachine(config, worker, doorbell, { urgent: urgent.port1, others: others.port1 })
 }

@@ -31,10 +31,11 @@ const guard = new PageGuard(emulator, blocks)
 const screen = new Screen(emulator)
 const missing = new MissingPages(emulator, blocks, {
   request: (page) => post({ kind: 'fault', page }),
-  drain() {
-    for (let taken = receiveMessageOnPort(supplies); taken !== undefined; taken = receiveMessageOnPort(supplies)) {
-      supply(taken.message as Supply)
-    }
+  take() {
+    const taken = receiveMessageOnPort(supplies.urgent) ?? receiveMessageOnPort(supplies.others)
+    if (taken === undefined) return false
+    supply(taken.message as Supply)
+    return true
   },
   wait: () => doorbell.wait(FAULT_WAIT_MS),
 })
@@ -160,6 +161,7 @@ const handlers: { [N in CallName]: (argument: Calls[N][0]) => Calls[N][1] } = {
   faults: () => missing.takeFaults(),
   digests: (block) => blocks.digests(block),
   zeroPages: (range) => blocks.zeroPages(range),
+  unwrittenPages: () => blocks.written.unwritten(),
   instructions: () => emulator.view(CPU_OFFSET.instructionCounter, 4).getUint32(0, true),
   throttle: (share) => emulator.throttle.set(share),
 }
@@ -172,7 +174,8 @@ function supply({ id, batch }: Supply): void {
     post({ kind: 'error', id, error: FerryError.from(thrown).toJSON() })
   }
 }
-supplies.on('message', supply)
+supplies.urgent.on('message', supply)
+supplies.others.on('message', supply)
 
 /** Buffers of a result that are handed over instead of copied. */
 function transferable(name: CallName, value: unknown): ArrayBuffer[] {

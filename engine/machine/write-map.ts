@@ -47,13 +47,14 @@ export class WriteMap {
     if (this.#emulator.wasm[at] === 0) this.#emulator.wasm[at] = POPULATED
   }
 
+  /** Pages that were never written, ascending. */
+  unwritten(): Uint32Array<ArrayBuffer> {
+    return this.#all(0)
+  }
+
   /** Pages that the guest or a device has written since they were last cleared, ascending. */
   dirty(): Uint32Array<ArrayBuffer> {
-    const map = this.#bytes()
-    const found: number[] = []
-    // indexOf is a vectorised search: almost all of the map is something else.
-    for (let page = map.indexOf(DIRTY); page >= 0; page = map.indexOf(DIRTY, page + 1)) found.push(page)
-    return Uint32Array.from(found)
+    return this.#all(DIRTY)
   }
 
   /** The next first write to each of these pages will be found again. */
@@ -62,6 +63,14 @@ export class WriteMap {
     for (const page of dirty) map[page] = POPULATED
     // It must walk again.
     this.#emulator.cpu.full_clear_tlb()
+  }
+
+  #all(mark: number): Uint32Array<ArrayBuffer> {
+    const map = this.#bytes()
+    const found: number[] = []
+    // indexOf is a vectorised search: pages of a kind lie together.
+    for (let page = map.indexOf(mark); page >= 0; page = map.indexOf(mark, page + 1)) found.push(page)
+    return Uint32Array.from(found)
   }
 
   #bytes(): Uint8Array<ArrayBuffer> {

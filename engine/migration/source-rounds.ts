@@ -195,9 +195,11 @@ export class SourceRounds {
     this.#startBytes = connection.bytesSent
     const { blocks } = options.machine
     const sets =
-      index === 0
-        ? allPages(this.#ramLater ? blocks.filter(({ id }) => id !== BLOCK.ram) : blocks)
-        : await this.#machineCall(connection, options.machine.dirtyLogFetch(true), 'dirty-log')
+      index > 0
+        ? await this.#machineCall(connection, options.machine.dirtyLogFetch(true), 'dirty-log')
+        : this.#ramLater
+          ? await this.#beforeRam(connection)
+          : allPages(blocks)
     this.#left = countPages(sets)
     const sender = this.#sender as PageSender
     const skipDirtied = !this.#ramLater && (this.#policy.preCopy?.skipDirtied ?? PRE_COPY_DEFAULTS.skipDirtied)
@@ -253,6 +255,14 @@ export class SourceRounds {
         `The target acknowledged ${body.of} ${body.number} in place of ${of} ${number}.`,
       )
     }
+  }
+
+  /** Where RAM travels later: the memory of devices, and which pages of RAM nobody ever wrote. Those need not be asked for. */
+  async #beforeRam(connection: Connection): Promise<PageSet[]> {
+    const { machine } = this.#context.options
+    const pages = await this.#machineCall(connection, machine.unwrittenPages(), 'dirty-log')
+    const devices = allPages(machine.blocks.filter(({ id }) => id !== BLOCK.ram))
+    return pages.length === 0 ? devices : [...devices, { block: BLOCK.ram, pages }]
   }
 
   async #dirtyPages(connection: Connection): Promise<number> {

@@ -249,6 +249,9 @@ export class FakeMachine implements Machine {
     })
   }
 
+  /** It does not keep count. */
+  unwrittenPages = () => Promise.resolve(new Uint32Array(0))
+
   zeroPages({ block, first, count }: PageRange): Promise<Uint8Array<ArrayBuffer>> {
     const pages = Uint32Array.from({ length: count }, (_, i) => first + i)
     const { zeroPages } = batchOf(this.#block(block), { block, pages })

@@ -224,11 +224,12 @@ export class TargetPull {
     for (;;) {
       const { body } = await channel.receive(['PAGES'], Infinity, 'page')
       lost.check()
-      await this.#supply(body)
+      await this.#supply(body, true)
     }
   }
 
-  async #supply({ batch, hold }: PagesBody): Promise<void> {
+  /** @param urgent it was asked for */
+  async #supply({ batch, hold }: PagesBody, urgent = false): Promise<void> {
     this.#check(batch, hold)
     for (const numbers of [batch.pages, batch.zeroPages]) {
       for (const page of numbers) {
@@ -239,7 +240,7 @@ export class TargetPull {
     }
     this.#supplying++
     this.#context.slot.machine
-      .supply(batch)
+      .supply(batch, urgent)
       // A page that the machine did not take is one that the guest lacks. If the machine has ended, that was told before.
       .catch((thrown: unknown) => this.#end.fail(FerryError.from(thrown)))
       .finally(() => {
