@@ -8,6 +8,7 @@ import { pagesView } from './pages.ts'
 import { dirtyRateView, importance, measureMs, predictionTable, qosTargets, targetChanges } from './prediction.ts'
 import { preCopyInput } from './pre-copy.ts'
 import { type errorReport, hostKind, roundReport, type RunReport, runReport } from './report.ts'
+import { savingsInput } from './savings.ts'
 import { imageView } from './workloads.ts'
 
 const name = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'a name has 1 to 32 of a-z, 0-9 and -'))
@@ -97,6 +98,7 @@ export const migrateInput = v.object({
   /** Milliseconds between the client's probes, 1–10; 0 = no probes. */
   probe_ms: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(10)), 5),
   pre_copy: v.optional(preCopyInput),
+  savings: v.optional(savingsInput),
   seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 1),
   /** Path for the recorded byte stream, for `ferry verify-stream`. */
   record: v.optional(text(4096)),

@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot'
 import { runPrediction } from './prediction.ts'
+import { savingsReport } from './savings.ts'
 
 const ms = v.pipe(v.number(), v.minValue(0))
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
@@ -132,6 +133,8 @@ export const runReport = v.object({
   throttled_ms: ms,
   /** All bytes that the source wrote to the connection. */
   bytes_sent_B: count,
+  /** What need not travel; null = the run was stored before this was counted. */
+  savings: v.nullable(savingsReport),
   /** Result of `--verify-ram`: both RAMs compared before the target's first instruction; null = not asked for. */
   ram_equal: v.nullable(v.boolean()),
   /** Pages that differed, where the check was made. */

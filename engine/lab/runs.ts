@@ -1,8 +1,10 @@
 /** Migrations as runs: probes before and after, the migration itself, the guest's check, the report, the store. */
 import { randomUUID } from 'node:crypto'
+import * as v from 'valibot'
 import type { CompatibilityPoint, MigrateInput } from '../contract/lab.ts'
 import type { MessageDetails, MessageView } from '../contract/messages.ts'
 import type { RunReport } from '../contract/report.ts'
+import { savingsInput } from '../contract/savings.ts'
 import { CPU_FEATURES, devicesOf } from '../machine/profile.ts'
 import { checkCompatibility } from '../migration/compatibility.ts'
 import { isAlgorithmName } from '../migration/policy/pool.ts'
@@ -165,6 +167,7 @@ export class Runs {
       algorithms: input.algorithms?.filter(isAlgorithmName),
       policy: run.policy,
       link: run.link,
+      savings: savingsOf(input),
       verify: input.verify_ram === true ? 'all' : 'none',
       seed: input.seed,
       recorder,
@@ -261,6 +264,11 @@ async function closeRecorder(recorder: Recorder | undefined, lab: Lab): Promise<
     // The migration is over and right; only its recording is not.
     lab.note(FerryError.from(thrown).message)
   }
+}
+
+/** The engine's form of the switches; those of the contract where none were given. */
+function savingsOf({ savings = {} }: MigrateInput) {
+  return v.parse(savingsInput, savings)
 }
 
 function summary(guest: Guest) {

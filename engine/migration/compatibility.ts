@@ -6,6 +6,7 @@ import { FerryError } from '../util/errors.ts'
 import type { BlockInfo } from '../vmstate/blocks.ts'
 import { negotiate } from './policy/pool.ts'
 import type { Body } from './protocol/schemas.ts'
+import type { Saving } from './saving/savings.ts'
 
 /** What the check looks at: MIG_REQ without what belongs to the single run. */
 export type MigrationRequest = Pick<Body<'MIG_REQ'>, 'source' | 'guest' | 'formatVersion' | 'algorithms'>
@@ -23,6 +24,8 @@ export interface HostOffer {
   /** Versions of the common format that it reads. */
   readonly formatVersions: readonly number[]
   readonly algorithms: readonly string[]
+  /** Savings of page transfer; absent: all. */
+  readonly savings?: readonly Saving[] | undefined
   /**
    * Regular expressions, as in `xend-relocation-hosts-allow`: one must match the peer's address, or its name where it
    * is one of `knownPeers`. Empty: everyone may.

@@ -9,6 +9,8 @@ import type { BlockId, BlockInfo } from '../vmstate/blocks.ts'
 import type { Machine, PageBatch } from '../machine/machine.ts'
 import type { Interrupt } from './interrupt.ts'
 import type { PagesBody } from './protocol/binary.ts'
+import { PageDecoder } from './saving/page-decoder.ts'
+import type { Saving } from './saving/savings.ts'
 
 /** Most pages held back for the last step: 16 MiB. */
 const MAX_HELD_PAGES = 4096
@@ -18,6 +20,7 @@ export class PageReceiver {
   readonly #interrupt: Interrupt
   readonly #machineMs: number
   readonly #window: number
+  readonly #decoder: PageDecoder
   readonly #arrived = new Map<BlockId, Uint8Array>()
   /** Pages of RAM of which no version has arrived. */
   readonly #absent: Bitmap
@@ -27,11 +30,20 @@ export class PageReceiver {
   #missing = 0
   #received = 0
 
-  constructor(machine: Machine, blocks: readonly BlockInfo[], interrupt: Interrupt, machineMs: number, window: number) {
+  /** @param savings those that were agreed on */
+  constructor(
+    machine: Machine,
+    blocks: readonly BlockInfo[],
+    interrupt: Interrupt,
+    machineMs: number,
+    window: number,
+    savings: readonly Saving[] = [],
+  ) {
     this.#machine = machine
     this.#interrupt = interrupt
     this.#machineMs = machineMs
     this.#window = window
+    this.#decoder = new PageDecoder(machine, interrupt, machineMs, savings)
     for (const block of blocks) {
       const pages = block.bytes / PAGE_SIZE
       this.#arrived.set(block.id, new Uint8Array(pages))
@@ -69,10 +81,12 @@ export class PageReceiver {
 
   /**
    * Takes one PAGES frame; resolves when there is room for the next.
-   * @throws FerryError `protocol.page-range`, `protocol.held-pages`, or what the machine says
+   * @throws FerryError `protocol.page-range`, `protocol.held-pages`, what `PageDecoder` or the machine says
    */
   async take(body: PagesBody): Promise<void> {
-    const { batch, hold } = body
+    const { hold } = body
+    const hasCome = (block: BlockId, page: number) => this.#arrived.get(block)?.[page] === 1
+    const batch = body.encoding === undefined ? body.batch : await this.#decoder.decode(body, hasCome)
     this.#account(batch)
     if (hold) {
       this.#heldPages += batch.pages.length + batch.zeroPages.length

@@ -9,6 +9,8 @@ import type { Machine, PageBatch, PageSet } from '../machine/machine.ts'
 import { PageMap } from './page-map.ts'
 import type { Connection } from './protocol/connection.ts'
 import { MAX_PAGES_PER_FRAME } from './protocol/binary.ts'
+import type { PagesBody } from './protocol/binary.ts'
+import type { PageEncoder } from './saving/page-encoder.ts'
 import type { Statistics } from './statistics.ts'
 import { TokenBucket } from './token-bucket.ts'
 import type { Deadlines } from './deadlines.ts'
@@ -29,6 +31,15 @@ export interface Tally {
   readonly pages: number
   readonly zeroPages: number
 }
+
+/** What was read, and what travels of it. */
+interface ReadBatch {
+  readonly batch: PageBatch
+  readonly bodies: readonly PagesBody[]
+}
+
+const dataBytes = (bodies: readonly PagesBody[]): number =>
+  bodies.reduce((sum, { batch, encoding }) => sum + (encoding?.bytes ?? batch.data).length, 0)
 
 /** Pages of the sets. */
 export function countPages(sets: readonly PageSet[]): number {
@@ -88,10 +99,12 @@ export class PageSender {
   readonly #statistics: Statistics
   readonly #onSent: (pages: number) => void
   readonly #map: PageMap
+  readonly #encoder: PageEncoder | null
 
   /**
    * @param onSent called after each batch with its number of pages
    * @param map is told of every page
+   * @param encoder makes the savings that were agreed on; null where there are none
    */
   constructor(
     machine: Machine,
@@ -100,6 +113,7 @@ export class PageSender {
     statistics: Statistics,
     onSent: (pages: number) => void,
     map = new PageMap(machine.blocks),
+    encoder: PageEncoder | null = null,
   ) {
     this.#machine = machine
     this.#connection = connection
@@ -107,6 +121,7 @@ export class PageSender {
     this.#statistics = statistics
     this.#onSent = onSent
     this.#map = map
+    this.#encoder = encoder
   }
 
   /** Reads and sends the pages; resolves when the last frame was handed over. */
@@ -115,12 +130,14 @@ export class PageSender {
     this.#map.changed(sets)
     const bucket = options.rate_bps === null ? null : new TokenBucket(options.rate_bps, 5)
     const source = slices(sets, Math.max(1, Math.min(options.batchPages, MAX_PAGES_PER_FRAME)))
-    const reading: Promise<PageBatch>[] = []
+    const reading: Promise<ReadBatch>[] = []
     const readMore = (): void => {
       while (reading.length < options.readAhead) {
         const next = source.next()
         if (next.done === true) return
-        const promise = options.skipDirtied ? this.#readClean(next.value) : this.#machine.readPages(next.value)
+        const read = options.skipDirtied ? this.#readClean(next.value) : this.#machine.readPages(next.value)
+        const moment = options.whileStopped ? 'streamed' : 'running'
+        const promise = read.then(async (batch) => ({ batch, bodies: await this.encode(splitBatch(batch), moment) }))
         // A failed read is noticed when its turn comes; until then it must not count as unhandled.
         promise.catch(() => undefined)
         reading.push(promise)
@@ -132,19 +149,24 @@ export class PageSender {
       readMore()
       const first = reading.shift()
       if (first === undefined) return { pages, zeroPages }
-      const batch = await interrupt.within(first, this.#deadlines.machineMs, 'machine-read')
+      const { batch, bodies } = await interrupt.within(first, this.#deadlines.machineMs, 'machine-read')
       readMore()
       if (bucket !== null) {
-        const wait = bucket.take(nowMs(), batch.data.length) - nowMs()
+        const wait = bucket.take(nowMs(), dataBytes(bodies)) - nowMs()
         if (wait > 2) await interrupt.within(sleep(wait), Infinity, 'rate-control')
       }
-      for (const part of splitBatch(batch)) {
-        await this.#connection.send({ type: 'PAGES', body: { batch: part, hold: false } }, this.#deadlines.progressMs)
-      }
+      for (const body of bodies) await this.#connection.send({ type: 'PAGES', body }, this.#deadlines.progressMs)
       const counted = this.count(batch, options.whileStopped)
       pages += counted.pages
       zeroPages += counted.zeroPages
     }
+  }
+
+  /** Batches of one frame each, as they travel, in their order. */
+  async encode(batches: readonly PageBatch[], moment: 'running' | 'streamed' | 'held'): Promise<readonly PagesBody[]> {
+    const encoder = this.#encoder
+    if (encoder === null) return batches.map((batch) => ({ batch, hold: moment === 'held' }))
+    return Promise.all(batches.map((batch) => encoder.encode(batch, moment)))
   }
 
   /** Reads the pages that the guest has not changed again since the log was cleared; the others are in the log. */

@@ -3,9 +3,11 @@
  * outage and the guest's own check.
  */
 import type { DowntimeParts, PullReport, RoundReport, RunReport } from '../contract/report.ts'
+import type { SavingsReport } from '../contract/savings.ts'
 import type { FerryError } from '../util/errors.ts'
 import type { HostIdentity } from './protocol/guest-config.ts'
 import type { PullResult } from './pull/fault-statistics.ts'
+import type { Saving } from './saving/savings.ts'
 import type { StageClock } from './stages.ts'
 import type { Statistics } from './statistics.ts'
 
@@ -73,6 +75,20 @@ function pullReportOf({ figures, pages, recoveries, durationMs, pausedMs }: Pull
   return { ...rest, pages, recoveries, duration_ms: durationMs, paused_ms: pausedMs, series: [...series] }
 }
 
+function savingsReportOf(s: Readonly<Statistics>, agreed: readonly Saving[]): SavingsReport {
+  const algorithm = agreed.find((saving) => saving !== 'delta')
+  return {
+    zero_pages: s.zero_pages,
+    delta: agreed.includes('delta')
+      ? { pages: s.delta_pages, saved_B: s.delta_saved_B, misses: s.delta_misses }
+      : null,
+    compression:
+      algorithm === undefined
+        ? null
+        : { algorithm, frames: s.compressed_frames, in_B: s.compressed_in_B, out_B: s.compressed_out_B },
+  }
+}
+
 export interface ReportInput {
   readonly session: string
   readonly guest: string
@@ -87,6 +103,8 @@ export interface ReportInput {
   readonly rounds: readonly RoundReport[]
   readonly stages: StageClock
   readonly statistics: Readonly<Statistics>
+  /** Savings that both sides had agreed on. */
+  readonly savings: readonly Saving[]
   readonly verified: { readonly wrongPages: number } | null
   /** What came after the switch-over; null where nothing did. */
   readonly pulled: PullResult | null
@@ -121,6 +139,7 @@ export function buildReport(input: ReportInput): MigrationReport {
     throttle_max: input.statistics.throttle_max,
     throttled_ms: input.statistics.throttled_ms,
     bytes_sent_B: input.statistics.bytes_sent,
+    savings: savingsReportOf(input.statistics, input.savings),
     ram_equal: input.verified === null ? null : input.verified.wrongPages === 0,
     wrong_pages: input.verified?.wrongPages ?? null,
     pull: input.pulled === null ? null : pullReportOf(input.pulled),

@@ -6,17 +6,21 @@ import type { LinkSpec } from './link.ts'
 import { ALGORITHM_NAMES, algorithmOf } from './policy/pool.ts'
 import type { Algorithm } from './policy/pool.ts'
 import type { Connection } from './protocol/connection.ts'
+import { NO_SAVINGS, acceptedSavings, offeredSavings } from './saving/savings.ts'
+import type { Saving } from './saving/savings.ts'
 import type { SourceOptions } from './source-options.ts'
 
 export interface Agreed {
   readonly algorithm: Algorithm
   /** Whether the target takes rehearsals. */
   readonly rehearses: boolean
+  /** Savings of page transfer that both sides know and the user wants. */
+  readonly savings: readonly Saving[]
 }
 
 /**
  * Stage 0, pre-migration: asks the target.
- * @throws FerryError `refused.*`, `protocol.identity`, `protocol.algorithm`
+ * @throws FerryError `refused.*`, `protocol.identity`, `protocol.algorithm`, `protocol.savings`
  */
 export async function request(
   connection: Connection,
@@ -25,6 +29,7 @@ export async function request(
   link: LinkSpec,
 ): Promise<Agreed> {
   const { session, host, guest, formatVersion, algorithms, verify, clock, target } = options
+  const offered = offeredSavings(options.savings ?? NO_SAVINGS)
   const body = {
     session,
     source: host,
@@ -34,6 +39,7 @@ export async function request(
     verify: verify ?? 'none',
     clock: clock ?? 'continue',
     link: link.text,
+    ...(offered.length === 0 ? {} : { savings: offered }),
   }
   await connection.send({ type: 'MIG_REQ', body }, deadlines.answerMs)
   const answer = await connection.receive(['REQ_OK', 'REQ_FAIL'], deadlines.answerMs, 'request')
@@ -45,7 +51,8 @@ export async function request(
   if (algorithm === undefined || !body.algorithms.includes(answer.body.algorithm as never)) {
     throw new FerryError('protocol.algorithm', `The target chose ${answer.body.algorithm}, which was not offered.`)
   }
-  return { algorithm, rehearses: answer.body.rehearsal }
+  const savings = acceptedSavings(answer.body.savings, offered)
+  return { algorithm, rehearses: answer.body.rehearsal, savings }
 }
 
 /**

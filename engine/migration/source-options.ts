@@ -14,6 +14,7 @@ import type { Extras, GuestSummary, HostIdentity, MachineSettings } from './prot
 import type { Recorder } from './protocol/recorder.ts'
 import type { VerifyScope } from './ram-check.ts'
 import type { MigrationReport } from './report.ts'
+import type { SavingOptions } from './saving/savings.ts'
 import type { Statistics } from './statistics.ts'
 import type { Translator } from './translator.ts'
 
@@ -62,6 +63,8 @@ export interface SourceOptions {
   readonly algorithms?: readonly AlgorithmName[] | undefined
   readonly policy?: PolicyOptions | undefined
   readonly link?: LinkSpec | undefined
+  /** Savings of page transfer. Default: none but pages of zeros. */
+  readonly savings?: SavingOptions | undefined
   /** Blocks to compare before the target's first instruction. Default `none`. */
   readonly verify?: VerifyScope | undefined
   /** Whether guest time includes the migration. Default `continue`. */

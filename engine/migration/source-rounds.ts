@@ -5,7 +5,7 @@
 import type { RoundReport } from '../contract/report.ts'
 import { nowMs } from '../util/clock.ts'
 import { FerryError } from '../util/errors.ts'
-import type { PageSet } from '../machine/machine.ts'
+import type { PageBatch, PageSet } from '../machine/machine.ts'
 import { BLOCK, PAGE_SIZE } from '../vmstate/blocks.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { LinkSpec } from './link.ts'
@@ -17,9 +17,13 @@ import type { Algorithm, PolicyOptions } from './policy/pool.ts'
 import { PRE_COPY_DEFAULTS } from './policy/pre-copy.ts'
 import type { ProgressChange } from './progress.ts'
 import type { Connection } from './protocol/connection.ts'
+import type { PagesBody } from './protocol/binary.ts'
 import type { Message } from './protocol/messages.ts'
 import type { SourcePull } from './pull/source-pull.ts'
+import { PageEncoder } from './saving/page-encoder.ts'
+import { NO_SAVINGS } from './saving/savings.ts'
 import { sendColdPages } from './source-single-pass.ts'
+import type { Agreed } from './source-agreement.ts'
 import type { SourceOptions, Tuning } from './source-options.ts'
 import { SourceThrottle } from './source-throttle.ts'
 import type { Statistics } from './statistics.ts'
@@ -71,13 +75,23 @@ export class SourceRounds {
   }
 
   /** Sends rounds until the policy is content. @throws FerryError `policy.*` when it gives up */
-  async run(connection: Connection, algorithm: Algorithm, rehearses: boolean): Promise<void> {
-    const { options, deadlines, statistics } = this.#context
+  async run(connection: Connection, { algorithm, rehearses, savings }: Agreed): Promise<void> {
+    const { options, deadlines, statistics, link } = this.#context
     const onSent = (pages: number): void => {
       this.#left = Math.max(0, this.#left - pages)
       this.#context.onPages()
     }
-    this.#sender = new PageSender(options.machine, connection, deadlines, statistics, onSent, options.pages)
+    const encoder =
+      savings.length === 0
+        ? null
+        : new PageEncoder({
+            blocks: options.machine.blocks,
+            wanted: options.savings ?? NO_SAVINGS,
+            agreed: savings,
+            statistics,
+            link_bps: () => link().forward_bps,
+          })
+    this.#sender = new PageSender(options.machine, connection, deadlines, statistics, onSent, options.pages, encoder)
     const body = { pagesTotal: statistics.pages_total }
     await connection.send({ type: 'MEM_BEG', body }, deadlines.answerMs)
     const { rounds, pull, once } = algorithm.mechanism
@@ -159,8 +173,13 @@ export class SourceRounds {
     return { type: 'MISSING', body }
   }
 
+  /** Batches of one frame each, as they travel together with the state. */
+  async encodeHeld(batches: readonly PageBatch[]): Promise<readonly PagesBody[]> {
+    return (this.#sender as PageSender).encode(batches, 'held')
+  }
+
   /** Counts batches that were sent without `sendStopped`. */
-  countStopped(batches: readonly Parameters<PageSender['count']>[0][]): void {
+  countStopped(batches: readonly PageBatch[]): void {
     for (const batch of batches) this.#sender?.count(batch, true)
   }
 

@@ -42,8 +42,9 @@ export async function stopAndSend(connection: Connection, context: SwitchOverCon
   const batches = stop.batches.flatMap(splitBatch)
   const inlinePages = batches.reduce((sum, b) => sum + b.pages.length + b.zeroPages.length, 0)
   const cut = translator.deviceOffset?.(bytes) ?? 0
+  const held = await rounds.encodeHeld(batches)
   connection.post([
-    ...batches.map((batch): Message => ({ type: 'PAGES', body: { batch, hold: true } })),
+    ...held.map((body): Message => ({ type: 'PAGES', body })),
     ...(pull === null ? [] : [rounds.leave(stop.leftRam, pull)]),
     {
       type: 'CPU_BEG',

@@ -11,7 +11,7 @@ import { Interrupt } from './interrupt.ts'
 import { LINK_PRESETS } from './link.ts'
 import type { LinkSpec } from './link.ts'
 import { ALGORITHM_NAMES } from './policy/pool.ts'
-import type { Algorithm, PolicyOptions } from './policy/pool.ts'
+import type { PolicyOptions } from './policy/pool.ts'
 import { Progress } from './progress.ts'
 import type { ProgressNow } from './progress.ts'
 import { Connection } from './protocol/connection.ts'
@@ -25,6 +25,7 @@ import type { VerifyResult } from './ram-check.ts'
 import { buildReport } from './report.ts'
 import type { SwitchOverTimes } from './report.ts'
 import { configure, request } from './source-agreement.ts'
+import type { Agreed } from './source-agreement.ts'
 import { stopAndSend } from './source-switch-over.ts'
 import { TUNING } from './source-options.ts'
 import type { Migration, MigrationResult, SourceOptions, Tuning } from './source-options.ts'
@@ -68,8 +69,7 @@ class SourceSession {
   readonly #times: Partial<MutableTimes> = {}
   #link: LinkSpec
   #connection: Connection | null = null
-  #algorithm: Algorithm | null = null
-  #rehearses = false
+  #agreed: Agreed | null = null
   #stopOrdered = false
   #verified: VerifyResult | null = null
   /** Where the algorithm pulls pages after the switch-over. */
@@ -126,11 +126,11 @@ class SourceSession {
     })
     try {
       const connection = await this.#connect()
-      await this.#agree(connection)
-      await this.#reserve(connection)
+      const agreed = await this.#agree(connection)
+      await this.#reserve(connection, agreed)
       this.#state.go('copying')
       this.#enter(2)
-      await this.#rounds.run(connection, this.#algorithm as Algorithm, this.#rehearses)
+      await this.#rounds.run(connection, agreed)
       await this.#switchOver(connection)
       await this.#verify(connection)
       this.#commit(connection)
@@ -161,19 +161,18 @@ class SourceSession {
     return this.#connection
   }
 
-  async #agree(connection: Connection): Promise<void> {
+  async #agree(connection: Connection): Promise<Agreed> {
     this.#state.go('requesting')
-    const agreed = await request(connection, this.#options, this.#deadlines, this.#link)
-    this.#algorithm = agreed.algorithm
-    this.#rehearses = agreed.rehearses
+    this.#agreed = await request(connection, this.#options, this.#deadlines, this.#link)
+    return this.#agreed
   }
 
   // Stage 1: reservation
 
-  async #reserve(connection: Connection): Promise<void> {
+  async #reserve(connection: Connection, { algorithm }: Agreed): Promise<void> {
     this.#state.go('configuring')
     this.#enter(1)
-    const channel = await configure(connection, this.#options, this.#deadlines, this.#algorithm as Algorithm)
+    const channel = await configure(connection, this.#options, this.#deadlines, algorithm)
     if (channel === undefined) return
     const context = {
       options: this.#options,
@@ -349,7 +348,7 @@ class SourceSession {
       ramBytes: guest.ramBytes,
       from: { name: host.name, kind: host.kind },
       to: { name: target.name, kind: target.kind },
-      algorithm: this.#algorithm?.name ?? (this.#options.algorithms ?? ALGORITHM_NAMES)[0] ?? '',
+      algorithm: this.#agreed?.algorithm.name ?? (this.#options.algorithms ?? ALGORITHM_NAMES)[0] ?? '',
       link: this.#link.text,
       error,
       crossed: guestAt === 'target',
@@ -357,6 +356,7 @@ class SourceSession {
       rounds: this.#rounds.rounds,
       stages: this.#stages,
       statistics: s,
+      savings: this.#agreed?.savings ?? [],
       verified: this.#verified,
       verifyMs: this.#times.verifyMs ?? null,
       pulled: this.#pulled,

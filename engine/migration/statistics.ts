@@ -9,6 +9,15 @@ export const COUNTERS = {
     means: 'All pages sent, of RAM and device memory, zero pages included, the last ones too.',
   },
   zero_pages: { unit: 'pages', means: 'Of these, pages of zeros, for which only their number travelled.' },
+  delta_pages: { unit: 'pages', means: 'Of these, pages of which only what had changed travelled.' },
+  delta_saved_B: { unit: 'B', means: 'Bytes of pages that did not travel because of that.' },
+  delta_misses: {
+    unit: 'pages',
+    means: 'Pages sent again as a whole, because their last version was not kept any more.',
+  },
+  compressed_frames: { unit: 'frames', means: 'Frames whose pages travelled compressed.' },
+  compressed_in_B: { unit: 'B', means: 'Size of these pages before, of deltas in place of their pages.' },
+  compressed_out_B: { unit: 'B', means: 'Size that they had when they travelled.' },
   pages_retransmitted: { unit: 'pages', means: 'Of these, pages that had been sent before in this run.' },
   pages_skipped: {
     unit: 'pages',

@@ -17,10 +17,11 @@ import { Progress } from './progress.ts'
 import type { ProgressNow } from './progress.ts'
 import { Connection } from './protocol/connection.ts'
 import type { Stage } from './protocol/frame.ts'
-import type { Message } from './protocol/messages.ts'
 import type { Body } from './protocol/schemas.ts'
 import { TargetPull } from './pull/target-pull.ts'
 import { answerComparison, blocksToVerify } from './ram-check.ts'
+import { SAVINGS, agreedSavings } from './saving/savings.ts'
+import type { Saving } from './saving/savings.ts'
 import { StageClock } from './stages.ts'
 import { StateMachine, TARGET_STATES } from './states.ts'
 import type { TargetState } from './states.ts'
@@ -50,6 +51,7 @@ export class TargetSession {
   #discardError: FerryError | null = null
   #container: Uint8Array = new Uint8Array(0)
   #algorithm = ''
+  #savings: readonly Saving[] = []
   #refused = false
   #rounds = 0
 
@@ -145,9 +147,11 @@ export class TargetSession {
     if (refusal !== null) throw this.#refuse('REQ_FAIL', refusal)
     this.#state.go('agreed')
     this.#algorithm = negotiate(body.algorithms, offer.algorithms) ?? ''
+    this.#savings = agreedSavings(body.savings ?? [], offer.savings ?? SAVINGS)
     const target = { name: offer.name, kind: offer.kind }
-    const answer: Message = { type: 'REQ_OK', body: { target, algorithm: this.#algorithm, rehearsal: true } }
-    await connection.send(answer, this.#deadlines.answerMs)
+    const savings = body.savings === undefined ? {} : { savings: [...this.#savings] }
+    const answer = { target, algorithm: this.#algorithm, rehearsal: true, ...savings }
+    await connection.send({ type: 'REQ_OK', body: answer }, this.#deadlines.answerMs)
     return body
   }
 
@@ -209,7 +213,8 @@ export class TargetSession {
     const { blocks } = request.guest
     const begin = await connection.receive(['MEM_BEG'], progressMs, 'pages')
     this.#enter(2)
-    const receiver = new PageReceiver(slot.machine, blocks, this.#interrupt, machineMs, this.#options.writeWindow ?? 4)
+    const window = this.#options.writeWindow ?? 4
+    const receiver = new PageReceiver(slot.machine, blocks, this.#interrupt, machineMs, window, this.#savings)
     this.#receiver = receiver
     if (begin.body.pagesTotal !== receiver.missing) {
       throw new FerryError(

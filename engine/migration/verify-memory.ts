@@ -2,6 +2,7 @@
  * What `verify-stream.ts` keeps of the guest's memory: which version of which page travelled when, and which digests.
  * Shares no code with `protocol/`.
  */
+import { areFlags, decodePages, isEncoded, savingsOf } from './verify-encoding.ts'
 import type { ParsedFrame } from './verify-parse.ts'
 
 export interface BlockCount {
@@ -24,6 +25,8 @@ export interface Block {
   readonly versions: Uint16Array
   /** 1 + the number of the round in which the page was last sent; the stop counts as a round of its own. */
   readonly lastRound: Uint16Array
+  /** The last version of each page that travelled with its bytes or as zeros: what deltas apply to. */
+  readonly contents: (Uint8Array | undefined)[]
   sent: number
   retransmitted: number
   resent: number
@@ -39,6 +42,7 @@ export interface PageList {
   readonly zeros: number
   readonly count: number
   readonly hold: boolean
+  readonly encoded: boolean
 }
 
 export type Json = Readonly<Record<string, unknown>>
@@ -46,6 +50,7 @@ export const numberOf = (value: unknown): number => (typeof value === 'number' ?
 export const stringOf = (value: unknown): string => (typeof value === 'string' ? value : '')
 
 const PAGE = 4096
+const ZEROS = new Uint8Array(PAGE)
 
 /** What was found wrong, the first hundred. */
 export class Problems {
@@ -73,6 +78,10 @@ export class Problems {
 
 export class VerifiedMemory {
   readonly blocks = new Map<number, Block>()
+  /** Savings that some frame made use of, with the first one that did. */
+  readonly used = new Map<string, ParsedFrame>()
+  deltaPages = 0
+  compressedFrames = 0
   readonly #problems: Problems
 
   constructor(problems: Problems) {
@@ -90,7 +99,7 @@ export class VerifiedMemory {
       }
       const id = numberOf(entry['id'])
       const pages = bytes / PAGE
-      const tracks = { versions: new Uint16Array(pages), lastRound: new Uint16Array(pages) }
+      const tracks = { versions: new Uint16Array(pages), lastRound: new Uint16Array(pages), contents: [] }
       const counts = { sent: 0, retransmitted: 0, resent: 0, zero: 0, digests: 0 }
       this.blocks.set(id, { id, name: stringOf(entry['name']), pages, ...tracks, ...counts })
     }
@@ -114,14 +123,43 @@ export class VerifiedMemory {
     const count = zeros + full
     if (block === undefined) return wrong(`there is no block ${payload[0]}.`)
     if (count < 1 || count > 1024) return wrong(`${count} pages in a frame.`)
-    if (payload.length !== 16 + count * 4 + full * PAGE) return wrong('length and counts disagree.')
+    const flags = payload[1] ?? 0
+    const encoded = isEncoded(flags)
+    if (!areFlags(flags)) return wrong('reserved flags of PAGES are set.')
+    if (!encoded && payload.length !== 16 + count * 4 + full * PAGE) return wrong('length and counts disagree.')
+    if (payload.length < 16 + count * 4) return wrong('PAGES is too short.')
     const numbers = Array.from({ length: count }, (_, i) => payload.readUInt32LE(16 + i * 4))
     numbers.forEach((page, i) => {
       const before = i === 0 || i === zeros ? -1 : numbers[i - 1]
       if (page <= before) this.#problems.add(frame, `page ${page} after page ${before}.`)
       if (page >= block.pages) this.#problems.add(frame, `page ${page} is outside of ${block.name}.`)
     })
-    return { block, pages: numbers.filter((page) => page < block.pages), zeros, count, hold: payload[1] === 1 }
+    const pages = numbers.filter((page) => page < block.pages)
+    const list = { block, pages, zeros, count, hold: (flags & 1) === 1, encoded }
+    try {
+      this.#contents(frame, block, numbers, zeros)
+    } catch (thrown) {
+      this.#problems.add(frame, thrown instanceof Error ? thrown.message : String(thrown))
+    }
+    return list
+  }
+
+  /** Takes the bytes of the pages, decoded where they are encoded. */
+  #contents(frame: ParsedFrame, block: Block, numbers: readonly number[], zeros: number): void {
+    const { payload } = frame
+    const flags = payload[1] ?? 0
+    const full = numbers.slice(zeros)
+    let data = payload.subarray(16 + 4 * numbers.length)
+    if (isEncoded(flags)) {
+      for (const name of savingsOf(flags)) if (!this.used.has(name)) this.used.set(name, frame)
+      const old = (i: number) => block.contents[full[i]] ?? null
+      const decoded = decodePages(flags, payload.readUInt32LE(12), data, full.length, old)
+      data = decoded.data
+      this.deltaPages += decoded.deltas
+      if (savingsOf(flags).some((name) => name !== 'delta')) this.compressedFrames++
+    }
+    for (const page of numbers.slice(0, zeros)) block.contents[page] = ZEROS
+    full.forEach((page, i) => (block.contents[page] = data.subarray(i * PAGE, (i + 1) * PAGE)))
   }
 
   /**

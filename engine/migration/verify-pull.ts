@@ -213,8 +213,8 @@ export class VerifiedPull {
     const list = this.#memory.read(frame)
     if (list === null) return []
     if (frame.stage !== 5) this.#problems.add(frame, `PAGES in stage ${frame.stage}.`)
-    if (list.hold || list.block !== this.#ram) {
-      this.#problems.add(frame, 'pages after the switch-over that are held back, or not of RAM.')
+    if (list.hold || list.encoded || list.block !== this.#ram) {
+      this.#problems.add(frame, 'pages after the switch-over that are held back, encoded, or not of RAM.')
       return []
     }
     for (const page of list.pages) {

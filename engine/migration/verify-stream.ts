@@ -25,6 +25,12 @@ export interface StreamVerdict {
   /** How often a cut connection was opened again after the switch-over. */
   readonly recoveries: number
   readonly state_bytes: number
+  /** What travelled in place of pages. */
+  readonly savings: {
+    readonly agreed: readonly string[]
+    readonly delta_pages: number
+    readonly compressed_frames: number
+  }
   readonly frames: { readonly source_to_target: number; readonly target_to_source: number }
   readonly bytes: { readonly source_to_target: number; readonly target_to_source: number }
   readonly blocks: readonly BlockCount[]
@@ -58,9 +64,12 @@ class Verifier {
   rounds = 0
   rehearsals = 0
   stateBytes = 0
+  /** Savings that both sides agreed on. */
+  savings: readonly string[] = []
   /** What follows the switch-over, where anything does. */
   pull: VerifiedPull | null = null
   #verify = 'none'
+  #offered: readonly string[] = []
   #before = ''
   #roundPages = 0
   #pagesSent = 0
@@ -150,6 +159,7 @@ class Verifier {
     const body = this.#json(frame)
     this.session = stringOf(body['session'])
     this.#verify = stringOf(body['verify'])
+    this.#offered = namesOf(body['savings'])
     this.memory.describe(frame, (body['guest'] ?? {}) as Json)
   }
 
@@ -184,6 +194,16 @@ class Verifier {
     this.#acks.push(`round ${round}`)
     this.rounds++
     this.#roundPages = 0
+  }
+
+  /** Only what was offered may be agreed on, and only that be made use of. */
+  #agree(frame: ParsedFrame): void {
+    this.savings = namesOf(this.#json(frame)['savings'])
+    const stranger = this.savings.find((name) => !this.#offered.includes(name))
+    if (stranger !== undefined) this.problem(frame, `${stranger} was agreed on, and not offered.`)
+    for (const [name, first] of this.memory.used) {
+      if (!this.savings.includes(name)) this.problem(first, `pages by ${name}, which was not agreed on.`)
+    }
   }
 
   get #ram(): Block | undefined {
@@ -233,6 +253,7 @@ class Verifier {
         this.#afterwards[1].push(frame)
         continue
       }
+      if (name === 'REQ_OK') this.#agree(frame)
       if (name === 'CFG_OK') this.#token = stringOf(this.#json(frame)['channel'])
       if (name === 'ABORT') return 'aborted'
       if ((name === 'REQ_FAIL' && i === 0) || (name === 'CFG_FAIL' && i === 1)) return 'refused'
@@ -267,6 +288,8 @@ class Verifier {
     this.pull.check(...this.#afterwards, others)
   }
 }
+
+const namesOf = (value: unknown): string[] => (Array.isArray(value) ? value.map(stringOf) : [])
 
 /** Checks a recording. Never throws: whatever is wrong is in `problems`. */
 export function verifyStream(recording: Uint8Array): StreamVerdict {
@@ -317,6 +340,11 @@ export function verifyStream(recording: Uint8Array): StreamVerdict {
     rehearsals: verifier.rehearsals,
     recoveries: pull?.recoveries ?? 0,
     state_bytes: verifier.stateBytes,
+    savings: {
+      agreed: verifier.savings,
+      delta_pages: verifier.memory.deltaPages,
+      compressed_frames: verifier.memory.compressedFrames,
+    },
     frames: {
       source_to_target: sum(({ forward }) => forward.frames.length),
       target_to_source: sum(({ backward }) => backward.frames.length),

@@ -73,6 +73,15 @@ const RUN_COLUMNS: readonly Column<NotedRun>[] = [
   own('throttle_max'),
   own('throttled_ms'),
   own('bytes_sent_B'),
+  { header: 'zero_pages', cell: ({ savings }) => savings?.zero_pages ?? null },
+  ...(['pages', 'saved_B', 'misses'] as const).map((figure) => ({
+    header: `delta_${figure}`,
+    cell: ({ savings }: RunReport): Cell => savings?.delta?.[figure] ?? null,
+  })),
+  ...(['algorithm', 'frames', 'in_B', 'out_B'] as const).map((figure) => ({
+    header: `compression_${figure}`,
+    cell: ({ savings }: RunReport): Cell => savings?.compression?.[figure] ?? null,
+  })),
   ...(['algorithm', 'downtime_ms', 'total_ms', 'bytes_B', 'slowdown'] as const).map((figure) => ({
     header: `predicted_${figure}`,
     cell: ({ prediction }: RunReport): Cell => prediction?.[figure] ?? null,

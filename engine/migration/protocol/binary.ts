@@ -7,6 +7,7 @@ import { record, u32, u8, pad } from '../../util/record.ts'
 import { BLOCK, PAGE_SIZE } from '../../vmstate/blocks.ts'
 import type { BlockId } from '../../vmstate/blocks.ts'
 import type { PageBatch } from '../../machine/machine.ts'
+import type { Compression } from '../saving/savings.ts'
 
 /** Most pages of one PAGES frame, zero pages included. */
 export const MAX_PAGES_PER_FRAME = 1024
@@ -17,13 +18,25 @@ export const MAX_STATE_BYTES = 8 << 20
 
 export const pagesHead = record('PAGES', 'le', {
   block: u8,
-  /** Bit 0: hold the pages, to be loaded together with the state. */
+  /** `PAGES_FLAG`; all others are 0. */
   flags: u8,
   reserved: pad(2),
   zeroCount: u32,
   pageCount: u32,
-  reserved2: pad(4),
+  /** CRC-32 of the pages as they are, where something else travels in their place; else 0. */
+  crc: u32,
 })
+export const PAGES_FLAG = {
+  /** Hold the pages, to be loaded together with the state. */
+  hold: 1,
+  /** Some of the pages are deltas. */
+  deltas: 2,
+  /** Of two bits: what the pages, or the section with deltas, are compressed with. */
+  deflate: 4,
+  zstd: 8,
+} as const
+const COMPRESSED = PAGES_FLAG.deflate | PAGES_FLAG.zstd
+const ENCODED = PAGES_FLAG.deltas | COMPRESSED
 export const cpuHead = record('CPU_BEG', 'le', { stateBytes: u32, pagesSent: u32 })
 export const rehearsalHead = record('REHEARSAL', 'le', { number: u32, reserved: pad(4) })
 export const verifyHead = record('VERIFY', 'le', {
@@ -38,10 +51,20 @@ export const verifyHead = record('VERIFY', 'le', {
 export const PAGES_HEAD_BYTES = pagesHead.bytes
 export const MAX_PAGES_PAYLOAD = PAGES_HEAD_BYTES + MAX_PAGES_PER_FRAME * (PAGE_SIZE + 4)
 
+/** What travels in place of the pages' bytes. It is shorter than they are. */
+export interface PagesEncoding {
+  readonly deltas: boolean
+  readonly compression: Compression | null
+  /** CRC-32 of the pages as they are. */
+  readonly crc: number
+  readonly bytes: Uint8Array<ArrayBuffer>
+}
 export interface PagesBody {
+  /** Received with an encoding it has no `data`. */
   readonly batch: PageBatch
   /** The target keeps the pages back and loads them in one step with the state. */
   readonly hold: boolean
+  readonly encoding?: PagesEncoding
 }
 export interface CpuBody {
   /** Size of the whole container, of this message and DEV_BEG together. */
@@ -82,17 +105,31 @@ function bytesOf(array: Uint32Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>):
 
 /** The payload as chunks, so that the page data is not copied. Multi-byte arrays are little endian, as on the host. */
 export function encodePages(body: PagesBody): Uint8Array<ArrayBuffer>[] {
-  const { batch } = body
+  const { batch, hold, encoding } = body
   const head = pagesHead.encode({
     block: batch.block,
-    flags: body.hold ? 1 : 0,
+    flags: (hold ? PAGES_FLAG.hold : 0) | flagsOf(encoding),
     zeroCount: batch.zeroPages.length,
     pageCount: batch.pages.length,
+    crc: encoding?.crc ?? 0,
   })
   const chunks = [head]
   if (batch.zeroPages.length > 0) chunks.push(bytesOf(batch.zeroPages))
-  if (batch.pages.length > 0) chunks.push(bytesOf(batch.pages), batch.data)
+  if (batch.pages.length > 0) chunks.push(bytesOf(batch.pages), encoding?.bytes ?? batch.data)
   return chunks
+}
+
+function flagsOf(encoding: PagesEncoding | undefined): number {
+  if (encoding === undefined) return 0
+  const { deltas, compression } = encoding
+  return (deltas ? PAGES_FLAG.deltas : 0) | (compression === null ? 0 : PAGES_FLAG[compression])
+}
+
+/** What the flags of a frame say about its pages; the rest of it has been checked. */
+function encodingOf(flags: number, crc: number, bytes: Uint8Array<ArrayBuffer>): PagesEncoding {
+  const bits = flags & COMPRESSED
+  const compression = bits === 0 ? null : bits === PAGES_FLAG.deflate ? 'deflate' : 'zstd'
+  return { deltas: (flags & PAGES_FLAG.deltas) !== 0, compression, crc, bytes }
 }
 
 function checkAscending(numbers: Uint32Array): void {
@@ -122,19 +159,31 @@ export function decodePages(payload: Uint8Array<ArrayBuffer>): PagesBody {
   if (payload.length < PAGES_HEAD_BYTES) throw invalid('PAGES', 'too short')
   const head = pagesHead.decode(payload)
   const block = blockId('PAGES', head.block)
-  if (head.flags > 1) throw invalid('PAGES', 'reserved flags are set')
+  const encoded = (head.flags & ENCODED) !== 0
+  if ((head.flags & ~(PAGES_FLAG.hold | ENCODED)) !== 0 || (head.flags & COMPRESSED) === COMPRESSED) {
+    throw invalid('PAGES', 'reserved flags are set')
+  }
   const total = head.zeroCount + head.pageCount
   if (total < 1 || total > MAX_PAGES_PER_FRAME) throw invalid('PAGES', `${total} pages in one frame`)
   const numbersAt = PAGES_HEAD_BYTES
   const dataAt = numbersAt + total * 4
-  if (payload.length !== dataAt + head.pageCount * PAGE_SIZE) throw invalid('PAGES', 'length and counts disagree')
+  const dataBytes = payload.length - dataAt
+  const plainBytes = head.pageCount * PAGE_SIZE
+  if (encoded ? dataBytes < 1 || dataBytes >= plainBytes : dataBytes !== plainBytes) {
+    throw invalid('PAGES', 'length and counts disagree')
+  }
+  if (!encoded && head.crc !== 0) throw invalid('PAGES', 'a CRC of pages that travel as they are')
   const numbers = new Uint32Array(payload.slice(numbersAt, dataAt).buffer)
   const zeroPages = numbers.slice(0, head.zeroCount)
   const pages = numbers.slice(head.zeroCount)
   checkAscending(zeroPages)
   checkAscending(pages)
   checkDisjoint(zeroPages, pages)
-  return { batch: { block, pages, zeroPages, data: payload.subarray(dataAt) }, hold: head.flags === 1 }
+  const data = payload.subarray(dataAt)
+  const hold = (head.flags & PAGES_FLAG.hold) !== 0
+  if (!encoded) return { batch: { block, pages, zeroPages, data }, hold }
+  const batch = { block, pages, zeroPages, data: new Uint8Array(0) }
+  return { batch, hold, encoding: encodingOf(head.flags, head.crc, data) }
 }
 
 export function encodeCpu(body: CpuBody): Uint8Array[] {

@@ -5,7 +5,7 @@
 import { STAGE_NAMES } from '../../contract/report.ts'
 import { Bitmap } from '../../util/bitmap.ts'
 import { BLOCK, PAGE_SIZE } from '../../vmstate/blocks.ts'
-import { cpuHead, pagesHead, rehearsalHead, verifyHead } from './binary.ts'
+import { PAGES_FLAG, cpuHead, pagesHead, rehearsalHead, verifyHead } from './binary.ts'
 import { FLAG, HEADER_BYTES, HEADER_CRC_OFFSET, crcOf, header, nameOfType } from './frame.ts'
 import type { FrameHeader, MessageName } from './frame.ts'
 import { pageSetHead } from './page-sets.ts'
@@ -115,21 +115,41 @@ function pagesFields(frame: Uint8Array, end: number): FrameField[] {
     '',
     explainedBy((value) => ({
       block: blockTitle(value),
-      flags: value === 0 ? 'written as they come' : 'hold: loaded in one step with the state',
+      flags: flagsMeaning(Number(value)),
       zeroCount: 'pages of zeros, of which only the number travels',
       pageCount: 'pages with their bytes',
+      crc: value === 0 ? 'none: the pages travel as they are' : 'CRC-32 of the pages as they are',
     })),
   )
   const at = HEADER_BYTES + pagesHead.bytes
   if (frame.length < at) return fields
-  const { zeroCount, pageCount } = pagesHead.decode(frame.subarray(HEADER_BYTES))
+  const { zeroCount, pageCount, flags } = pagesHead.decode(frame.subarray(HEADER_BYTES))
   const data = at + 4 * (zeroCount + pageCount)
   return [
     ...fields,
     ...numberFields(frame, at, zeroCount, 'zeroPages', 'of zeros'),
     ...numberFields(frame, at + 4 * zeroCount, pageCount, 'pages', 'with bytes'),
-    ...rest(frame, data, end, 'data', `${pageCount} × ${PAGE_SIZE} bytes, in the order of their numbers`),
+    ...rest(frame, data, end, 'data', dataMeaning(flags, pageCount)),
   ]
+}
+
+const compressionOf = (flags: number): string | undefined =>
+  (['deflate', 'zstd'] as const).find((name) => (flags & PAGES_FLAG[name]) !== 0)
+
+function flagsMeaning(flags: number): string {
+  const compression = compressionOf(flags)
+  return [
+    (flags & PAGES_FLAG.hold) === 0 ? 'written as they come' : 'hold: loaded in one step with the state',
+    ...((flags & PAGES_FLAG.deltas) === 0 ? [] : ['deltas: some of them as what changed in them']),
+    ...(compression === undefined ? [] : [`compressed with ${compression}`]),
+  ].join('; ')
+}
+
+function dataMeaning(flags: number, pageCount: number): string {
+  const pages = `${pageCount} × ${PAGE_SIZE} bytes, in the order of their numbers`
+  const what = (flags & PAGES_FLAG.deltas) === 0 ? pages : `lengths of ${pageCount} pages, then pages and deltas`
+  const compression = compressionOf(flags)
+  return compression === undefined ? what : `compressed with ${compression}: ${what}`
 }
 
 function pageSetFields(frame: Uint8Array, end: number, name: 'PAGE_REQ' | 'MISSING'): FrameField[] {

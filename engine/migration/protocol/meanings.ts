@@ -22,12 +22,14 @@ export const MEANINGS: Partial<Record<MessageName, Readonly<Record<string, strin
     verify: 'memory to compare before the first instruction',
     clock: 'whether guest time includes the migration',
     link: 'the emulated link',
+    savings: 'a saving of page transfer that the source can make',
   },
   REQ_OK: {
     'target.name': 'host that takes the guest in',
     'target.kind': 'its hypervisor',
     algorithm: 'chosen out of both pools',
     rehearsal: 'whether it answers rehearsals',
+    savings: 'a saving that was offered, and that it knows',
   },
   REQ_FAIL: REFUSAL,
   MIG_CFG: {

@@ -15,6 +15,8 @@ const text = v.pipe(v.string(), v.maxLength(2000))
 /** Random, so that nobody else joins a migration. */
 const token = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/))
 const blockId = v.picklist(Object.values(BLOCK))
+/** Names of `saving/savings.ts`; others are not for this version. Absent: none. */
+const savings = v.optional(v.pipe(v.array(label(32)), v.maxLength(16)))
 
 const refusal = v.object({
   /** Reason for programs, e.g. `no-common-algorithm`. */
@@ -38,12 +40,16 @@ export const SCHEMAS = {
     clock: v.picklist(['continue', 'freeze']),
     /** The emulated link, so that the target shapes its own direction. */
     link: v.pipe(v.string(), v.maxLength(64)),
+    /** Savings of page transfer that the source can make. */
+    savings,
   }),
   REQ_OK: v.object({
     target: hostIdentity,
     algorithm: label(32),
     /** True where the target takes REHEARSAL and answers it. */
     rehearsal: v.boolean(),
+    /** Of the savings that were offered, those that the target knows too. */
+    savings,
   }),
   REQ_FAIL: refusal,
   MIG_CFG: v.object({ algorithm: label(32), machine: machineSettings, extras }),

@@ -229,8 +229,8 @@ export class TargetPull {
   }
 
   /** @param urgent it was asked for */
-  async #supply({ batch, hold }: PagesBody, urgent = false): Promise<void> {
-    this.#check(batch, hold)
+  async #supply({ batch, hold, encoding }: PagesBody, urgent = false): Promise<void> {
+    this.#check(batch, hold || encoding !== undefined)
     for (const numbers of [batch.pages, batch.zeroPages]) {
       for (const page of numbers) {
         this.#missing.delete(page)
@@ -262,11 +262,12 @@ export class TargetPull {
     for (const resolve of waiting) resolve()
   }
 
-  #check(batch: PageBatch, hold: boolean): void {
+  /** @param special whether the frame is held back, or not of pages as they are: neither is meant for here */
+  #check(batch: PageBatch, special: boolean): void {
     const stranger = [batch.pages, batch.zeroPages]
       .flatMap((numbers) => [...numbers])
       .find((page) => batch.block !== BLOCK.ram || !this.#missing.has(page))
-    if (stranger === undefined && !hold) return
+    if (stranger === undefined && !special) return
     const message = `Page ${stranger ?? 0} came after the switch-over, though it was not missing.`
     throw new FerryError('protocol.page-range', message, { block: batch.block, page: stranger ?? 0 })
   }

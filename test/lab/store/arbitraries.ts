@@ -74,6 +74,13 @@ export const anyReport: fc.Arbitrary<RunReport> = fc.record({
   pages_skipped: count,
   throttle_max: share,
   throttled_ms: ms,
+  savings: orNull(
+    fc.record({
+      zero_pages: count,
+      delta: orNull(fc.record({ pages: count, saved_B: count, misses: count })),
+      compression: orNull(fc.record({ algorithm: text, frames: count, in_B: count, out_B: count })),
+    }),
+  ),
   prediction: orNull(
     fc.record({
       algorithm: text,

@@ -45,6 +45,11 @@ export function sampleReport(i: number, changes: Partial<RunReport> = {}): RunRe
     pages_retransmitted: 3000,
     bytes_sent_B: 80_000_000 + i,
     ram_equal: true,
+    savings: {
+      zero_pages: 4000,
+      delta: { pages: 900, saved_B: 3_000_000, misses: 20 },
+      compression: { algorithm: 'zstd', frames: 60, in_B: 50_000_000, out_B: 20_000_000 },
+    },
     pull: null,
     prediction: null,
     pages_skipped: 4,

@@ -1,0 +1,42 @@
+/** Savings of page transfer: what a user may ask for, and what came of it. */
+import * as v from 'valibot'
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0))
+
+export const COMPRESS_CHOICES = ['auto', 'off', 'deflate', 'zstd'] as const
+
+export const savingsInput = v.object({
+  /** Pages that are sent again travel as what changed since they were sent last. */
+  delta: v.optional(v.boolean(), false),
+  /** `auto`: where the link is slower than pages can be compressed. */
+  compress: v.optional(v.picklist(COMPRESS_CHOICES), 'auto'),
+})
+export type SavingsInput = v.InferInput<typeof savingsInput>
+
+export const savingsReport = v.object({
+  /** Pages of zeros, of which only the number travelled. */
+  zero_pages: count,
+  /** Pages as what changed in them; null where the hosts had not agreed on it. */
+  delta: v.nullable(
+    v.object({
+      /** Pages of which only what had changed travelled. */
+      pages: count,
+      /** Bytes of pages that did not travel because of that. */
+      saved_B: count,
+      /** Pages sent again as a whole, because their last version was not kept any more. */
+      misses: count,
+    }),
+  ),
+  /** Null where the hosts had not agreed on it. */
+  compression: v.nullable(
+    v.object({
+      algorithm: v.string(),
+      /** Frames whose pages travelled compressed; 0: it was not worth it. */
+      frames: count,
+      /** Their size before, and as they travelled. */
+      in_B: count,
+      out_B: count,
+    }),
+  ),
+})
+export type SavingsReport = v.InferOutput<typeof savingsReport>

@@ -1,0 +1,121 @@
+/**
+ * The savings at the source: pages that were read become what travels in their place. Frames are given in the order in
+ * which they are sent, and each of them is sent: what is kept here as the last version is what the target has.
+ */
+import { crc32 } from 'node:zlib'
+import { Bitmap } from '../../util/bitmap.ts'
+import { nowMs } from '../../util/clock.ts'
+import { PAGE_SIZE } from '../../vmstate/blocks.ts'
+import type { BlockId, BlockInfo } from '../../vmstate/blocks.ts'
+import type { PageBatch } from '../../machine/machine.ts'
+import type { PagesBody } from '../protocol/binary.ts'
+import type { Statistics } from '../statistics.ts'
+import { compress } from './compress.ts'
+import { CompressionMeter, chooseCompression } from './compression-policy.ts'
+import type { CompressionFacts } from './compression-policy.ts'
+import { encodeSection } from './delta-section.ts'
+import type { Compression, Saving, SavingOptions } from './savings.ts'
+import { VersionCache } from './version-cache.ts'
+
+/** Versions that are kept for deltas, bytes: what QEMU keeps unless told otherwise. */
+const CACHE_BYTES = 64 << 20
+/** While the guest stands, deltas are made on links slower than this, bits per second: making one takes a few µs. */
+const DELTAS_BELOW_BPS = 1e9
+
+export interface EncoderContext {
+  readonly blocks: readonly BlockInfo[]
+  readonly wanted: SavingOptions
+  /** What the target agreed to. */
+  readonly agreed: readonly Saving[]
+  readonly statistics: Statistics
+  /** Of the link as it is now, bits per second. */
+  readonly link_bps: () => number | null
+  /** Versions that are kept, bytes. */
+  readonly cacheBytes?: number | undefined
+}
+
+export class PageEncoder {
+  readonly #context: EncoderContext
+  readonly #compressions: readonly Compression[]
+  readonly #versions: VersionCache | null
+  readonly #sentBefore: ReadonlyMap<BlockId, Bitmap>
+  readonly #meter = new CompressionMeter()
+  #frames = 0
+
+  constructor(context: EncoderContext) {
+    this.#context = context
+    this.#compressions = context.agreed.filter((saving) => saving !== 'delta')
+    this.#versions = context.agreed.includes('delta') ? new VersionCache(context.cacheBytes ?? CACHE_BYTES) : null
+    this.#sentBefore = new Map(context.blocks.map(({ id, bytes }) => [id, new Bitmap(bytes / PAGE_SIZE)]))
+  }
+
+  /**
+   * @param batch of one frame
+   * @param moment see `CompressionFacts`; `held` pages are kept back at the target
+   */
+  async encode(batch: PageBatch, moment: CompressionFacts['moment']): Promise<PagesBody> {
+    const plain = { batch, hold: moment === 'held' }
+    const section = this.#deltas(batch, moment)
+    if (batch.pages.length === 0) return plain
+    const compression = this.#choose(moment)
+    const packed = compression === null ? null : await this.#compress(compression, section ?? batch.data)
+    const bytes = packed ?? section
+    if (bytes === null) return plain
+    const deltas = section !== null
+    return { ...plain, encoding: { deltas, compression: packed && compression, crc: crc32(batch.data), bytes } }
+  }
+
+  /** The pages with deltas; null where none is shorter than its page. Keeps the pages as the last versions. */
+  #deltas(batch: PageBatch, moment: CompressionFacts['moment']): Uint8Array<ArrayBuffer> | null {
+    const versions = this.#versions
+    if (versions === null) return null
+    const link_bps = this.#context.link_bps()
+    // No delta is made after this: its versions need not be kept either.
+    if (moment !== 'running' && (link_bps === null || link_bps >= DELTAS_BELOW_BPS)) return null
+    const { block, pages, zeroPages, data } = batch
+    const { statistics } = this.#context
+    const before = this.#sentBefore.get(block)
+    const again = pages.map((page) => Number(before?.add(page) === false))
+    const section = encodeSection(data, (i) => {
+      const old = versions.get(block, pages[i])
+      if (old === undefined && again[i] === 1) statistics.delta_misses++
+      return old
+    })
+    pages.forEach((page, i) => {
+      versions.put(block, page, data.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE), again[i] === 1)
+    })
+    for (const page of zeroPages) {
+      before?.add(page)
+      versions.zero(block, page)
+    }
+    if (section.bytes.length >= data.length) return null
+    statistics.delta_pages += section.deltas
+    statistics.delta_saved_B += data.length - section.bytes.length
+    return section.bytes
+  }
+
+  #choose(moment: CompressionFacts['moment']): Compression | null {
+    const { wanted, link_bps } = this.#context
+    return chooseCompression({
+      wanted: wanted.compress,
+      agreed: this.#compressions,
+      link_bps: link_bps(),
+      moment,
+      speed: this.#meter.speed,
+      frame: this.#frames++,
+    })
+  }
+
+  /** Null where it is not shorter. */
+  async #compress(algorithm: Compression, bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer> | null> {
+    const { statistics } = this.#context
+    const startMs = nowMs()
+    const packed = await compress(algorithm, bytes)
+    this.#meter.took(algorithm, bytes.length, packed.length, nowMs() - startMs)
+    if (packed.length >= bytes.length) return null
+    statistics.compressed_frames++
+    statistics.compressed_in_B += bytes.length
+    statistics.compressed_out_B += packed.length
+    return packed
+  }
+}
