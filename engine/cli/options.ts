@@ -4,6 +4,7 @@ import { parseLink } from '../migration/link.ts'
 import { ALGORITHM_NAMES } from '../migration/policy/pool.ts'
 import { FerryError } from '../util/errors.ts'
 import { defaultStore } from '../lab/places.ts'
+import { addSavingOptions, type SavingOptions } from './saving-options.ts'
 import { addTargetOptions, type TargetOptions } from './target-options.ts'
 
 export const KINDS = ['xen', 'kvm'] as const
@@ -80,7 +81,7 @@ export function addHostedGuestOptions(command: Command): Command {
 
 /** How it moves. */
 export function addMoveOptions(command: Command): Command {
-  return addTargetOptions(command)
+  return addSavingOptions(addTargetOptions(command))
     .addOption(
       new Option(
         '--algorithm <name>',
@@ -130,7 +131,7 @@ export interface GuestOptions {
   readonly workload?: string
 }
 
-export interface MoveOptions extends TargetOptions {
+export interface MoveOptions extends TargetOptions, SavingOptions {
   readonly algorithm: string
   readonly link: string
   readonly probe: number

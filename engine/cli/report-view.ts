@@ -1,5 +1,6 @@
 /** A run's report, and the summary of several, as text. The meaning of each figure is in engine/contract/report.ts. */
 import type { DowntimeParts, RoundReport, RunReport } from '../contract/report.ts'
+import type { SavingsReport } from '../contract/savings.ts'
 import { describe } from '../lab/export/statistics.ts'
 import { count, memory, ms, msFigure, percent, plural, shortId, traffic } from './format.ts'
 import { comparisonText } from './prediction-view.ts'
@@ -71,12 +72,25 @@ function runPairs(run: RunReport): [string, string][] {
   ])
   if (run.pages_skipped > 0)
     rows.push(['skipped', `${plural(run.pages_skipped, 'page')}, dirtied again within the round`])
+  if (run.savings !== null) rows.push(['not sent', savingsText(run.savings)])
   if (run.throttle_max > 0) {
     rows.push(['throttle', `up to ${percent(run.throttle_max, 1)}; the vCPU slept ${ms(run.throttled_ms)} for it`])
   }
   rows.push(['RAM check', ramCheck(run)])
   rows.push(['guest check', run.guest_check ?? 'not made'])
   return rows
+}
+
+/** e.g. `3,200 pages of zeros; 410 pages as deltas, 1.5 MB less (12 versions not kept); zstd 4.1 MB → 1.3 MB`. */
+function savingsText({ zero_pages, delta, compression }: SavingsReport): string {
+  const parts = [`${plural(zero_pages, 'page')} of zeros`]
+  if (delta !== null) {
+    const misses = delta.misses === 0 ? '' : ` (${plural(delta.misses, 'version')} not kept)`
+    parts.push(`${plural(delta.pages, 'page')} as deltas, ${traffic(delta.saved_B)} less${misses}`)
+  }
+  if (compression !== null && compression.frames > 0)
+    parts.push(`${compression.algorithm} ${traffic(compression.in_B)} → ${traffic(compression.out_B)}`)
+  return parts.join('; ')
 }
 
 /** What the user wants to know first when a migration did not come to its end. */

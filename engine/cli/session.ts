@@ -11,6 +11,7 @@ import { LabService } from '../lab/service.ts'
 import { parseWorkload, workloadCommand } from '../lab/workload.ts'
 import { asFerryError, usageError } from './errors.ts'
 import type { GuestOptions, MoveOptions } from './options.ts'
+import { savingsInput } from './saving-options.ts'
 import { targetInput } from './target-options.ts'
 
 const FALLBACK = 'labos'
@@ -114,6 +115,7 @@ export function migrateInput(guest: string, to: string, options: MoveOptions, re
     verify_ram: options.verifyRam ?? false,
     probe_ms: options.probe,
     seed: options.seed + repeat,
+    savings: savingsInput(options),
     pre_copy: {
       ...pre_copy,
       ...(options.thresholdPages === undefined ? {} : { threshold_pages: options.thresholdPages }),

@@ -42,6 +42,7 @@ function verdictText(file: string, verdict: StreamVerdict): string {
       ['rounds', String(verdict.rounds)],
       ['source → target', `${count(frames.source_to_target)} messages, ${traffic(bytes.source_to_target)}`],
       ['target → source', `${count(frames.target_to_source)} messages, ${traffic(bytes.target_to_source)}`],
+      ...savingsRow(verdict),
       ['CPU and devices', `${count(verdict.state_bytes)} B in the common format`],
     ]),
   ]
@@ -49,6 +50,14 @@ function verdictText(file: string, verdict: StreamVerdict): string {
   if (problems.length > 0) lines.push('', ...problems.slice(0, PROBLEMS_SHOWN).map((line) => `  ${printable(line)}`))
   if (problems.length > PROBLEMS_SHOWN) lines.push(`  and ${count(problems.length - PROBLEMS_SHOWN)} more`)
   return lines.join('\n')
+}
+
+function savingsRow({ savings }: StreamVerdict): [string, string][] {
+  const { agreed, delta_pages, compressed_frames } = savings
+  if (agreed.length === 0) return []
+  return [
+    ['savings', `${agreed.join(', ')}: ${count(delta_pages)} pages as deltas, ${count(compressed_frames)} messages compressed`],
+  ]
 }
 
 const OUTCOMES: Readonly<Record<StreamVerdict['outcome'], string>> = {

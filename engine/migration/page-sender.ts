@@ -162,6 +162,11 @@ export class PageSender {
     }
   }
 
+  /** Share of the pages' bytes that is left to travel. */
+  get share(): number {
+    return this.#encoder?.share ?? 1
+  }
+
   /** Batches of one frame each, as they travel, in their order. */
   async encode(batches: readonly PageBatch[], moment: 'running' | 'streamed' | 'held'): Promise<readonly PagesBody[]> {
     const encoder = this.#encoder

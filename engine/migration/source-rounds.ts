@@ -189,8 +189,13 @@ export class SourceRounds {
     const bytes = (connection?.bytesSent ?? 0) - this.#startBytes
     const running = this.#startMs > 0 && elapsedMs > 5
     const rate = running ? (bytes / elapsedMs) * 1000 : this.#context.statistics.rate_Bps
-    const estimate_ms = rate > 0 ? ((this.#left * PAGE_SIZE) / rate) * 1000 : null
+    const estimate_ms = rate > 0 ? ((this.#left * PAGE_SIZE * this.#share) / rate) * 1000 : null
     return { left: this.#left, rate_Bps: rate, estimate_ms }
+  }
+
+  /** Of the bytes of pages, what travels of them. */
+  get #share(): number {
+    return this.#sender?.share ?? 1
   }
 
   #decide(policy: Policy): Decision {
@@ -201,7 +206,7 @@ export class SourceRounds {
       remainingPages: s.pages_remaining,
       pagesSent: s.pages_sent,
       rounds: this.#facts,
-      expectedDowntimeMs: expectedDowntimeMs(s.pages_remaining, s.rate_Bps / 1000, fixedMs),
+      expectedDowntimeMs: expectedDowntimeMs(s.pages_remaining, s.rate_Bps / 1000 / this.#share, fixedMs),
     })
     this.#tell(decision)
     return decision

@@ -75,6 +75,13 @@ const SAMPLES: readonly (readonly [Message, Readonly<Record<string, string>>])[]
   [{ type: 'CFG_FAIL', body: refusal }, refusal],
   [{ type: 'MEM_BEG', body: { pagesTotal: 4552 } }, { pagesTotal: '4552' }],
   [
+    {
+      type: 'PAGES',
+      body: { batch: pages, hold: false, encoding: { deltas: true, compression: 'zstd', crc: 77, bytes: state } },
+    },
+    { flags: '10', crc: '77', pageCount: '3', pages: '4–5, 7' },
+  ],
+  [
     { type: 'PAGES', body: { batch: pages, hold: true } },
     { block: '0', flags: '1', zeroCount: '4', pageCount: '3', zeroPages: '1–3, 9', pages: '4–5, 7' },
   ],
@@ -159,7 +166,7 @@ const valuesOf = (frame: Uint8Array): Map<string, string> =>
   new Map(describeFrame(frame).map(({ path, value }) => [path, value]))
 
 test('there is a sample of every type of message', () => {
-  expect(SAMPLES.map(([{ type }]) => type).sort()).toEqual(Object.keys(TYPE).sort())
+  expect(new Set(SAMPLES.map(([{ type }]) => type))).toEqual(new Set(Object.keys(TYPE)))
 })
 
 describe.each(SAMPLES.map(([message, expected]) => [message.type, message, expected] as const))(

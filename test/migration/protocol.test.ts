@@ -34,9 +34,31 @@ const pages = fc
     return { type: 'PAGES', body: { batch, hold } }
   })
 
+const encodedPages = fc
+  .record({
+    list: numbers(40),
+    hold: fc.boolean(),
+    deltas: fc.boolean(),
+    compression: fc.constantFrom('deflate' as const, 'zstd' as const, null),
+    crc: u32,
+    bytes: fc.uint8Array({ minLength: 1, maxLength: 4095 }),
+  })
+  .map(({ list, hold, deltas, compression, crc, bytes }): Message => {
+    const none = new Uint8Array(0)
+    const batch = { block: 0 as const, pages: Uint32Array.from(list), zeroPages: new Uint32Array(0), data: none }
+    const encoding = { deltas: deltas || compression === null, compression, crc, bytes }
+    return { type: 'PAGES', body: { batch, hold, encoding } }
+  })
+
+const savings = fc.record(
+  { savings: fc.array(fc.constantFrom('delta', 'zstd', 'lz4'), { maxLength: 16 }) },
+  { requiredKeys: [] },
+)
+
 const bytes = fc.uint8Array({ maxLength: 20_000 })
 const message: fc.Arbitrary<Message> = fc.oneof(
   pages,
+  encodedPages,
   fc
     .record({
       session: text(64),
@@ -58,10 +80,10 @@ const message: fc.Arbitrary<Message> = fc.oneof(
       clock: fc.constantFrom('continue' as const, 'freeze' as const),
       link: fc.string({ maxLength: 64 }),
     })
-    .map((body): Message => ({ type: 'MIG_REQ', body })),
+    .chain((body) => savings.map((more): Message => ({ type: 'MIG_REQ', body: { ...body, ...more } }))),
   fc
     .record({ target: host, algorithm: text(32), rehearsal: fc.boolean() })
-    .map((body): Message => ({ type: 'REQ_OK', body })),
+    .chain((body) => savings.map((more): Message => ({ type: 'REQ_OK', body: { ...body, ...more } }))),
   refusal.map((body): Message => ({ type: 'REQ_FAIL', body })),
   refusal.map((body): Message => ({ type: 'CFG_FAIL', body })),
   refusal.map((body): Message => ({ type: 'ABORT', body })),

@@ -22,6 +22,9 @@ const CACHE_BYTES = 64 << 20
 /** While the guest stands, deltas are made on links slower than this, bits per second: making one takes a few µs. */
 const DELTAS_BELOW_BPS = 1e9
 
+/** Weight of the newest frame in the moving average. */
+const NEWEST = 0.1
+
 export interface EncoderContext {
   readonly blocks: readonly BlockInfo[]
   readonly wanted: SavingOptions
@@ -41,12 +44,19 @@ export class PageEncoder {
   readonly #sentBefore: ReadonlyMap<BlockId, Bitmap>
   readonly #meter = new CompressionMeter()
   #frames = 0
+  /** Moving average. */
+  #share = 1
 
   constructor(context: EncoderContext) {
     this.#context = context
     this.#compressions = context.agreed.filter((saving) => saving !== 'delta')
     this.#versions = context.agreed.includes('delta') ? new VersionCache(context.cacheBytes ?? CACHE_BYTES) : null
     this.#sentBefore = new Map(context.blocks.map(({ id, bytes }) => [id, new Bitmap(bytes / PAGE_SIZE)]))
+  }
+
+  /** Share of the pages' bytes that is left to travel, as of late; on an unlimited link, where little is saved, all. */
+  get share(): number {
+    return this.#context.link_bps() === null ? 1 : this.#share
   }
 
   /**
@@ -60,6 +70,7 @@ export class PageEncoder {
     const compression = this.#choose(moment)
     const packed = compression === null ? null : await this.#compress(compression, section ?? batch.data)
     const bytes = packed ?? section
+    this.#share += NEWEST * ((bytes ?? batch.data).length / batch.data.length - this.#share)
     if (bytes === null) return plain
     const deltas = section !== null
     return { ...plain, encoding: { deltas, compression: packed && compression, crc: crc32(batch.data), bytes } }

@@ -1,0 +1,64 @@
+/** A guest that writes its memory crosses a slow link with every saving, and every byte is right. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { SavingsInput } from '../../engine/contract/savings.ts'
+import { verifyFile } from '../../engine/migration/verify-stream.ts'
+import { createLabOs, move, openLab, XEN_AND_KVM } from './lab-fixture.ts'
+
+async function crossing(savings: SavingsInput | undefined, link: string) {
+  const folder = await mkdtemp(join(tmpdir(), 'ferry-savings-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const record = join(folder, 'run.ferry')
+  const service = await openLab(XEN_AND_KVM)
+  const guest = await createLabOs(service, { workload: 'dirty:3000,2' })
+  const input = { guest: guest.id, to: 'kvm', algorithms: ['pre-copy'], link, verify_ram: true, record }
+  const report = await move(service, { ...input, ...(savings === undefined ? {} : { savings }) })
+  expect(report).toMatchObject({ error: null, outcome: 'completed', wrong_pages: 0, guest_check: 'ok' })
+  const verdict = await verifyFile(record)
+  expect(verdict.problems).toEqual([])
+  expect(verdict.savings.delta_pages).toBe(report.savings?.delta?.pages ?? 0)
+  expect(verdict.savings.compressed_frames).toBe(report.savings?.compression?.frames ?? 0)
+  const sum = (key: 'pages_sent' | 'zero_pages') => verdict.blocks.reduce((all, block) => all + block[key], 0)
+  expect(report.pages_sent).toBe(sum('pages_sent'))
+  expect(report.savings?.zero_pages).toBe(sum('zero_pages'))
+  expect(await service.call('runs.get', { run_id: report.run_id })).toEqual(report)
+  return report
+}
+
+describe('over a link of 50 Mbit/s', () => {
+  test.each(['deflate', 'zstd'] as const)('compressed with %s', async (compress) => {
+    const { savings } = await crossing({ compress }, '50M')
+    expect(savings?.compression).toMatchObject({ algorithm: compress })
+    expect(savings?.compression?.frames).toBeGreaterThan(0)
+    expect(savings?.compression?.out_B).toBeLessThan(savings?.compression?.in_B ?? 0)
+    expect(savings?.delta).toBeNull()
+  })
+
+  test('with deltas', async () => {
+    const { savings } = await crossing({ delta: true, compress: 'off' }, '50M')
+    expect(savings?.delta?.pages).toBeGreaterThan(0)
+    expect(savings?.delta?.saved_B).toBeGreaterThan(0)
+    expect(savings?.compression).toBeNull()
+  })
+
+  test('with deltas, compressed', async () => {
+    const { savings } = await crossing({ delta: true, compress: 'zstd' }, '50M')
+    expect(savings?.delta?.pages).toBeGreaterThan(0)
+    expect(savings?.compression?.frames).toBeGreaterThan(0)
+  })
+
+  test('compressed without being told to', async () => {
+    const { savings } = await crossing(undefined, '50M')
+    expect(savings?.compression?.frames).toBeGreaterThan(0)
+    expect(savings?.delta).toBeNull()
+  })
+})
+
+test('on an unlimited link nothing is compressed unless the user says so', async () => {
+  const { savings } = await crossing(undefined, 'unlimited')
+  expect(savings?.compression?.frames).toBe(0)
+  const told = await crossing({ delta: true, compress: 'zstd' }, 'unlimited')
+  expect(told.savings?.compression?.frames).toBeGreaterThan(0)
+})
