@@ -56,7 +56,10 @@ function savingsRow({ savings }: StreamVerdict): [string, string][] {
   const { agreed, delta_pages, compressed_frames } = savings
   if (agreed.length === 0) return []
   return [
-    ['savings', `${agreed.join(', ')}: ${count(delta_pages)} pages as deltas, ${count(compressed_frames)} messages compressed`],
+    [
+      'savings',
+      `${agreed.join(', ')}: ${count(delta_pages)} pages as deltas, ${count(compressed_frames)} messages compressed`,
+    ],
   ]
 }
 

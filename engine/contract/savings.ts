@@ -40,3 +40,10 @@ export const savingsReport = v.object({
   ),
 })
 export type SavingsReport = v.InferOutput<typeof savingsReport>
+
+/** The savings that a run made use of, beside pages of zeros: `none`, or e.g. `delta+zstd`. A condition of its figures. */
+export function savingsUsed({ savings }: { readonly savings: SavingsReport | null }): string {
+  const delta = (savings?.delta ?? null) === null ? [] : ['delta']
+  const { algorithm, frames } = savings?.compression ?? { algorithm: '', frames: 0 }
+  return [...delta, ...(frames > 0 ? [algorithm] : [])].join('+') || 'none'
+}

@@ -1,6 +1,7 @@
 /** What predictions take from this computer: medians of the runs in its store, or constants where there are too few. */
 import type { Calibration } from '../contract/prediction.ts'
 import type { RunReport } from '../contract/report.ts'
+import { savingsUsed } from '../contract/savings.ts'
 import { PAGE_SIZE } from '../vmstate/blocks.ts'
 import { median } from './export/statistics.ts'
 
@@ -14,10 +15,12 @@ export const RUNS_LOOKED_AT = 200
 
 /**
  * @param runs of any outcome, link and algorithm; taken are completed ones without an emulated limit, whose times are
- *   the hosts' alone
+ *   the hosts' alone, and whose pages travelled as they are
  */
 export function calibrate(runs: readonly RunReport[]): Calibration {
-  const own = runs.filter(({ outcome, link }) => outcome === 'completed' && link === 'unlimited')
+  const own = runs.filter(
+    (run) => run.outcome === 'completed' && run.link === 'unlimited' && savingsUsed(run) === 'none',
+  )
   const fixed = own.flatMap(({ downtime_ms, downtime_parts: parts, algorithm }) =>
     downtime_ms === null || parts === null || algorithm === 'stop-and-copy' ? [] : [downtime_ms - parts.last_pages_ms],
   )

@@ -149,8 +149,7 @@ export class TargetSession {
     this.#algorithm = negotiate(body.algorithms, offer.algorithms) ?? ''
     this.#savings = agreedSavings(body.savings ?? [], offer.savings ?? SAVINGS)
     const target = { name: offer.name, kind: offer.kind }
-    const savings = body.savings === undefined ? {} : { savings: [...this.#savings] }
-    const answer = { target, algorithm: this.#algorithm, rehearsal: true, ...savings }
+    const answer = { target, algorithm: this.#algorithm, rehearsal: true, savings: [...this.#savings] }
     await connection.send({ type: 'REQ_OK', body: answer }, this.#deadlines.answerMs)
     return body
   }
@@ -192,14 +191,8 @@ export class TargetSession {
     this.#state.go('receiving')
     const { channels } = this.#options
     const pulls = algorithmOf(this.#algorithm)?.mechanism.pull === true && channels !== undefined
-    if (pulls)
-      this.#pull = new TargetPull({
-        slot,
-        request,
-        channels,
-        deadlines: this.#deadlines,
-        onPages: () => this.#progress?.touch(),
-      })
+    const [deadlines, onPages] = [this.#deadlines, () => this.#progress?.touch()]
+    if (pulls) this.#pull = new TargetPull({ slot, request, channels, deadlines, onPages })
     await connection.send({ type: 'CFG_OK', body: { channel: this.#pull?.token } }, this.#deadlines.answerMs)
     await this.#pull?.channel(this.#interrupt)
     return slot

@@ -66,7 +66,11 @@ function encoded(bytes: Uint8Array, changes: Partial<PagesEncoding> = {}, pages 
 }
 const sevens = new Uint8Array(2 * 4096).fill(7)
 const [deflated, packed] = [deflateRawSync(sevens), zstdCompressSync(sevens)]
-const offering = [{ ...request, body: { ...request.body, savings: ['delta', 'zstd', 'deflate', 'magic'] } }, config, begin]
+const offering = [
+  { ...request, body: { ...request.body, savings: ['delta', 'zstd', 'deflate', 'magic'] } },
+  config,
+  begin,
+]
 const [deflate, zstd, delta] = [{ compression: 'deflate' }, { compression: 'zstd' }, { deltas: true }] as const
 /** Two deltas that change nothing. */
 const unchanged = Uint8Array.of(0, 0, 0, 0)

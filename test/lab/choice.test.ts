@@ -4,7 +4,7 @@ import { calibrate, CONSTANTS } from '../../engine/lab/calibration.ts'
 import { rates } from '../../engine/lab/dirty-rate.ts'
 import { sleep } from '../../engine/util/clock.ts'
 import { createLabOs, move, openLab, viewOf, XEN_AND_KVM } from './lab-fixture.ts'
-import { sampleReport } from './store/samples.ts'
+import { SAVED, sampleReport } from './store/samples.ts'
 
 describe('the dirty rate', () => {
   test('counts a page once a step, and once a window in the working set', () => {
@@ -164,6 +164,7 @@ describe('calibration', () => {
   test('is by constants, and says so, where the store has too few runs', () => {
     expect(calibrate(runs(2))).toEqual({ source: 'constants', runs: 2, ...CONSTANTS })
     expect(calibrate([...runs(2), sampleReport(3)]).source).toBe('constants')
+    expect(calibrate([...runs(2), sampleReport(3, { link: 'unlimited', savings: SAVED })]).source).toBe('constants')
   })
   test('is the median of the runs on an unlimited link', () => {
     // Of sample run i: downtime 20.25 + i, of which last pages 2; total 1000.125 + i; rounds 300.5 × (1 + 1/2 + 1/3).

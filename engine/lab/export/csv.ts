@@ -138,6 +138,7 @@ const SUMMARY_COLUMNS: readonly Column<SummaryGroup>[] = [
   { header: 'ram_B', cell: (group) => group.ram_B },
   { header: 'workload', cell: (group) => group.workload },
   { header: 'link', cell: (group) => group.link },
+  { header: 'savings', cell: (group) => group.savings },
   { header: 'n', cell: (group) => group.n },
   { header: 'completed', cell: (group) => group.completed },
   { header: 'failed', cell: (group) => group.failed },

@@ -3,6 +3,7 @@
  * statistics; failed and cancelled ones are counted beside them.
  */
 import type { RunReport } from '../../contract/report.ts'
+import { savingsUsed } from '../../contract/savings.ts'
 import { describe } from './statistics.ts'
 import type { BootstrapOptions, Description } from './statistics.ts'
 
@@ -22,6 +23,8 @@ export interface Conditions {
   readonly ram_B: number
   readonly workload: string
   readonly link: string
+  /** See `savingsUsed`. */
+  readonly savings: string
 }
 
 export interface SummaryGroup extends Conditions {
@@ -36,10 +39,11 @@ export interface SummaryGroup extends Conditions {
 
 export function conditionsOf(report: RunFigures): Conditions {
   const { algorithm, guest, ram_B, workload, link } = report
-  return { direction: `${report.from_kind}-${report.to_kind}`, algorithm, guest, ram_B, workload, link }
+  const direction = `${report.from_kind}-${report.to_kind}`
+  return { direction, algorithm, guest, ram_B, workload, link, savings: savingsUsed(report) }
 }
 
-/** One group for each set of conditions, in the order of direction, algorithm, guest, RAM, workload and link. */
+/** One group for each set of conditions, in the order of direction, algorithm, guest, RAM, workload, link and savings. */
 export function summarize(reports: Iterable<RunFigures>, options: BootstrapOptions = {}): SummaryGroup[] {
   const groups = new Map<string, { conditions: Conditions; runs: RunFigures[] }>()
   for (const report of reports) {
@@ -86,6 +90,7 @@ function compare(a: Conditions, b: Conditions): number {
     order(a.guest, b.guest) ||
     a.ram_B - b.ram_B ||
     order(a.workload, b.workload) ||
-    order(a.link, b.link)
+    order(a.link, b.link) ||
+    order(a.savings, b.savings)
   )
 }

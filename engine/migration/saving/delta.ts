@@ -34,7 +34,7 @@ export function encodeDelta(old: Uint8Array, now: Uint8Array): Uint8Array<ArrayB
     if (value >= 0x80) scratch[length++] = (value & 0x7f) | 0x80
     scratch[length++] = value >= 0x80 ? value >>> 7 : value
   }
-  for (let i = 0; ; ) {
+  for (let i = 0; ;) {
     const start = i
     while (i < WORDS && a[i] === b[i]) i++
     if (i === WORDS) return scratch.slice(0, length)

@@ -1,6 +1,7 @@
 /** Which runs a table shows. */
 import type { ListedRun, RunFilter as FilterInput } from '../../../engine/contract/lab.ts'
 import type { HostKind, RunReport } from '../../../engine/contract/report.ts'
+import { savingsUsed } from '../../../engine/contract/savings.ts'
 import { type Direction, directionOf, directionTitle } from './format.ts'
 
 export type Outcome = RunReport['outcome']
@@ -68,7 +69,12 @@ export function choices(runs: readonly RunReport[], of: (run: RunReport) => stri
 /** Made under the same conditions as `run`, itself left out: what it can be compared with. */
 export function alike(runs: readonly RunReport[], run: RunReport): RunReport[] {
   const keys = ['from_kind', 'to_kind', 'algorithm', 'guest', 'ram_B', 'workload', 'link'] as const
+  const saved = savingsUsed(run)
   return runs.filter(
-    (other) => other.run_id !== run.run_id && other.outcome === 'completed' && keys.every((k) => other[k] === run[k]),
+    (other) =>
+      other.run_id !== run.run_id &&
+      other.outcome === 'completed' &&
+      keys.every((k) => other[k] === run[k]) &&
+      savingsUsed(other) === saved,
   )
 }

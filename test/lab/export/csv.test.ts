@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { probesCsv, roundsCsv, runsCsv, summaryCsv } from '../../../engine/lab/export/csv.ts'
 import { anyReport } from '../store/arbitraries.ts'
-import { brokenReport, sampleProbes, sampleReport } from '../store/samples.ts'
+import { SAVED, brokenReport, sampleProbes, sampleReport } from '../store/samples.ts'
 
 /** A reader of RFC 4180 as the standard's grammar says it; anything else throws. */
 function parse(csv: string): string[][] {
@@ -84,7 +84,7 @@ describe('the raw export of runs', () => {
 
   it('keeps every figure in full precision, dates in ISO-8601 and booleans as words', () => {
     const downtime_ms = 0.1 + 0.2
-    const [row] = table(runsCsv([sampleReport(0, { downtime_ms, total_ms: 1e-7, ram_equal: false })]))
+    const [row] = table(runsCsv([sampleReport(0, { downtime_ms, total_ms: 1e-7, ram_equal: false, savings: SAVED })]))
     expect(row).toMatchObject({
       started_at: '2026-01-01T00:00:00.000Z',
       downtime_ms: '0.30000000000000004',

@@ -45,11 +45,7 @@ export function sampleReport(i: number, changes: Partial<RunReport> = {}): RunRe
     pages_retransmitted: 3000,
     bytes_sent_B: 80_000_000 + i,
     ram_equal: true,
-    savings: {
-      zero_pages: 4000,
-      delta: { pages: 900, saved_B: 3_000_000, misses: 20 },
-      compression: { algorithm: 'zstd', frames: 60, in_B: 50_000_000, out_B: 20_000_000 },
-    },
+    savings: { zero_pages: 4000, delta: null, compression: null },
     pull: null,
     prediction: null,
     pages_skipped: 4,
@@ -111,4 +107,11 @@ export function sampleProbes(i: number, length = 200): ProbeRecord[] {
 export function sampleParts(i: number, probes = 200): RunParts {
   const messages = sampleMessages(i).map((message, seq) => ({ ...message, head: Uint8Array.of(i & 255, seq) }))
   return { messages, probes: sampleProbes(i, probes), provenance: conditions }
+}
+
+/** All that can be saved of a run. */
+export const SAVED: RunReport['savings'] = {
+  zero_pages: 4000,
+  delta: { pages: 900, saved_B: 3_000_000, misses: 20 },
+  compression: { algorithm: 'zstd', frames: 60, in_B: 50_000_000, out_B: 20_000_000 },
 }

@@ -30,7 +30,10 @@ describe.each(ALGORITHMS)('%s', (algorithm) => {
   })
 
   test('what is cut off, or no such thing at all, is refused', async () => {
-    const packed = await compress(algorithm, Uint8Array.from({ length: 9000 }, (_, i) => (i * i) & 255))
+    const packed = await compress(
+      algorithm,
+      Uint8Array.from({ length: 9000 }, (_, i) => (i * i) & 255),
+    )
     for (const bytes of [packed.subarray(0, packed.length - 3), packed.subarray(0, 1), Uint8Array.of(7, 7, 7, 7, 7)]) {
       await expect(decompress(algorithm, bytes, 9000)).rejects.toMatchObject({ code: 'protocol.compressed' })
     }

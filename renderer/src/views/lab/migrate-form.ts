@@ -1,6 +1,7 @@
 /** What the Migrate dialog holds, and the input for the lab that it stands for. Pure. */
 import type { MigrateInput } from '../../../../engine/contract/lab.ts'
 import type { Importance, QosTargets } from '../../../../engine/contract/prediction.ts'
+import type { SavingsInput } from '../../../../engine/contract/savings.ts'
 
 /** Choices beside the algorithms of the pool. */
 export const RANDOM = 'random'
@@ -36,6 +37,9 @@ export interface MigrateForm {
   max_Mbps: number
   throttle: boolean
   then_pull: boolean
+  /** Pages that are sent again travel as what changed in them. */
+  delta: boolean
+  compress: NonNullable<SavingsInput['compress']>
   verify_ram: boolean
   check: boolean
   probe_ms: number
@@ -59,6 +63,8 @@ export const formFor = (to: string, choice: string, link: string): MigrateForm =
   max_Mbps: 500,
   throttle: false,
   then_pull: false,
+  delta: false,
+  compress: 'auto',
   verify_ram: false,
   check: true,
   probe_ms: 5,
@@ -103,12 +109,13 @@ function algorithmOf({ choice, targets, first, predict }: MigrateForm, seed: num
 
 /** @param seed of a random choice */
 export function inputOf(form: MigrateForm, guest: string, seed: number): MigrateInput {
-  const { to, link, verify_ram, check, probe_ms } = form
+  const { to, link, delta, compress, verify_ram, check, probe_ms } = form
   return {
     guest,
     to,
     ...algorithmOf(form, seed),
     link,
+    savings: { delta, compress },
     verify_ram,
     check,
     probe_ms,
