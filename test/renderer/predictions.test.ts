@@ -30,6 +30,11 @@ describe('what the dialog asks for', () => {
       max_slowdown: 0,
     })
   })
+  it('has the savings as they were chosen', () => {
+    expect(inputOf(form('pre-copy'), 'g1', 7).savings).toEqual({ delta: false, compress: 'auto' })
+    const chosen = { ...form('hybrid'), delta: true, compress: 'zstd' as const }
+    expect(inputOf(chosen, 'g1', 7).savings).toEqual({ delta: true, compress: 'zstd' })
+  })
   it('names no algorithm where the lab is to choose', () => {
     const input = inputOf({ ...form(AUTOMATIC), first: 'bytes' }, 'g1', 7)
     expect(input).toMatchObject({ automatic: true, importance: ['bytes'] })
