@@ -1,6 +1,7 @@
-/** One migration as it is seen from here: fed by events, told to the view at the pace of frames. */
+/** One migration as it is seen from here: fed by events, told to the view at a pace that can be read. */
 import type { GuestView, HostView, LabEvents, MigrateInput, MigrationProgress } from '../../../engine/contract/lab.ts'
 import type { RoundReport, RunReport, StageReport } from '../../../engine/contract/report.ts'
+import { Pace, READABLE_MS } from './pace.ts'
 import { ProbeLog } from './probe-log.ts'
 import { Series } from './series.ts'
 
@@ -61,7 +62,7 @@ export class LiveRun {
   report = $state.raw<RunReport | null>(null)
   cancelling = $state(false)
   #next: LiveFigures = NOTHING
-  #frame = 0
+  readonly #pace = new Pace(READABLE_MS, () => (this.figures = this.#next))
 
   constructor(
     id: string,
@@ -119,8 +120,7 @@ export class LiveRun {
   }
 
   finish(report: RunReport): void {
-    cancelAnimationFrame(this.#frame)
-    this.#frame = 0
+    this.#pace.cancel()
     this.figures = {
       ...this.#next,
       stage: report.stages.at(-1)?.number ?? this.#next.stage,
@@ -139,14 +139,9 @@ export class LiveRun {
     this.report = report
   }
 
-  /** A frame takes what is newest then; nothing queues up in a window that is not drawn. */
   #tell(figures: LiveFigures): void {
     this.#next = figures
-    if (this.#frame !== 0 || this.report !== null) return
-    this.#frame = requestAnimationFrame(() => {
-      this.#frame = 0
-      this.figures = this.#next
-    })
+    if (this.report === null) this.#pace.wish()
   }
 }
 

@@ -45,13 +45,17 @@ const RANK = PAGE_STATES.map(({ name }) => PRECEDENCE.indexOf(name))
 /** The state that each cell shows. */
 export function cellStates(states: Uint8Array, perCell: number): Uint8Array {
   if (perCell === 1) return states
-  return Uint8Array.from({ length: Math.ceil(states.length / perCell) }, (_, cell) => {
+  const cells = new Uint8Array(Math.ceil(states.length / perCell))
+  for (let cell = 0; cell < cells.length; cell++) {
+    const end = Math.min(states.length, (cell + 1) * perCell)
     let shown = states[cell * perCell] ?? 0
-    for (const state of states.subarray(cell * perCell, (cell + 1) * perCell)) {
+    for (let page = cell * perCell + 1; page < end; page++) {
+      const state = states[page] ?? 0
       if ((RANK[state] ?? 0) < (RANK[shown] ?? 0)) shown = state
     }
-    return shown
-  })
+    cells[cell] = shown
+  }
+  return cells
 }
 
 /** How many pages are in each state, in the order of the legend. */

@@ -68,12 +68,20 @@ const mix = (a: Rgb, b: Rgb, share: number): Rgb => {
   return [part(0), part(1), part(2)]
 }
 
-/** As ImageData has it on a little-endian machine. */
-export const pixel = ([r, g, b]: Rgb): number => (0xff000000 | (b << 16) | (g << 8) | r) >>> 0
+/** As ImageData has it on a little-endian machine. @param alpha 0–255 */
+export const pixel = ([r, g, b]: Rgb, alpha = 255): number => ((alpha << 24) | (b << 16) | (g << 8) | r) >>> 0
+
+/** Rows of pixels, the last one excluded; none where `bottom` is not below `top`. */
+export interface Band {
+  readonly top: number
+  readonly bottom: number
+}
 
 /**
  * Paints cells into the pixels of a canvas.
  * @param gap pixels left free at the right and lower edge of each cell
+ * @param before cells that the pixels show already: only those that differ are painted
+ * @returns where something was painted
  */
 export function paintCells(
   pixels: Uint32Array,
@@ -82,18 +90,43 @@ export function paintCells(
   cells: Uint8Array,
   tiles: readonly Tile[],
   gap: number,
-): void {
+  before?: Uint8Array,
+): Band {
   const height = Math.floor(pixels.length / width)
+  let first = height
+  let last = 0
   cells.forEach((state, index) => {
     const tile = tiles[state]
-    if (tile === undefined) return
+    if (tile === undefined || before?.[index] === state) return
     const left = (index % grid.columns) * grid.cell
     const top = Math.floor(index / grid.columns) * grid.cell
     const right = Math.min(width, left + grid.cell - gap)
     const bottom = Math.min(height, top + grid.cell - gap)
+    first = Math.min(first, top)
+    last = Math.max(last, bottom)
     for (let y = top; y < bottom; y++) {
       const row = (y % tile.side) * tile.side
       for (let x = left; x < right; x++) pixels[y * width + x] = tile.colours[row + (x % tile.side)] ?? 0
     }
   })
+  return { top: first, bottom: last }
+}
+
+/** Paints a square of pixels around each point; what reaches beyond the edges is left out. */
+export function paintSquares(
+  pixels: Uint32Array,
+  width: number,
+  points: Iterable<readonly [x: number, y: number]>,
+  side: number,
+  colour: number,
+): void {
+  const height = Math.floor(pixels.length / width)
+  for (const [x, y] of points) {
+    const left = Math.round(x - side / 2)
+    const top = Math.round(y - side / 2)
+    const right = Math.min(width, left + side)
+    for (let row = Math.max(0, top); row < Math.min(height, top + side); row++) {
+      pixels.fill(colour, row * width + Math.max(0, left), row * width + Math.max(0, right))
+    }
+  }
 }

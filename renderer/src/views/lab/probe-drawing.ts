@@ -8,8 +8,10 @@ export type ProbeWindow = Gap
 const FULL_MS = 20
 const LEAST_PX = 3
 
+/** @param size of the canvas in CSS pixels, as its owner knows it: to ask the canvas would lay the page out */
 export function drawProbes(
   canvas: HTMLCanvasElement,
+  size: { readonly width: number; readonly height: number },
   log: ProbeLog,
   { from_ms, to_ms }: ProbeWindow,
   gap: Gap | null,
@@ -17,10 +19,11 @@ export function drawProbes(
   const context = canvas.getContext('2d')
   if (context === null) return
   const scale = devicePixelRatio
-  const width = Math.round(canvas.clientWidth * scale)
-  const height = Math.round(canvas.clientHeight * scale)
-  canvas.width = width
-  canvas.height = height
+  const width = Math.round(size.width * scale)
+  const height = Math.round(size.height * scale)
+  if (canvas.width !== width) canvas.width = width
+  if (canvas.height !== height) canvas.height = height
+  context.clearRect(0, 0, width, height)
   const good = colour('--good')
   const bad = colour('--bad')
   const x = (time: number) => ((time - from_ms) / Math.max(1, to_ms - from_ms)) * width
