@@ -11,6 +11,7 @@ import { LabService } from '../engine/lab/service.ts'
 import { Session } from '../engine/serve/session.ts'
 import { FerryError } from '../engine/util/errors.ts'
 import type { FromHost, ToHost } from './host-messages.ts'
+import { stepBack } from './service-priority.ts'
 
 /** Of Electron's MessagePortMain, in a utility process. */
 interface Port {
@@ -121,6 +122,7 @@ else {
 }
 // A Ctrl-C in the app's terminal reaches this process, too; the app says when the lab ends.
 process.on('SIGINT', () => {})
+stepBack()
 try {
   lab = await open()
   tell({ type: 'ready' })

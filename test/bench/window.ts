@@ -19,6 +19,8 @@ import { type Row, show, summarize } from './statistics.ts'
 
 const LAUNCHER = fileURLToPath(new URL('../../build/runtime/main.ts', import.meta.url))
 const FPS = 60
+/** A frame that took longer than two of the display was left out at least once: it is seen. */
+const LATE_MS = 2.05 * (1000 / FPS)
 /** So much fewer frames a second still count: the clock of the display and that of the page are two. */
 const TOLERANCE = 1.05
 const FIRST_WINDOW_MS = 1500
@@ -151,12 +153,13 @@ async function frames(lab: LabPage, control: ControlClient, { guest, n, progress
   for (const tab of ['none', 'Migration', 'Protocol', 'State', 'Memory']) {
     if (tab !== 'none') await lab.tab(tab)
     const intervals: number[] = []
+    const totals: number[] = []
     for (let i = 0; i < n; i++) {
       await sleep(500)
       const drawn = startFrames(lab.page)
       if (tab !== 'none') {
         const { run_id } = await control.call('migrations.start', { guest: id, to, link: '1G', check: false })
-        await control.call('migrations.wait', { run_id })
+        totals.push((await control.call('migrations.wait', { run_id })).total_ms)
         to = to === 'kvm' ? 'xen' : 'kvm'
       } else await sleep(2000)
       intervals.push(...(await drawn()))
@@ -164,12 +167,15 @@ async function frames(lab: LabPage, control: ControlClient, { guest, n, progress
     const what = tab === 'none' ? 'nobody crosses' : `${RAM_MB} MB cross, ${tab} shown`
     const all = summarize(intervals)
     const p95 = quantile(intervals, 0.95)
-    progress(`frames, ${what}: median ${all.median.toFixed(1)} ms, 95 % within ${p95.toFixed(1)} ms`)
+    const late = intervals.filter((interval) => interval > LATE_MS).length
+    // That the window is smooth must not be at the guest's cost.
+    const took = totals.length === 0 ? '' : `; the crossing took ${show(summarize(totals), 0)} ms`
+    progress(`frames, ${what}: median ${all.median.toFixed(1)} ms, 95 % within ${p95.toFixed(1)} ms${took}`)
     // Over the whole time: a median alone would hide the frames that were left out.
     const fps = 1000 / mean(intervals)
     rows.push({
       measured: `frame interval, ms: ${what}`,
-      figure: `${show(all, 1)}; p95 ${p95.toFixed(1)}; ${fps.toFixed(0)} fps`,
+      figure: `${show(all, 1)}; p95 ${p95.toFixed(1)}; ${late} over ${LATE_MS.toFixed(0)} ms; ${fps.toFixed(1)} fps`,
       target: '60 fps',
       reached: fps * TOLERANCE >= FPS,
     })
