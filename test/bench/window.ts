@@ -87,7 +87,12 @@ async function startOnce({ display, runtime }: Setting, command: string, args: r
     const page = context.pages()[0] ?? (await context.waitForEvent('page'))
     await page.getByText('Connected').waitFor(WAIT)
     const painted = await page.evaluate<number>(
-      `performance.timeOrigin + performance.getEntriesByName('first-contentful-paint')[0].startTime`,
+      // On a busy machine it may be connected before it was painted.
+      `new Promise((resolve) =>
+        new PerformanceObserver((seen) => {
+          const [first] = seen.getEntriesByName('first-contentful-paint')
+          if (first !== undefined) resolve(performance.timeOrigin + first.startTime)
+        }).observe({ type: 'paint', buffered: true }))`,
     )
     return painted - started
   } finally {

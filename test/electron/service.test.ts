@@ -1,5 +1,6 @@
 /** The lab service beside the window: a crash is told and mended, finished runs stay, nothing is left behind. */
-import { writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
+import { getPriority } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { listEntries } from '../../engine/lab/control-address.ts'
@@ -69,6 +70,15 @@ describe.skipIf(place.reason !== undefined)(`the lab service${place.because}`, (
       Menu.getApplicationMenu()?.getMenuItemById('service.restart')?.click()
     })
     await app.connected(4)
+  })
+
+  test('it steps back behind the window with all its threads', async () => {
+    const pid = await pidOfService()
+    const window = await app.electron.evaluate(() => process.pid)
+    // What a vCPU runs on is started with the guest, and inherits.
+    await inPage(`window.call('guests.create', { image: 'labos', host: 'xen' })`)
+    const threads = process.platform === 'linux' ? readdirSync(`/proc/${pid}/task`).map(Number) : [pid]
+    expect(threads.filter((thread) => getPriority(thread) <= getPriority(window))).toEqual([])
   })
 
   test('events reach the page', async () => {

@@ -26,7 +26,7 @@ import {
   gridOf,
   mapSummary,
 } from '../../renderer/src/views/inspectors/page-grid.ts'
-import { paintCells, pixel, rgb, tileOf } from '../../renderer/src/views/inspectors/page-textures.ts'
+import { paintCells, paintSquares, pixel, rgb, tileOf } from '../../renderer/src/views/inspectors/page-textures.ts'
 import { csvOf } from '../../renderer/src/views/measurements/csv.ts'
 import { busyWarning, provenanceLines } from '../../renderer/src/views/measurements/provenance.ts'
 
@@ -220,6 +220,31 @@ describe('the page map', () => {
     const tiles = PAGE_STATES.map(({ name }) => tileOf(name, GREY, 1))
     paintCells(pixels, 10, { columns: 2, cell: 4 }, Uint8Array.of(clean, clean, clean), tiles, 1)
     expect([...pixels].filter((colour) => colour !== 0)).toHaveLength(9 + 9 + 6)
+  })
+  it('paints only the cells that are new, and says where they are', () => {
+    const grid = { columns: 2, cell: 4 }
+    const tiles = PAGE_STATES.map(({ name }) => tileOf(name, GREY, 1))
+    const before = Uint8Array.of(clean, clean, clean, clean)
+    const after = Uint8Array.of(clean, clean, clean, dirty)
+    const whole = new Uint32Array(8 * 8)
+    paintCells(whole, 8, grid, after, tiles, 0)
+    const pixels = new Uint32Array(8 * 8)
+    paintCells(pixels, 8, grid, before, tiles, 0)
+    expect(paintCells(pixels, 8, grid, after, tiles, 0, before)).toEqual({ top: 4, bottom: 8 })
+    expect(pixels).toEqual(whole)
+    const { top, bottom } = paintCells(pixels, 8, grid, after, tiles, 0, after)
+    expect(bottom).toBeLessThanOrEqual(top)
+  })
+  it('paints points as squares, cut off at the edges', () => {
+    const pixels = new Uint32Array(4 * 4)
+    const points = [
+      [1, 1],
+      [4, 4],
+      [0, 3],
+    ] as const
+    paintSquares(pixels, 4, points, 2, 7)
+    const rows = Array.from({ length: 4 }, (_, y) => [...pixels.subarray(4 * y, 4 * y + 4)].join(''))
+    expect(rows).toEqual(['7700', '7700', '7000', '7007'])
   })
 })
 

@@ -198,6 +198,46 @@ describe.skipIf(noChromium !== null)(`the lab’s view${noChromium === null ? ''
     expect(await barriers('paused', '#guest-panel')).toEqual([])
   })
 
+  test('lets the targets of a run be changed by keys, and says how the guest is where that fails', async () => {
+    await open({ hosts: 2, guests: 2 })
+    await host('xen')
+      .getByRole('button', { name: /^labos-0/ })
+      .focus()
+    await page.keyboard.press('m')
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Bandwidth, Mbit/s').fill('100')
+    await dialog.getByRole('button', { name: 'Migrate', exact: true }).click()
+    const panel = page.locator('#guest-panel')
+    const targets = panel.getByText(/^Targets, at most/)
+    expect(await targets.textContent()).toBe('Targets, at most: bandwidth 100 Mbit/s')
+    await targets.press('Enter')
+    const downtime = panel.getByLabel('Downtime, ms')
+    await page.keyboard.press('Tab')
+    expect(
+      await downtime.evaluate((element: { matches(selector: string): boolean }) => element.matches(':focus')),
+    ).toBe(true)
+    expect(await panel.getByLabel('Bandwidth, Mbit/s').inputValue()).toBe('100')
+
+    await page.evaluate(() => {
+      const refused = { then: (_: unknown, reject: (why: Error) => void) => reject(new Error('The lab is busy.')) }
+      bench.answers = { ...bench.answers, 'migrations.setTargets': refused }
+    })
+    await page.keyboard.type('20')
+    await page.keyboard.press('Enter')
+    const problem = await panel.getByRole('alert').textContent()
+    expect(problem).toMatch(/The targets were not changed\..*The lab is busy\..*labos-0 goes on crossing/)
+    expect(await targets.textContent()).toBe('Targets, at most: bandwidth 100 Mbit/s')
+    expect(await barriers('targets', '#guest-panel')).toEqual([])
+
+    await page.evaluate(() => {
+      bench.answers = { ...bench.answers, 'migrations.setTargets': { max_downtime_ms: 20, max_bandwidth_bps: 50e6 } }
+    })
+    await downtime.press('Enter')
+    await panel.getByText('From now on, at most: downtime 20 ms, bandwidth 50 Mbit/s.').waitFor()
+    expect(await panel.getByRole('alert').count()).toBe(0)
+    expect(await targets.textContent()).toBe('Targets, at most: downtime 20 ms, bandwidth 50 Mbit/s')
+  })
+
   test('is found free of barriers, full, empty, and in every dialog, light and dark', async () => {
     await open(FULL)
     const found = await barriers('full')

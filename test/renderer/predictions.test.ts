@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { migrateInput } from '../../engine/contract/lab.ts'
 import type { RunPrediction } from '../../engine/contract/prediction.ts'
 import { foretold, verdictOf } from '../../renderer/src/state/predictions.ts'
-import { AUTOMATIC, formFor, inputOf, RANDOM, targetsOf } from '../../renderer/src/views/lab/migrate-form.ts'
+import { changesOf, fieldsOf, targetsOf, targetsText } from '../../renderer/src/state/targets.ts'
+import { AUTOMATIC, formFor, inputOf, liveTargets, RANDOM } from '../../renderer/src/views/lab/migrate-form.ts'
 import { brokenReport, sampleReport } from '../lab/store/samples.ts'
 import { noneFits } from './stand-in-lab.ts'
 
@@ -35,6 +36,21 @@ describe('what the dialog asks for', () => {
     const chosen = { ...form('hybrid'), delta: true, compress: 'zstd' as const }
     expect(inputOf(chosen, 'g1', 7).savings).toEqual({ delta: true, compress: 'zstd' })
   })
+  it('keeps the targets that the choice makes use of, and no others', () => {
+    const targets = { downtime_ms: 50, total_s: 2, bandwidth_Mbps: 100, slowdown_percent: 25 }
+    const asked = (choice: string) => {
+      const { max_downtime_ms, max_total_ms, max_bandwidth_bps, max_slowdown } = inputOf(
+        { ...form(choice), targets },
+        'g1',
+        7,
+      )
+      return [max_downtime_ms, max_total_ms, max_bandwidth_bps, max_slowdown]
+    }
+    expect(asked(AUTOMATIC)).toEqual([50, 2000, 100e6, 0.25])
+    for (const choice of ['pre-copy', 'hybrid', RANDOM])
+      expect(asked(choice)).toEqual([50, undefined, 100e6, undefined])
+    expect(asked('stop-and-copy')).toEqual([undefined, undefined, 100e6, undefined])
+  })
   it('names no algorithm where the lab is to choose', () => {
     const input = inputOf({ ...form(AUTOMATIC), first: 'bytes' }, 'g1', 7)
     expect(input).toMatchObject({ automatic: true, importance: ['bytes'] })
@@ -48,6 +64,40 @@ describe('what the dialog asks for', () => {
     const bounds = { ...form('pre-copy'), rate_control: true, min_Mbps: 10, step_Mbps: 5, max_Mbps: 80 }
     expect(inputOf(bounds, 'g1', 7).pre_copy?.rate_control).toEqual({ min_bps: 10e6, step_bps: 5e6, max_bps: 80e6 })
     expect(inputOf(form('pre-copy'), 'g1', 7).pre_copy).not.toHaveProperty('rate_control')
+  })
+})
+
+describe('targets on the way', () => {
+  const fields = { downtime_ms: 50, total_s: null, bandwidth_Mbps: null, slowdown_percent: 7 }
+  it('are in the fields as they are in force, and come back the same', () => {
+    const inForce = { max_downtime_ms: 12.5, max_total_ms: 60_000, max_bandwidth_bps: 15e6, max_slowdown: 0.07 }
+    const shown = { downtime_ms: 12.5, total_s: 60, bandwidth_Mbps: 15, slowdown_percent: 7 }
+    expect(fieldsOf(inForce)).toEqual(shown)
+    const back = targetsOf(shown)
+    for (const [name, value] of Object.entries(inForce))
+      expect(back[name as keyof typeof back], name).toBeCloseTo(value, 9)
+    expect(fieldsOf({ max_downtime_ms: undefined }).downtime_ms).toBeNull()
+  })
+  it('that were emptied are no targets any more; those not shown stay as they are', () => {
+    expect(changesOf(fields, ['downtime_ms', 'bandwidth_Mbps'])).toEqual({
+      max_downtime_ms: 50,
+      max_bandwidth_bps: null,
+    })
+  })
+  it('are those of which the run still makes use', () => {
+    const both = ['downtime_ms', 'bandwidth_Mbps']
+    const input = (choice: string) => inputOf(form(choice), 'g1', 7)
+    for (const choice of ['pre-copy', 'hybrid', RANDOM, AUTOMATIC])
+      expect(liveTargets(input(choice), false), choice).toEqual(both)
+    expect(liveTargets(input('stop-and-copy'), false)).toEqual(['bandwidth_Mbps'])
+    // It has switched over: no downtime is to come.
+    expect(liveTargets(input('hybrid'), true)).toEqual(['bandwidth_Mbps'])
+  })
+  it('are read in the units of the fields', () => {
+    expect(targetsText({})).toBe('none')
+    expect(targetsText({ max_downtime_ms: 300, max_bandwidth_bps: 15e6, max_slowdown: 0.07 })).toBe(
+      'downtime 300 ms, bandwidth 15 Mbit/s, slow-down 7 %',
+    )
   })
 })
 

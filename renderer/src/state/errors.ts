@@ -18,6 +18,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   'host.out-of-memory': 'Give the guest less RAM, or destroy or move another guest on this host.',
   'image.too-little-memory': 'Give the guest more RAM.',
   'qos.none-fits': 'Or choose an algorithm yourself.',
+  'run.unknown': 'It may have ended: look at its result.',
   'link.syntax': 'Correct the values of the link.',
   'link.range': 'Correct the values of the link.',
   'workload.parameter': 'Correct the values of the workload.',

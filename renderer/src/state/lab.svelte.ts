@@ -8,6 +8,7 @@ import type {
   MethodOutput,
   MigrateInput,
 } from '../../../engine/contract/lab.ts'
+import type { QosTargets, TargetChanges } from '../../../engine/contract/prediction.ts'
 import type { RunReport } from '../../../engine/contract/report.ts'
 import type { ImageView } from '../../../engine/contract/workloads.ts'
 import type { ConnectionState, LabApi } from '../api/api.ts'
@@ -160,6 +161,12 @@ export class LabState {
     void this.attempt('The link could not be changed', () =>
       this.api.call('migrations.setLink', { run_id: run.id, link }),
     )
+  }
+
+  /** @returns all targets as they are then. @throws LabError as `migrations.setTargets` does; they are as before then */
+  async setTargets(run: LiveRun, changes: TargetChanges): Promise<QosTargets> {
+    run.targets = await this.api.call('migrations.setTargets', { run_id: run.id, ...changes })
+    return run.targets
   }
 
   async cancel(run: LiveRun): Promise<void> {

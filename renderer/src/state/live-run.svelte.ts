@@ -1,6 +1,8 @@
 /** One migration as it is seen from here: fed by events, told to the view at a pace that can be read. */
 import type { GuestView, HostView, LabEvents, MigrateInput, MigrationProgress } from '../../../engine/contract/lab.ts'
+import type { QosTargets } from '../../../engine/contract/prediction.ts'
 import type { RoundReport, RunReport, StageReport } from '../../../engine/contract/report.ts'
+import { FRAMES } from './frames.ts'
 import { Pace, READABLE_MS } from './pace.ts'
 import { ProbeLog } from './probe-log.ts'
 import { Series } from './series.ts'
@@ -61,8 +63,10 @@ export class LiveRun {
   figures = $state.raw<LiveFigures>(NOTHING)
   report = $state.raw<RunReport | null>(null)
   cancelling = $state(false)
+  /** As they were last set from here; those of the start before that. */
+  targets = $state.raw<QosTargets>({})
   #next: LiveFigures = NOTHING
-  readonly #pace = new Pace(READABLE_MS, () => (this.figures = this.#next))
+  readonly #pace = new Pace(READABLE_MS, () => (this.figures = this.#next), FRAMES)
 
   constructor(
     id: string,
@@ -76,6 +80,8 @@ export class LiveRun {
     this.from = places.from
     this.to = places.to
     this.input = input
+    const { max_downtime_ms, max_total_ms, max_bandwidth_bps, max_slowdown } = input
+    this.targets = { max_downtime_ms, max_total_ms, max_bandwidth_bps, max_slowdown }
     this.seenFromStart = seenFromStart
   }
 

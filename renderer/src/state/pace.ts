@@ -6,17 +6,26 @@
 /** Figures that change more often than this cannot be read; laying them out would only cost frames. */
 export const READABLE_MS = 100
 
+/** Where the frames come from: the window's, or a test's. */
+export interface Frames {
+  /** @returns what `cancel` takes; never 0 */
+  request(draw: () => void): number
+  cancel(frame: number): void
+}
+
 export class Pace {
   readonly #every_ms: number
   readonly #apply: () => void
+  readonly #frames: Frames
   #timer: ReturnType<typeof setTimeout> | undefined
   #frame = 0
   #last_ms = -Infinity
 
   /** @param every_ms least time between two calls of `apply` */
-  constructor(every_ms: number, apply: () => void) {
+  constructor(every_ms: number, apply: () => void, frames: Frames) {
     this.#every_ms = every_ms
     this.#apply = apply
+    this.#frames = frames
   }
 
   /** There is something new. */
@@ -34,13 +43,13 @@ export class Pace {
   /** What was wished for and not done yet is given up. */
   cancel(): void {
     clearTimeout(this.#timer)
-    cancelAnimationFrame(this.#frame)
+    if (this.#frame !== 0) this.#frames.cancel(this.#frame)
     this.#timer = undefined
     this.#frame = 0
   }
 
   #ask(): void {
-    this.#frame = requestAnimationFrame(() => {
+    this.#frame = this.#frames.request(() => {
       this.#frame = 0
       this.#last_ms = performance.now()
       this.#apply()

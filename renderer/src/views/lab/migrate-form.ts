@@ -1,21 +1,12 @@
 /** What the Migrate dialog holds, and the input for the lab that it stands for. Pure. */
 import type { MigrateInput } from '../../../../engine/contract/lab.ts'
-import type { Importance, QosTargets } from '../../../../engine/contract/prediction.ts'
+import type { Importance } from '../../../../engine/contract/prediction.ts'
 import type { SavingsInput } from '../../../../engine/contract/savings.ts'
+import { ALL_TARGETS, NO_TARGETS, type TargetField, type TargetFields, targetsOf } from '../../state/targets.ts'
 
 /** Choices beside the algorithms of the pool. */
 export const RANDOM = 'random'
 export const AUTOMATIC = 'automatic'
-
-/** As the fields have it, in the units that people use; null or undefined: the field is empty. */
-type Entry = number | null | undefined
-
-export interface TargetFields {
-  downtime_ms: Entry
-  total_s: Entry
-  bandwidth_Mbps: Entry
-  slowdown_percent: Entry
-}
 
 export interface MigrateForm {
   to: string
@@ -49,7 +40,7 @@ export interface MigrateForm {
 export const formFor = (to: string, choice: string, link: string): MigrateForm => ({
   to,
   choice,
-  targets: { downtime_ms: null, total_s: null, bandwidth_Mbps: null, slowdown_percent: null },
+  targets: { ...NO_TARGETS },
   first: 'pool',
   predict: false,
   link,
@@ -76,15 +67,20 @@ export function roundsOf(choice: string): 'all' | 'some' | 'none' {
   return choice === 'hybrid' ? 'some' : 'none'
 }
 
-export function targetsOf({ downtime_ms, total_s, bandwidth_Mbps, slowdown_percent }: TargetFields): QosTargets {
-  const scaled = (value: Entry, factor: number) => (typeof value === 'number' ? value * factor : undefined)
-  const all = {
-    max_downtime_ms: scaled(downtime_ms, 1),
-    max_total_ms: scaled(total_s, 1000),
-    max_bandwidth_bps: scaled(bandwidth_Mbps, 1e6),
-    max_slowdown: scaled(slowdown_percent, 0.01),
-  }
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+/** Which targets the choice can make use of: a total and a slow-down are kept by choosing the algorithm, or not at all. */
+export function targetsFor(choice: string): readonly TargetField[] {
+  if (choice === AUTOMATIC) return ALL_TARGETS
+  return roundsOf(choice) === 'none' ? ['bandwidth_Mbps'] : ['downtime_ms', 'bandwidth_Mbps']
+}
+
+/**
+ * Targets that a migration under way still makes use of.
+ * @param pulls whether the guest has switched over, and its pages follow: its downtime is over
+ */
+export function liveTargets(input: MigrateInput, pulls: boolean): readonly TargetField[] {
+  const chosen = input.automatic === true ? undefined : input.algorithms
+  const rounds = chosen === undefined || chosen.some((algorithm) => roundsOf(algorithm) !== 'none')
+  return rounds && !pulls ? ['downtime_ms', 'bandwidth_Mbps'] : ['bandwidth_Mbps']
 }
 
 function preCopyOf(form: MigrateForm): NonNullable<MigrateInput['pre_copy']> {
@@ -101,10 +97,10 @@ function preCopyOf(form: MigrateForm): NonNullable<MigrateInput['pre_copy']> {
 }
 
 function algorithmOf({ choice, targets, first, predict }: MigrateForm, seed: number): Partial<MigrateInput> {
-  if (choice === AUTOMATIC)
-    return { automatic: true, ...targetsOf(targets), ...(first === 'pool' ? {} : { importance: [first] }) }
+  const kept = targetsOf(targets, targetsFor(choice))
+  if (choice === AUTOMATIC) return { automatic: true, ...kept, ...(first === 'pool' ? {} : { importance: [first] }) }
   const own = choice === RANDOM ? { random_algorithm: true, seed } : { algorithms: [choice] }
-  return { ...own, ...(predict ? { predict: true } : {}) }
+  return { ...own, ...kept, ...(predict ? { predict: true } : {}) }
 }
 
 /** @param seed of a random choice */
