@@ -19,6 +19,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   'image.too-little-memory': 'Give the guest more RAM.',
   'qos.none-fits': 'Or choose an algorithm yourself.',
   'run.unknown': 'It may have ended: look at its result.',
+  'lab.input': 'Correct the values that were entered.',
   'link.syntax': 'Correct the values of the link.',
   'link.range': 'Correct the values of the link.',
   'workload.parameter': 'Correct the values of the workload.',
