@@ -241,7 +241,7 @@ describe('the page map', () => {
       [1, 1],
       [4, 4],
       [0, 3],
-    ] as const
+    ].flat()
     paintSquares(pixels, 4, points, 2, 7)
     const rows = Array.from({ length: 4 }, (_, y) => [...pixels.subarray(4 * y, 4 * y + 4)].join(''))
     expect(rows).toEqual(['7700', '7700', '7000', '7007'])

@@ -12,7 +12,9 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
 export function u32FromBase64(text: string): Uint32Array<ArrayBuffer> {
   const bytes = fromBase64(text)
   const view = new DataView(bytes.buffer)
-  return Uint32Array.from({ length: bytes.length >>> 2 }, (_, i) => view.getUint32(4 * i, true))
+  const numbers = new Uint32Array(bytes.length >>> 2)
+  for (let i = 0; i < numbers.length; i++) numbers[i] = view.getUint32(4 * i, true)
+  return numbers
 }
 
 /** A stretch of bytes. */

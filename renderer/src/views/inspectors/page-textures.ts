@@ -95,9 +95,10 @@ export function paintCells(
   const height = Math.floor(pixels.length / width)
   let first = height
   let last = 0
-  cells.forEach((state, index) => {
+  for (let index = 0; index < cells.length; index++) {
+    const state = cells[index] ?? 0
     const tile = tiles[state]
-    if (tile === undefined || before?.[index] === state) return
+    if (tile === undefined || before?.[index] === state) continue
     const left = (index % grid.columns) * grid.cell
     const top = Math.floor(index / grid.columns) * grid.cell
     const right = Math.min(width, left + grid.cell - gap)
@@ -108,22 +109,25 @@ export function paintCells(
       const row = (y % tile.side) * tile.side
       for (let x = left; x < right; x++) pixels[y * width + x] = tile.colours[row + (x % tile.side)] ?? 0
     }
-  })
+  }
   return { top: first, bottom: last }
 }
 
-/** Paints a square of pixels around each point; what reaches beyond the edges is left out. */
+/**
+ * Paints a square of pixels around each point; what reaches beyond the edges is left out.
+ * @param points x and y in turn
+ */
 export function paintSquares(
   pixels: Uint32Array,
   width: number,
-  points: Iterable<readonly [x: number, y: number]>,
+  points: ArrayLike<number>,
   side: number,
   colour: number,
 ): void {
   const height = Math.floor(pixels.length / width)
-  for (const [x, y] of points) {
-    const left = Math.round(x - side / 2)
-    const top = Math.round(y - side / 2)
+  for (let i = 0; i < points.length; i += 2) {
+    const left = Math.round((points[i] ?? 0) - side / 2)
+    const top = Math.round((points[i + 1] ?? 0) - side / 2)
     const right = Math.min(width, left + side)
     for (let row = Math.max(0, top); row < Math.min(height, top + side); row++) {
       pixels.fill(colour, row * width + Math.max(0, left), row * width + Math.max(0, right))
