@@ -11,6 +11,7 @@ import { NO_FILTER } from '../../renderer/src/data/filtering.ts'
 import {
   frameLimit,
   frameRuns,
+  framesTold,
   frameSummary,
   rowsOf,
   slotBars,
@@ -123,6 +124,15 @@ describe('memory', () => {
     logged: true,
     dirty_pages: 5,
   }
+  it('keeps the p2m that is known where the lab tells the same one again', () => {
+    const told = (...frames: number[]) => Buffer.from(Uint32Array.from(frames).buffer).toString('base64')
+    const known = Uint32Array.of(7, 1, 4)
+    expect(framesTold(known, told(7, 1, 4))).toBe(known)
+    expect(framesTold(known, null)).toBe(known)
+    expect(framesTold(known, told(7, 1, 5))).toEqual(Uint32Array.of(7, 1, 5))
+    expect(framesTold(known, told(7, 1))).toEqual(Uint32Array.of(7, 1))
+    expect(framesTold(null, null)).toBeNull()
+  })
   it('makes stretches of the p2m, all of them, and rows as the lab makes them', () => {
     const runs = frameRuns(frames, (gfn) => gfn === 2)
     expect(runs).toEqual([

@@ -1,5 +1,6 @@
 /** What a guest's memory view says, as numbers to draw. */
 import type { MemoryViewView } from '../../../../engine/contract/lab.ts'
+import { u32FromBase64 } from '../../data/bytes.ts'
 
 export const PAGE_SIZE = 4096
 type Row = MemoryViewView['rows'][number]
@@ -43,6 +44,13 @@ export function rowsOf(runs: readonly FrameRun[], logged: boolean): Row[] {
     logged,
     dirty_pages: dirty,
   }))
+}
+
+/** The p2m as the lab told it; where it is the one that is known, that one, so that what is drawn of it stays. */
+export function framesTold(known: Uint32Array | null, told: string | null): Uint32Array | null {
+  if (told === null) return known
+  const frames = u32FromBase64(told)
+  return known?.length === frames.length && known.every((mfn, gfn) => mfn === frames[gfn]) ? known : frames
 }
 
 /** How far the machine frames reach: the next power of two, as a scale that does not jump from guest to guest. */
