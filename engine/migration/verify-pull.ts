@@ -143,12 +143,19 @@ export class VerifiedPull {
     for (const frame of forward.filter(isTelling)) this.#forward(frame)
     const compared = this.#agreed.verify === 'none' ? [] : ['VERIFY_RESULT']
     const expected = [...compared, 'PULL_DONE']
+    const batches = forward.filter(({ type }) => nameOf(type) === 'PAGES').length
     let answers = 0
+    let taken = 0
     for (const frame of backward.filter(isTelling)) {
       const name = nameOf(frame.type) ?? `message ${frame.type}`
-      if (name === 'ABORT') this.#aborted = true
+      if (name === 'ACK' && answers === 0) {
+        const { of, number } = this.#problems.json(frame)
+        if (of !== 'pages' || number !== ++taken || taken > batches)
+          this.#problems.add(frame, 'ACK of no batch of pages.')
+      } else if (name === 'ABORT') this.#aborted = true
       else if (name !== expected[answers++]) this.#problems.add(frame, `the target said ${name} after the switch-over.`)
     }
+    if (this.complete && taken < batches) this.#problems.add(null, `${taken} of ${batches} batches were acknowledged.`)
     if (this.complete && answers < expected.length) this.#problems.add(null, `ACK without ${expected[answers]}.`)
   }
 

@@ -64,7 +64,7 @@ export const SCHEMAS = {
     /** Pages of the round, zero pages included; the target compares. */
     pages: count,
   }),
-  ACK: v.object({ of: v.picklist(['round', 'rehearsal', 'pull']), number: count }),
+  ACK: v.object({ of: v.picklist(['round', 'rehearsal', 'pages', 'pull']), number: count }),
   READY: v.object({ unpackMs: ms, restoreMs: ms }),
   VERIFY_RESULT: v.object({
     comparedPages: count,

@@ -18,6 +18,7 @@ import { askComparison, blocksToVerify, type VerifyResult } from '../ram-check.t
 import type { SourceOptions, Tuning } from '../source-options.ts'
 import type { PullFigures, PullResult } from './fault-statistics.ts'
 import { PushOrder } from './push-order.ts'
+import { PushWindow, pushBatchPages, windowBatches } from './push-window.ts'
 
 export interface SourcePullContext {
   readonly options: SourceOptions
@@ -184,14 +185,19 @@ export class SourcePull {
 
   /** The background. Requests go first: while one is answered, nothing else is read from the machine. */
   async #push(main: Connection, lost: Interrupt, answers: Answers): Promise<void> {
-    const { tuning, deadlines } = this.#context
+    const { tuning, deadlines, link } = this.#context
+    const window = new PushWindow(main, deadlines.progressMs)
     for (;;) {
       await this.#quiet(answers)
+      const most = pushBatchPages(link(), tuning.pushPages)
+      await window.below(windowBatches(link(), most) - 1)
       lost.check()
-      const pages = this.#order.take(tuning.pushPages)
-      if (pages.length === 0) return
+      const pages = this.#order.take(most)
+      if (pages.length === 0) break
       await this.#send(main, pages, deadlines.progressMs)
+      window.sent()
     }
+    await window.below(0)
   }
 
   /** Faults come in bursts: the background waits until none has come for a moment, but not for ever. */

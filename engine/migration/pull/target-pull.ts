@@ -205,11 +205,14 @@ export class TargetPull {
 
   /** Until the source has sent everything. */
   async #takeBackground(main: Connection, lost: Interrupt): Promise<void> {
+    let number = 0
+    // So that the source does not run ahead: a page that is asked for may be behind all that is under way.
+    const taken = () => main.post([{ type: 'ACK', body: { of: 'pages', number: ++number } }])
     for (;;) {
       const message = await main.receive(['PAGES', 'PULL_END'], this.#context.deadlines.progressMs, 'pages')
       lost.check()
       if (message.type === 'PAGES') {
-        await this.#supply(message.body)
+        await this.#supply(message.body, false, taken)
         continue
       }
       if (message.body.pages >= this.#announced) return
@@ -228,8 +231,11 @@ export class TargetPull {
     }
   }
 
-  /** @param urgent it was asked for */
-  async #supply({ batch, hold, encoding }: PagesBody, urgent = false): Promise<void> {
+  /**
+   * @param urgent it was asked for
+   * @param taken told when the machine has it
+   */
+  async #supply({ batch, hold, encoding }: PagesBody, urgent = false, taken?: () => void): Promise<void> {
     this.#check(batch, hold || encoding !== undefined)
     for (const numbers of [batch.pages, batch.zeroPages]) {
       for (const page of numbers) {
@@ -241,6 +247,7 @@ export class TargetPull {
     this.#supplying++
     this.#context.slot.machine
       .supply(batch, urgent)
+      .then(taken)
       // A page that the machine did not take is one that the guest lacks. If the machine has ended, that was told before.
       .catch((thrown: unknown) => this.#end.fail(FerryError.from(thrown)))
       .finally(() => {
