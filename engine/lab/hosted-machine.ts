@@ -125,6 +125,9 @@ export class HostedMachine implements Machine {
   guardStop() {
     return this.#machine.guardStop()
   }
+  useWatch() {
+    return this.#machine.useWatch()
+  }
   capture() {
     return this.#machine.capture()
   }

@@ -10,6 +10,8 @@
  * - the page directory and the page table, when the walk itself set accessed or dirty bits in them. Those writes do
  *   not go through the TLB, so the entries are compared before and after.
  *
+ * Where a second map is given, it marks there what the CPU accesses in any way: the page and the tables that led to it.
+ *
  * With the log off (map address 0) the wrapper costs one test and one call per walk, and nothing per access.
  * Pages written by devices do not walk; dirty-log.ts adds them.
  */
@@ -24,19 +26,32 @@ const FRAME = -4096
 /** @param ramBase index of the global that holds the address of guest-physical address 0 */
 export function patchDirtyLog(module: WasmModule, pageWalk: number, ramBase: number): void {
   const dirtyLog = module.addGlobal(GLOBAL.dirtyLog)
-  module.wrapFunction(pageWalk, (original) => wrapper(original, dirtyLog, ramBase))
+  const used = module.addGlobal(GLOBAL.used)
+  module.wrapFunction(pageWalk, (original) => wrapper(original, { dirtyLog, used, ramBase }))
 }
 
-function wrapper(original: number, dirtyLogGlobal: number, ramBaseGlobal: number): Uint8Array {
+/** Indices of globals. */
+interface Globals {
+  readonly dirtyLog: number
+  readonly used: number
+  readonly ramBase: number
+}
+
+function wrapper(original: number, globals: Globals): Uint8Array {
   const [address, forWriting, user, jit, sideEffects] = [0, 1, 2, 3, 4].map(w.get)
   // Locals: result; physical addresses of the page-directory and page-table entries (0 = none) and their old values.
   const [RESULT, PD, PDE, PT, PTE] = [5, 6, 7, 8, 9]
-  const map = w.getGlobal(dirtyLogGlobal)
-  const ramBase = w.getGlobal(ramBaseGlobal)
+  const map = w.getGlobal(globals.dirtyLog)
+  const ramBase = w.getGlobal(globals.ramBase)
   const tables = pageTableCode(address)
   const guest = (local: number): w.Code => w.load(w.add(ramBase, w.get(local)))
   const outsideRam = (local: number): w.Code => w.atLeast(w.get(local), cpuWord(CPU_OFFSET.memorySize))
-  const mark = (physical: w.Code): w.Code => w.store8(w.add(map, w.shiftRight(physical, 12)), w.constant(1))
+  const markIn = (bytes: w.Code, physical: w.Code): w.Code =>
+    w.store8(w.add(bytes, w.shiftRight(physical, 12)), w.constant(1))
+  const mark = (physical: w.Code): w.Code => markIn(map, physical)
+  const used = w.getGlobal(globals.used)
+  // The entry of the TLB is (physical page + RAM base) xor virtual page, with flags in the low 12 bits.
+  const found = w.sub(w.and(w.xor(w.get(RESULT), address), w.constant(FRAME)), ramBase)
   const walk = w.call(original, address, forWriting, user, jit, sideEffects)
 
   return w.body(
@@ -62,10 +77,12 @@ function wrapper(original: number, dirtyLogGlobal: number, ramBaseGlobal: number
       w.set(RESULT, walk),
       w.when(w.get(PD), w.when(w.differs(guest(PD), w.get(PDE)), mark(w.get(PD)))),
       w.when(w.get(PT), w.when(w.differs(guest(PT), w.get(PTE)), mark(w.get(PT)))),
-      // The entry is (physical page + RAM base) xor virtual page, with flags in the low 12 bits.
+      w.when(w.and(forWriting, sideEffects), w.when(w.get(RESULT), mark(found))),
       w.when(
-        w.and(forWriting, sideEffects),
-        w.when(w.get(RESULT), mark(w.sub(w.and(w.xor(w.get(RESULT), address), w.constant(FRAME)), ramBase))),
+        used,
+        w.when(w.get(PD), markIn(used, w.get(PD))),
+        w.when(w.get(PT), markIn(used, w.get(PT))),
+        w.when(w.get(RESULT), markIn(used, found)),
       ),
       w.giveBack(w.get(RESULT)),
     ),

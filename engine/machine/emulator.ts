@@ -193,6 +193,11 @@ export class Emulator {
     this.#global(GLOBAL.dirtyLog).value = address
   }
 
+  /** Address of the map of accessed pages in wasm memory, 0 = none. */
+  set usedPages(address: number) {
+    this.#global(GLOBAL.used).value = address
+  }
+
   /**
    * @param address of the map of missing pages in wasm memory, 0 = all are there
    * @param wait called with the number of a page that is missing, in the middle of an instruction; returns when it is there

@@ -76,6 +76,8 @@ export interface StopReport {
   readonly batches: readonly PageBatch[]
   /** With `leaveRam`: the pages of RAM that changed since they were read last, which are in neither of the two. */
   readonly leftRam: PageSet | null
+  /** Pages of RAM that the guest has used since `useWatch`, ascending: it will need them first. */
+  readonly used: Uint32Array<ArrayBuffer>
   readonly state: MachineState
 }
 
@@ -170,6 +172,8 @@ export interface Machine {
   dirtyLogFetch(clear: boolean): Promise<readonly PageSet[]>
   dirtyLogStop(): Promise<void>
 
+  /** From now on until it stops it is noted which pages the guest uses. */
+  useWatch(): Promise<void>
   /** CPU and devices, without memory blocks. Allowed while running (taken between two instructions). */
   capture(): Promise<MachineState>
   /** Loads CPU and devices. `continue`: guest time includes the time since the capture; `freeze`: it does not. */

@@ -33,6 +33,7 @@ export interface Calls {
   dirtyLogStart: [void, void]
   dirtyLogFetch: [{ clear: boolean }, readonly PageSet[]]
   dirtyLogStop: [void, void]
+  useWatch: [void, void]
   capture: [void, MachineState]
   restore: [{ state: MachineState; clock: Clock }, void]
   stop: [StopOptions, StopReport]

@@ -109,6 +109,9 @@ class ThreadMachine implements Machine {
   dirtyLogStop() {
     return this.#call('dirtyLogStop', undefined)
   }
+  useWatch() {
+    return this.#call('useWatch', undefined)
+  }
   capture() {
     return this.#call('capture', undefined)
   }

@@ -93,6 +93,7 @@ function stop({ inlinePages, leaveRam = false }: StopOptions): StopReport {
     captureMs: nowMs() - pagesDone,
     remaining: few ? [] : sets,
     batches,
+    used: blocks.written.takeUsed(),
     leftRam: leaveRam ? (changed ?? dirty.find(({ block }) => block === BLOCK.ram) ?? none) : null,
     state,
   }
@@ -142,6 +143,9 @@ const handlers: { [N in CallName]: (argument: Calls[N][0]) => Calls[N][1] } = {
   dirtyLogFetch: ({ clear }) => log.fetch(clear),
   dirtyLogStop() {
     log.stop()
+  },
+  useWatch() {
+    blocks.written.watchUse()
   },
   capture: () => captureState(emulator, config.apic),
   restore({ state, clock }) {

@@ -21,6 +21,8 @@ export class WriteMap {
   /** Address in wasm memory. */
   readonly #map: number
   readonly #pages: number
+  /** Address of the map of accessed pages; allocated when somebody wants to know first. */
+  #used = 0
 
   /** @param pages of RAM. The machine must not have run yet. */
   constructor(emulator: Emulator, pages: number) {
@@ -49,12 +51,27 @@ export class WriteMap {
 
   /** Pages that were never written, ascending. */
   unwritten(): Uint32Array<ArrayBuffer> {
-    return this.#all(0)
+    return indicesOf(this.#bytes(), 0)
   }
 
   /** Pages that the guest or a device has written since they were last cleared, ascending. */
   dirty(): Uint32Array<ArrayBuffer> {
-    return this.#all(DIRTY)
+    return indicesOf(this.#bytes(), DIRTY)
+  }
+
+  /** From now on it is noted which pages the CPU accesses. What it has in its TLB is found at its next walk only. */
+  watchUse(): void {
+    if (this.#used === 0) this.#used = this.#emulator.allocate(MAP_BYTES)
+    else this.#emulator.wasm.fill(0, this.#used, this.#used + this.#pages)
+    this.#emulator.usedPages = this.#used
+    this.#emulator.cpu.full_clear_tlb()
+  }
+
+  /** Pages of RAM that the CPU has accessed since `watchUse`, ascending; and no more is noted. */
+  takeUsed(): Uint32Array<ArrayBuffer> {
+    if (this.#used === 0) return new Uint32Array(0)
+    this.#emulator.usedPages = 0
+    return indicesOf(this.#emulator.wasm.subarray(this.#used, this.#used + this.#pages), 1)
   }
 
   /** The next first write to each of these pages will be found again. */
@@ -65,15 +82,14 @@ export class WriteMap {
     this.#emulator.cpu.full_clear_tlb()
   }
 
-  #all(mark: number): Uint32Array<ArrayBuffer> {
-    const map = this.#bytes()
-    const found: number[] = []
-    // indexOf is a vectorised search: pages of a kind lie together.
-    for (let page = map.indexOf(mark); page >= 0; page = map.indexOf(mark, page + 1)) found.push(page)
-    return Uint32Array.from(found)
-  }
-
   #bytes(): Uint8Array<ArrayBuffer> {
     return this.#emulator.wasm.subarray(this.#map, this.#map + this.#pages)
   }
+}
+
+function indicesOf(map: Uint8Array, mark: number): Uint32Array<ArrayBuffer> {
+  const found: number[] = []
+  // indexOf is a vectorised search: pages of a kind lie together.
+  for (let page = map.indexOf(mark); page >= 0; page = map.indexOf(mark, page + 1)) found.push(page)
+  return Uint32Array.from(found)
 }

@@ -5,7 +5,7 @@
 import type { RoundReport } from '../contract/report.ts'
 import { nowMs } from '../util/clock.ts'
 import { FerryError } from '../util/errors.ts'
-import type { PageBatch, PageSet } from '../machine/machine.ts'
+import type { PageBatch, PageSet, StopReport } from '../machine/machine.ts'
 import { BLOCK, PAGE_SIZE } from '../vmstate/blocks.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { LinkSpec } from './link.ts'
@@ -96,6 +96,8 @@ export class SourceRounds {
     await connection.send({ type: 'MEM_BEG', body }, deadlines.answerMs)
     const { rounds, pull, once } = algorithm.mechanism
     this.#ramLater = pull && !rounds
+    // What the guest uses from now on goes first when it has switched over.
+    if (pull) await this.#machineCall(connection, options.machine.useWatch(), 'use-watch')
     if (once) return this.#once(connection, rehearses)
     if (rounds || pull) {
       this.dirtyLog = true
@@ -164,12 +166,12 @@ export class SourceRounds {
    * What the target will miss when the guest runs there: pages of RAM that were never sent, or were changed since.
    * @returns the message that says so
    */
-  leave(changed: PageSet | null, pull: SourcePull): Message {
+  leave({ leftRam, used }: Pick<StopReport, 'leftRam' | 'used'>, pull: SourcePull): Message {
     const sender = this.#sender as PageSender
     const missing = sender.map.unsent.copy()
-    for (const page of changed?.pages ?? []) missing.add(page)
+    for (const page of leftRam?.pages ?? []) missing.add(page)
     const body = { block: BLOCK.ram, count: missing.length, bitmap: missing.bytes() }
-    pull.begin(missing, sender)
+    pull.begin(missing, used, sender)
     return { type: 'MISSING', body }
   }
 

@@ -45,7 +45,7 @@ export async function stopAndSend(connection: Connection, context: SwitchOverCon
   const held = await rounds.encodeHeld(batches)
   connection.post([
     ...held.map((body): Message => ({ type: 'PAGES', body })),
-    ...(pull === null ? [] : [rounds.leave(stop.leftRam, pull)]),
+    ...(pull === null ? [] : [rounds.leave(stop, pull)]),
     {
       type: 'CPU_BEG',
       body: { stateBytes: bytes.length, pagesSent: s.pages_sent + inlinePages, bytes: bytes.subarray(0, cut) },

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { BLOCK, PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
 import { labos, machine, MIB, random, wronglyZero } from './helpers.ts'
-import { PAGING, RAM, walkerPlan } from './walker.ts'
+import { PAGING, RAM, TABLES, walkerPlan } from './walker.ts'
 
 test('of a new machine nothing is written but the first megabyte', async () => {
   const guest = await machine()
@@ -41,4 +41,23 @@ test('zeros over what was written are zeros again', async () => {
   expect(await wronglyZero(guest)).toEqual([])
   const { zeroPages } = await guest.readPages({ block: BLOCK.ram, pages: Uint32Array.of(900, 901) })
   expect([...zeroPages]).toEqual([900, 901])
+})
+
+test('what the guest uses while it is watched is found, its page tables too', async () => {
+  const [, paging] = PAGING
+  const guest = await machine({ ramBytes: RAM, vgaBytes: MIB / 4 })
+  await guest.boot(walkerPlan(paging.paging, 4711))
+  await guest.resume()
+  await guest.useWatch()
+  const before = await guest.instructions()
+  await expect.poll(() => guest.instructions(), { timeout: 10_000 }).toBeGreaterThan(before + 100_000)
+  const { used } = await guest.stop({ inlinePages: 0, leaveRam: true })
+  expect(used.length).toBeGreaterThan(10)
+  expect([...used].some((page) => page >= TABLES / PAGE_SIZE && page < TABLES / PAGE_SIZE + 64)).toBe(true)
+  expect(used.every((page) => page < RAM / PAGE_SIZE)).toBe(true)
+})
+
+test('nothing is noted of a guest that is not watched', async () => {
+  const { machine: guest } = await labos('load=500,1M,seq')
+  expect([...(await guest.stop({ inlinePages: 0, leaveRam: true })).used]).toEqual([])
 })

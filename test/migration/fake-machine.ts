@@ -176,6 +176,8 @@ export class FakeMachine implements Machine {
     })
   }
 
+  useWatch = () => Promise.resolve()
+
   capture(): Promise<MachineState> {
     return this.#call('capture', () => this.#state())
   }
@@ -210,6 +212,7 @@ export class FakeMachine implements Machine {
         captureMs: nowMs() - t2,
         remaining: inline ? [] : dirty,
         batches,
+        used: new Uint32Array(0),
         leftRam: leave ? (all.find(({ block }) => block === BLOCK.ram) ?? none) : null,
         state,
       }

@@ -68,8 +68,8 @@ describe('the order of pages after the switch-over', () => {
 
   test('gives out each missing page once, demanded or not, and none that is not missing', () => {
     fc.assert(
-      fc.property(numbers, fc.array(fc.oneof(demand, take), { maxLength: 40 }), (missing, steps) => {
-        const order = new PushOrder(bitmapOf(missing))
+      fc.property(numbers, numbers, fc.array(fc.oneof(demand, take), { maxLength: 40 }), (missing, used, steps) => {
+        const order = new PushOrder(bitmapOf(missing), Uint32Array.from(sorted(used)))
         const given: number[] = []
         for (const step of steps) {
           const due = step.kind === 'demand' ? step.pages.filter((page) => order.missing.has(page)) : null
@@ -96,6 +96,15 @@ describe('the order of pages after the switch-over', () => {
     expect([...order.demand([98])]).toEqual([98])
     expect([...order.take(5)]).toEqual([94, 95, 96, 97, 99])
     expect([...order.take(2)]).toEqual([3, 4])
+  })
+
+  test('begins with what the guest used last, as far as it is missing and was not asked for', () => {
+    const order = new PushOrder(bitmapOf(Array.from({ length: 100 }, (_, i) => i)), Uint32Array.of(40, 60, 80, 200))
+    expect([...order.demand([60])]).toEqual([60])
+    expect(order.urgent).toBe(true)
+    expect([...order.take(9)]).toEqual([40, 80])
+    expect(order.urgent).toBe(false)
+    expect([...order.take(2)]).toEqual([56, 57])
   })
 
   test('begins anew with what the target says after a cut', () => {

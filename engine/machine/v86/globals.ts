@@ -4,6 +4,8 @@ export const GLOBAL = {
   ramBase: 'ferry_ram_base',
   /** Address in wasm memory of the byte map of dirty pages, or 0 while the log is off. */
   dirtyLog: 'ferry_dirty_log',
+  /** Address in wasm memory of the byte map of pages that the CPU accessed, or 0 while nobody wants to know. */
+  used: 'ferry_used',
   /** Address in wasm memory of the byte map of missing pages, or 0 while all are there. */
   missing: 'ferry_missing',
   /** Slot of the function table with what is called for a missing page: its number → nothing, when it has come. */

@@ -103,9 +103,12 @@ export class SourcePull {
     }
   }
 
-  /** What the target will miss when the guest runs there. */
-  begin(missing: Bitmap, sender: PageSender): void {
-    this.#order = new PushOrder(missing)
+  /**
+   * What the target will miss when the guest runs there.
+   * @param used pages that the guest used last
+   */
+  begin(missing: Bitmap, used: Uint32Array, sender: PageSender): void {
+    this.#order = new PushOrder(missing, used)
     this.#sender = sender
   }
 
@@ -188,7 +191,8 @@ export class SourcePull {
     const { tuning, deadlines, link } = this.#context
     const window = new PushWindow(main, deadlines.progressMs)
     for (;;) {
-      await this.#quiet(answers)
+      // What the guest is about to ask for does not wait until it has asked for it.
+      if (!this.#order.urgent) await this.#quiet(answers)
       const most = pushBatchPages(link(), tuning.pushPages)
       await window.below(windowBatches(link(), most) - 1)
       lost.check()
