@@ -37,7 +37,7 @@ export const TUNING: Tuning = {
   batchPages: 256,
   readAhead: 6,
   inlinePages: 1024,
-  pushPages: 32,
+  pushPages: 16,
   workingSetMs: 500,
   rehearsals: 3,
 }
