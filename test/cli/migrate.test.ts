@@ -14,33 +14,31 @@ const reportsOf = ({ stdout, stderr }: Result): RunReport[] => {
 }
 
 describe('ferry migrate --json', () => {
-  for (const from of ['xen', 'kvm'] as const) {
-    for (const to of ['xen', 'kvm'] as const) {
-      for (const algorithm of ['pre-copy', 'stop-and-copy']) {
-        it(`prints one valid report of ${from} → ${to} by ${algorithm}, with equal RAM and parts that add up`, async () => {
-          const args = ['--from', from, '--to', to, '--algorithm', algorithm, '--verify-ram', '--json']
-          const result = await sandbox.ferry(...SMALL, ...args)
-          expect(result.code, result.stderr).toBe(0)
-          const [run, ...more] = reportsOf(result)
-          expect(more).toEqual([])
-          expect(run).toMatchObject({
-            outcome: 'completed',
-            from_kind: from,
-            to_kind: to,
-            to: from === to ? `${to}-2` : to,
-            algorithm,
-            workload: 'dirty:500,2',
-            ram_equal: true,
-            wrong_pages: 0,
-            guest_check: 'ok',
-          })
-          const parts = Object.values(run.downtime_parts ?? {}).reduce((sum, part) => sum + part, 0)
-          expect(parts).toBeCloseTo(run.downtime_ms ?? NaN, 3)
-          expect(run.rounds.length > 0).toBe(algorithm === 'pre-copy')
-        })
-      }
-    }
-  }
+  // Every direction with every algorithm is in test/lab; here it is that the command says what came out.
+  it.each([
+    ['xen', 'kvm', 'pre-copy'],
+    ['kvm', 'kvm', 'stop-and-copy'],
+  ])('prints one valid report of %s → %s by %s, with equal RAM and parts that add up', async (from, to, algorithm) => {
+    const args = ['--from', from, '--to', to, '--algorithm', algorithm, '--verify-ram', '--json']
+    const result = await sandbox.ferry(...SMALL, ...args)
+    expect(result.code, result.stderr).toBe(0)
+    const [run, ...more] = reportsOf(result)
+    expect(more).toEqual([])
+    expect(run).toMatchObject({
+      outcome: 'completed',
+      from_kind: from,
+      to_kind: to,
+      to: from === to ? `${to}-2` : to,
+      algorithm,
+      workload: 'dirty:500,2',
+      ram_equal: true,
+      wrong_pages: 0,
+      guest_check: 'ok',
+    })
+    const parts = Object.values(run.downtime_parts ?? {}).reduce((sum, part) => sum + part, 0)
+    expect(parts).toBeCloseTo(run.downtime_ms ?? NaN, 3)
+    expect(run.rounds.length > 0).toBe(algorithm === 'pre-copy')
+  })
 
   it('makes as many runs as asked for, each with a guest of its own, and keeps progress off stdout', async () => {
     const result = await sandbox.ferry(...SMALL, '--repeat', '2', '--algorithm', 'random', '--no-check', '--json')
