@@ -111,6 +111,8 @@ export class FakeMachine implements Machine {
   }
 
   boot = () => Promise.resolve()
+  unwrittenPages = () => Promise.resolve(new Uint32Array(0))
+  useWatch = () => Promise.resolve()
 
   resume(): Promise<{ runAtMs: number; resumeMs: number }> {
     return this.#call('resume', () => {
@@ -175,8 +177,6 @@ export class FakeMachine implements Machine {
       this.logging = false
     })
   }
-
-  useWatch = () => Promise.resolve()
 
   capture(): Promise<MachineState> {
     return this.#call('capture', () => this.#state())
@@ -251,9 +251,6 @@ export class FakeMachine implements Machine {
       return { pagesMs: t1 - t0, restoreMs: nowMs() - t1 }
     })
   }
-
-  /** It does not keep count. */
-  unwrittenPages = () => Promise.resolve(new Uint32Array(0))
 
   zeroPages({ block, first, count }: PageRange): Promise<Uint8Array<ArrayBuffer>> {
     const pages = Uint32Array.from({ length: count }, (_, i) => first + i)
