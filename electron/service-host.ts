@@ -122,9 +122,10 @@ else {
 }
 // A Ctrl-C in the app's terminal reaches this process, too; the app says when the lab ends.
 process.on('SIGINT', () => {})
-stepBack()
 try {
   lab = await open()
+  // Not before: until the lab is there, the window waits for it.
+  stepBack()
   tell({ type: 'ready' })
 } catch (thrown) {
   tell({ type: 'failed', error: FerryError.from(thrown).toJSON() })

@@ -10,7 +10,7 @@ import os from 'node:os'
 const PRIORITY = os.constants.priority.PRIORITY_BELOW_NORMAL
 
 /**
- * To be called before the service starts a thread of its own: on Linux a priority belongs to a thread, and those started
+ * To be called before the first guest's thread starts: on Linux a priority belongs to a thread, and those started
  * later inherit it. A system that refuses leaves the priority as it is; nothing depends on it but how smooth it looks.
  */
 export function stepBack(): void {
