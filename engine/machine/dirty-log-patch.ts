@@ -12,8 +12,8 @@
  *
  * Where a second map is given, it marks there what the CPU accesses in any way: the page and the tables that led to it.
  *
- * With the log off (map address 0) the wrapper costs one test and one call per walk, and nothing per access.
- * Pages written by devices do not walk; dirty-log.ts adds them.
+ * Without a map (address 0) the wrapper costs one test and one call per walk; nothing per access in any case.
+ * Pages written by devices do not walk; write-map.ts, which holds both maps, adds them.
  */
 import type { WasmModule } from './wasm/module.ts'
 import * as w from './wasm/code.ts'

@@ -188,7 +188,7 @@ export class Emulator {
     return getEflags() >>> 0
   }
 
-  /** Address of the dirty map in wasm memory, 0 = log off. */
+  /** Address of the map of written pages in wasm memory, 0 = none. */
   set dirtyLog(address: number) {
     this.#global(GLOBAL.dirtyLog).value = address
   }

@@ -2,7 +2,7 @@
 export const GLOBAL = {
   /** Address in wasm memory of guest-physical address 0. */
   ramBase: 'ferry_ram_base',
-  /** Address in wasm memory of the byte map of dirty pages, or 0 while the log is off. */
+  /** Address in wasm memory of the byte map of written pages, or 0 before there is one. */
   dirtyLog: 'ferry_dirty_log',
   /** Address in wasm memory of the byte map of pages that the CPU accessed, or 0 while nobody wants to know. */
   used: 'ferry_used',
