@@ -7,11 +7,12 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { chromium, type Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { mean, quantile } from 'simple-statistics'
 import { loadManifest } from '../../images/manifest.ts'
 import { type ControlClient, runningLabs } from '../../engine/lab/control-client.ts'
 import { environment, here, newFolder, type Setting } from '../electron/app.ts'
+import { attach, debuggingAddress } from '../electron/devtools.ts'
 import { inElectron } from '../e2e/in-electron.ts'
 import { LabPage, WAIT } from '../e2e/lab-page.ts'
 import type { BenchOptions } from './downtime.ts'
@@ -70,21 +71,11 @@ async function startOnce({ display, runtime }: Setting, command: string, args: r
     detached: true,
   })
   const ended = new Promise((resolve) => app.on('close', resolve))
-  const address = await new Promise<string>((resolve, reject) => {
-    let said = ''
-    app.stderr.on('data', (text: Buffer) => {
-      said += text.toString('utf8')
-      const [, found] = /DevTools listening on (ws:\S+)/.exec(said) ?? []
-      if (found !== undefined) resolve(found)
-    })
-    app.on('close', () => reject(new Error(said)))
-  })
+  const address = await debuggingAddress(app)
   // Looking on costs time: not before it is over, mostly.
   await sleep(FIRST_WINDOW_MS)
-  const browser = await chromium.connectOverCDP(address)
+  const { browser, page } = await attach(address)
   try {
-    const [context] = browser.contexts()
-    const page = context.pages()[0] ?? (await context.waitForEvent('page'))
     await page.getByText('Connected').waitFor(WAIT)
     const painted = await page.evaluate<number>(
       // On a busy machine it may be connected before it was painted.

@@ -3,11 +3,12 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { FuseState, FuseV1Options, getCurrentFuseWire } from '@electron/fuses'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ControlClient, runningLabs } from '../../engine/lab/control-client.ts'
 import { because } from '../setup/needs.ts'
 import { environment, here, newFolder, type Setting } from './app.ts'
+import { attach, debuggingAddress } from './devtools.ts'
 
 const place = await here()
 const reason = process.platform === 'linux' ? place.reason : 'it is tried out on Linux only'
@@ -35,19 +36,8 @@ describe.skipIf(reason !== undefined)(`the packed app${because(reason)}`, () => 
       ],
       { env, stdio: ['ignore', 'ignore', 'pipe'] },
     )
-    const address = await new Promise<string>((resolve, reject) => {
-      let said = ''
-      app.stderr?.on('data', (text: Buffer) => {
-        said += text.toString('utf8')
-        const [, found] = /DevTools listening on (ws:\S+)/.exec(said) ?? []
-        if (found !== undefined) resolve(found)
-      })
-      app.on('close', () => reject(new Error(said)))
-    })
-    browser = await chromium.connectOverCDP(address)
-    const [context] = browser.contexts()
-    page = context.pages()[0] ?? (await context.waitForEvent('page'))
-    await page.getByText('xen').first().waitFor()
+    ;({ browser, page } = await attach(await debuggingAddress(app)))
+    await page.getByText('xen').first().waitFor({ timeout: 60_000 })
     ;[lab] = await runningLabs(join(folder, 'ferry'))
   }, 240_000)
 
