@@ -1,7 +1,5 @@
-/** Where the window can go, and what its parts may ask the lab's view to do. */
+/** Where the lab's view can go, and what its parts may ask it to do. */
 import type { GuestView } from '../../../../engine/contract/lab.ts'
-
-export type View = 'lab' | 'measurements'
 
 /** What is shown of the selected guest. */
 export type Tab = 'console' | 'migration' | 'protocol' | 'state' | 'memory'
