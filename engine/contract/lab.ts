@@ -3,11 +3,11 @@
  * travel in process, over a message port and over a socket; inputs are checked against these schemas at every border.
  */
 import * as v from 'valibot'
-import { messageDetails, messageList, messageView, type MessageView } from './messages.ts'
+import { messageDetails, messageList, messageView } from './messages.ts'
 import { pagesView } from './pages.ts'
 import { dirtyRateView, importance, measureMs, predictionTable, qosTargets, targetChanges } from './prediction.ts'
 import { preCopyInput } from './pre-copy.ts'
-import { type errorReport, hostKind, roundReport, type RunReport, runReport } from './report.ts'
+import { type errorReport, hostKind, roundReport, runReport } from './report.ts'
 import { savingsInput } from './savings.ts'
 import { imageView } from './workloads.ts'
 
@@ -365,22 +365,23 @@ export type MethodName = keyof typeof METHODS
 export type MethodInput<M extends MethodName> = v.InferInput<(typeof METHODS)[M]['input']>
 export type MethodOutput<M extends MethodName> = v.InferOutput<(typeof METHODS)[M]['output']>
 
-/** What the lab tells without being asked. */
-export interface LabEvents {
-  'hosts.changed': HostView
-  'guests.changed': GuestView
-  'guests.removed': { guest: string }
+/** What the lab tells without being asked: the schema of each event. */
+export const EVENTS = {
+  'hosts.changed': hostView,
+  'guests.changed': guestView,
+  'guests.removed': byId,
   /** Bytes from a guest's console, one character a byte. */
-  'guests.output': { guest: string; data: string }
+  'guests.output': v.object({ guest: v.string(), data: v.string() }),
   /** The figures of the moment; notes, stages and rounds are those since the last event. */
-  'migrations.progress': { run_id: string } & MigrationProgress
+  'migrations.progress': v.object({ run_id: v.string(), ...migrationProgress.entries }),
   /** Protocol messages since the last event, at most ten events a second; `first` is the place of the first of them. */
-  'migrations.messages': { run_id: string; first: number; messages: MessageView[] }
+  'migrations.messages': v.object({ run_id: v.string(), ...messageList.entries }),
   /** What the client station's probes saw since the last event; a probe comes again when its answer arrives. */
-  'migrations.probes': { run_id: string; probes: ProbeView[] }
-  'runs.added': RunReport
+  'migrations.probes': v.object({ run_id: v.string(), probes: v.array(probeView) }),
+  'runs.added': runReport,
   /** The user's words on a run have changed; null = it has none any more. */
-  'runs.noted': { run_id: string; note: string | null }
-}
-export type EventName = keyof LabEvents
+  'runs.noted': v.object({ run_id: v.string(), note: v.nullable(v.string()) }),
+} as const
+export type EventName = keyof typeof EVENTS
+export type LabEvents = { [E in EventName]: v.InferOutput<(typeof EVENTS)[E]> }
 export type ErrorView = v.InferOutput<typeof errorReport>
