@@ -67,7 +67,11 @@ export function addTargetOptions(command: Command): Command {
     .addOption(
       new Option('--max-downtime <time>', 'target: the guest stands still no longer, e.g. 10ms').argParser(duration),
     )
-    .addOption(new Option('--max-total <time>', 'target: the migration takes no longer, e.g. 5s').argParser(duration))
+    .addOption(
+      new Option('--max-total <time>', 'target: the migration takes no longer, e.g. 5s; rounds end in time').argParser(
+        duration,
+      ),
+    )
     .addOption(
       new Option(
         '--max-bandwidth <rate>',
@@ -77,7 +81,7 @@ export function addTargetOptions(command: Command): Command {
     .addOption(
       new Option(
         '--max-slowdown <share>',
-        'target: the guest stands, waits or is throttled for no more of the migration, e.g. 30%',
+        'target: the guest stands, waits or is throttled for no more of the migration, e.g. 30%; caps --throttle',
       ).argParser(share),
     )
     .addOption(

@@ -12,7 +12,7 @@ import { nowMs } from '../util/clock.ts'
 import { FerryError } from '../util/errors.ts'
 import type { Guest } from './guest.ts'
 import { RunMessages } from './run-messages.ts'
-import { changedTargets, limitedLink, withoutTargets } from './targets.ts'
+import { changedTargets, limitedLink, preCopyTargets, withoutTargets } from './targets.ts'
 
 /** Sentences that are kept for a front end that comes later. */
 const MOST_NOTES = 200
@@ -112,8 +112,7 @@ export class ActiveRun {
   setTargets(changes: TargetChanges): QosTargets {
     const targets = changedTargets(this.#input, changes)
     this.#input = { ...withoutTargets(this.#input), ...targets }
-    const downtimeTarget_ms = targets.max_downtime_ms ?? null
-    this.#policy = { ...this.#policy, preCopy: { ...this.#policy.preCopy, downtimeTarget_ms } }
+    this.#policy = { ...this.#policy, preCopy: { ...this.#policy.preCopy, ...preCopyTargets(targets) } }
     this.#migration?.setPolicy(this.#policy)
     this.#migration?.setLink(this.link)
     return targets

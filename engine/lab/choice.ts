@@ -13,7 +13,7 @@ import { calibrate, RUNS_LOOKED_AT } from './calibration.ts'
 import { measureDirtyRate } from './dirty-rate.ts'
 import type { Lab } from './lab.ts'
 import { candidates, thenPulls } from './pools.ts'
-import { limitedLink, targetsOf } from './targets.ts'
+import { limitedLink, preCopyTargets, targetsOf } from './targets.ts'
 
 /** What a start takes from a choice. */
 export interface Choice {
@@ -90,7 +90,7 @@ export function policyOf(lab: Lab, input: MigrateInput): PolicyOptions {
   return { preCopy: preCopyOf(input), ...(thenPulls(lab, input) ? { hybridRounds: Infinity } : {}) }
 }
 
-function preCopyOf({ pre_copy: given = {}, max_downtime_ms }: MigrateInput): Partial<PreCopyOptions> {
+function preCopyOf({ pre_copy: given = {}, ...targets }: MigrateInput): Partial<PreCopyOptions> {
   return {
     ...(given.threshold_pages === undefined ? {} : { thresholdPages: given.threshold_pages }),
     ...(given.max_rounds === undefined ? {} : { maxRounds: given.max_rounds }),
@@ -98,7 +98,7 @@ function preCopyOf({ pre_copy: given = {}, max_downtime_ms }: MigrateInput): Par
     ...(given.rate_control === undefined ? {} : { rateControl: rateControlOf(given.rate_control) }),
     ...(given.skip_dirtied === undefined ? {} : { skipDirtied: given.skip_dirtied }),
     ...(given.throttle === true ? { throttle: QEMU_THROTTLE } : {}),
-    ...(max_downtime_ms === undefined ? {} : { downtimeTarget_ms: max_downtime_ms }),
+    ...preCopyTargets(targets),
   }
 }
 

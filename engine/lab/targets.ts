@@ -25,6 +25,13 @@ export function changedTargets(now: QosTargets, changes: TargetChanges): QosTarg
   return targetsOf(Object.fromEntries(entries) as QosTargets)
 }
 
+/** The targets that pre-copy's rounds keep to. */
+export const preCopyTargets = ({ max_downtime_ms, max_total_ms, max_slowdown }: QosTargets) => ({
+  downtimeTarget_ms: max_downtime_ms ?? null,
+  totalTarget_ms: max_total_ms ?? null,
+  slowdownTarget: max_slowdown ?? null,
+})
+
 /** The link, no faster than the targets allow. */
 export function limitedLink(link: LinkSpec, { max_bandwidth_bps: most }: QosTargets): LinkSpec {
   if (most === undefined || (link.forward_bps ?? Infinity) <= most) return link

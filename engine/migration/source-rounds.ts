@@ -60,6 +60,8 @@ export class SourceRounds {
   /** RAM travels after the switch-over only; the one round is of the memory of devices. */
   #ramLater = false
   #left = 0
+  /** When the migration began: this is made then. */
+  readonly #beganMs = nowMs()
   #startMs = 0
   #startBytes = 0
 
@@ -209,6 +211,7 @@ export class SourceRounds {
       pagesSent: s.pages_sent,
       rounds: this.#facts,
       expectedDowntimeMs: expectedDowntimeMs(s.pages_remaining, s.rate_Bps / 1000 / this.#share, fixedMs),
+      elapsedMs: nowMs() - this.#beganMs,
     })
     this.#tell(decision)
     return decision

@@ -114,28 +114,43 @@ test('targets that are changed on the way end pre-copy, and slow the link down',
   const service = await openLab(XEN_AND_KVM)
   const guest = await createLabOs(service, { workload: 'dirty:2000,4' })
   const { run_id } = await service.call('migrations.start', {
-    ...{ guest: guest.id, to: 'kvm', link: '20M', algorithms: ['pre-copy'], max_total_ms: 60_000 },
+    ...{ guest: guest.id, to: 'kvm', link: '40M', algorithms: ['pre-copy'], max_total_ms: 60_000 },
     pre_copy: { threshold_pages: 0, max_rounds: 1000, max_factor: 1000, throttle: true },
   })
-  await sleep(500)
-  const changes = { max_downtime_ms: 3_000_000, max_bandwidth_bps: 15e6, max_total_ms: null }
-  const targets = { max_downtime_ms: 3_000_000, max_bandwidth_bps: 15e6 }
+  await sleep(200)
+  const changes = { max_downtime_ms: 3_000_000, max_bandwidth_bps: 30e6, max_total_ms: null }
+  const targets = { max_downtime_ms: 3_000_000, max_bandwidth_bps: 30e6 }
   expect(await service.call('migrations.setTargets', { run_id, ...changes })).toEqual(targets)
   const [active] = await service.call('migrations.active', {})
   expect(active?.input).toMatchObject(targets)
   expect(active?.input).not.toHaveProperty('max_total_ms')
-  expect(service.runs.active(run_id).link).toMatchObject({ forward_bps: 15e6, backward_bps: 20e6 })
+  expect(service.runs.active(run_id).link).toMatchObject({ forward_bps: 30e6, backward_bps: 40e6 })
   const report = await service.call('migrations.wait', { run_id })
   expect(report).toMatchObject({ outcome: 'completed', guest_check: 'ok' })
   // With that much downtime allowed, the round under way is the last one.
   expect(report.rounds).toHaveLength(1)
 })
 
+test('a total that is asked for on the way ends the rounds in time, though the guest goes on dirtying', async () => {
+  const service = await openLab(XEN_AND_KVM)
+  const guest = await createLabOs(service, { workload: 'dirty:8000,8' })
+  const { run_id } = await service.call('migrations.start', {
+    ...{ guest: guest.id, to: 'kvm', link: '100M', algorithms: ['pre-copy'] },
+    pre_copy: { threshold_pages: 0, max_rounds: 1000, max_factor: 1000, throttle: true },
+  })
+  const notes: string[] = []
+  service.on('migrations.progress', (event) => notes.push(...event.notes))
+  await sleep(200)
+  await service.call('migrations.setTargets', { run_id, max_total_ms: 100 })
+  expect(await service.call('migrations.wait', { run_id })).toMatchObject({ outcome: 'completed', guest_check: 'ok' })
+  expect(notes.join('\n')).toContain('more than the target of 100 ms in all')
+})
+
 test('pre-copy that does not converge goes on as post-copy, where the user says so', async () => {
   const service = await openLab(XEN_AND_KVM)
   const guest = await createLabOs(service, { workload: 'dirty:8000,8' })
   const report = await move(service, {
-    ...{ guest: guest.id, to: 'kvm', link: '50M', algorithms: ['pre-copy'], verify_ram: true },
+    ...{ guest: guest.id, to: 'kvm', link: '100M', algorithms: ['pre-copy'], verify_ram: true },
     pre_copy: { then_pull: true, threshold_pages: 0 },
   })
   expect(report).toMatchObject({ outcome: 'completed', algorithm: 'hybrid', ram_equal: true, guest_check: 'ok' })
@@ -149,7 +164,7 @@ test('a guest that does not converge is throttled until it does, and runs at ful
   const notes: string[] = []
   service.on('migrations.progress', (event) => notes.push(...event.notes))
   const report = await move(service, {
-    ...{ guest: guest.id, to: 'kvm', link: '50M', algorithms: ['pre-copy'], verify_ram: true },
+    ...{ guest: guest.id, to: 'kvm', link: '100M', algorithms: ['pre-copy'], verify_ram: true },
     pre_copy: { throttle: true, max_factor: 20 },
   })
   expect(report).toMatchObject({ outcome: 'completed', algorithm: 'pre-copy', ram_equal: true, guest_check: 'ok' })

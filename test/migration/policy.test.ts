@@ -19,7 +19,7 @@ function after(dirty: readonly number[], extra: Partial<PolicyView> = {}): Polic
   }))
   const pagesSent = rounds.reduce((sum, r) => sum + r.pagesSent, 0)
   const remainingPages = dirty.at(-1) ?? 32768
-  return { pagesTotal: 32768, remainingPages, pagesSent, rounds, expectedDowntimeMs: 1000, ...extra }
+  return { pagesTotal: 32768, remainingPages, pagesSent, rounds, expectedDowntimeMs: 1000, elapsedMs: 500, ...extra }
 }
 
 const CASES: readonly (readonly [string, PolicyView, Partial<PreCopyOptions>, string, string])[] = [
@@ -30,6 +30,10 @@ const CASES: readonly (readonly [string, PolicyView, Partial<PreCopyOptions>, st
   ['no page remains', after([0]), {}, 'switch-over', 'few-pages'],
   ['the expected downtime is short', after([500], { expectedDowntimeMs: 9 }), { downtimeTarget_ms: 10 }, 'switch-over', 'downtime-target'],
   ['the expected downtime is long', after([500], { expectedDowntimeMs: 11 }), { downtimeTarget_ms: 10 }, 'continue', 'above-threshold'],
+  ['another round would end in time', after([500]), { totalTarget_ms: 2500 }, 'continue', 'above-threshold'],
+  ['another round would end too late', after([500]), { totalTarget_ms: 2499 }, 'switch-over', 'total-target'],
+  ['it would end too late, and told to give up', after([500]), { totalTarget_ms: 2499, whenStuck: 'abort' }, 'abort', 'total-target'],
+  ['the first round is not left out for the total', after([]), { totalTarget_ms: 1 }, 'continue', 'first-round'],
   ['no downtime target', after([500], { expectedDowntimeMs: 0 }), {}, 'continue', 'above-threshold'],
   ['one round without progress', after([900, 900]), {}, 'continue', 'above-threshold'],
   ['two rounds without progress', after([900, 900, 950]), {}, 'switch-over', 'no-progress'],
@@ -113,6 +117,17 @@ describe('with throttling', () => {
   })
   test('rounds that shrink by half and more are left alone', () => {
     expect(preCopy(options)(throttled([0, 0, 0], [4000, 1900, 900]))).toMatchObject({ throttle: 0 })
+  })
+  test('it is never slowed down more than the user allows, and less at once when he allows less', () => {
+    const limited = { ...options, slowdownTarget: 0.25 }
+    expect(preCopy(limited)(throttled([0, 0, 0], stuck(3)))).toMatchObject({ throttle: 0.2 })
+    expect(preCopy(limited)(throttled([0, 0.2, 0.2, 0.2], stuck(4)))).toMatchObject({ throttle: 0.25 })
+    const less = preCopy({ ...options, slowdownTarget: 0.1 })(throttled([0, 0, 0, 0.6], stuck(4)))
+    expect(less).toMatchObject({ action: 'continue', throttle: 0.1 })
+    expect(less.reason).not.toContain('sleeps')
+    // There is nothing left to slow it down by.
+    const shares = [0.25, 0.25, 0.25, 0.25]
+    expect(preCopy(limited)(throttled(shares, stuck(4)))).toMatchObject({ code: 'no-progress' })
   })
   test('without it, nothing is ever throttled', () => {
     expect(preCopy({ ...options, throttle: null })(after([900, 900]))).toMatchObject({ throttle: 0 })

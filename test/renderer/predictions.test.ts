@@ -46,9 +46,8 @@ describe('what the dialog asks for', () => {
       )
       return [max_downtime_ms, max_total_ms, max_bandwidth_bps, max_slowdown]
     }
-    expect(asked(AUTOMATIC)).toEqual([50, 2000, 100e6, 0.25])
-    for (const choice of ['pre-copy', 'hybrid', RANDOM])
-      expect(asked(choice)).toEqual([50, undefined, 100e6, undefined])
+    for (const choice of ['pre-copy', 'hybrid', RANDOM, AUTOMATIC])
+      expect(asked(choice), choice).toEqual([50, 2000, 100e6, 0.25])
     expect(asked('stop-and-copy')).toEqual([undefined, undefined, 100e6, undefined])
   })
   it('names no algorithm where the lab is to choose', () => {
@@ -85,10 +84,10 @@ describe('targets on the way', () => {
     })
   })
   it('are those of which the run still makes use', () => {
-    const both = ['downtime_ms', 'bandwidth_Mbps']
+    const all = ['downtime_ms', 'total_s', 'bandwidth_Mbps', 'slowdown_percent']
     const input = (choice: string) => inputOf(form(choice), 'g1', 7)
     for (const choice of ['pre-copy', 'hybrid', RANDOM, AUTOMATIC])
-      expect(liveTargets(input(choice), false), choice).toEqual(both)
+      expect(liveTargets(input(choice), false), choice).toEqual(all)
     expect(liveTargets(input('stop-and-copy'), false)).toEqual(['bandwidth_Mbps'])
     // It has switched over: no downtime is to come.
     expect(liveTargets(input('hybrid'), true)).toEqual(['bandwidth_Mbps'])

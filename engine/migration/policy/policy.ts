@@ -25,6 +25,8 @@ export interface PolicyView {
   readonly rounds: readonly RoundFacts[]
   /** Downtime to expect if the guest were stopped now, ms; see `expectedDowntimeMs`. */
   readonly expectedDowntimeMs: number
+  /** Since the migration began, ms. */
+  readonly elapsedMs: number
 }
 
 export type DecisionCode =
@@ -33,6 +35,7 @@ export type DecisionCode =
   | 'stop-at-once'
   | 'few-pages'
   | 'downtime-target'
+  | 'total-target'
   | 'max-rounds'
   | 'sent-limit'
   | 'no-progress'

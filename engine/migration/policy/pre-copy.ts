@@ -20,6 +20,8 @@ export interface PreCopyOptions {
   readonly thresholdPages: number
   /** Switch over when the expected downtime is at most this, ms; null: not a criterion. */
   readonly downtimeTarget_ms: number | null
+  /** Stop before another round makes the whole migration longer than this, ms; null: not a criterion. */
+  readonly totalTarget_ms: number | null
   /** Most rounds, the first full one included. */
   readonly maxRounds: number
   /** Most pages sent, as a multiple of all pages. */
@@ -33,6 +35,8 @@ export interface PreCopyOptions {
   readonly skipDirtied: boolean
   /** Slows the vCPU down where the rounds do not converge; null: never. */
   readonly throttle: ThrottleSteps | null
+  /** Largest share of its time that the vCPU may be made to sleep, 0–1; null: the steps' own cap. */
+  readonly slowdownTarget: number | null
 }
 
 export const CLARK_RATE_CONTROL: RateControl = { min_bps: 100e6, step_bps: 50e6, max_bps: 500e6 }
@@ -40,6 +44,7 @@ export const CLARK_RATE_CONTROL: RateControl = { min_bps: 100e6, step_bps: 50e6,
 export const PRE_COPY_DEFAULTS: PreCopyOptions = {
   thresholdPages: 50,
   downtimeTarget_ms: null,
+  totalTarget_ms: null,
   maxRounds: 29,
   maxSentFactor: 3,
   maxRoundsWithoutProgress: 2,
@@ -47,6 +52,7 @@ export const PRE_COPY_DEFAULTS: PreCopyOptions = {
   rateControl: null,
   skipDirtied: true,
   throttle: null,
+  slowdownTarget: null,
 }
 
 /** Rounds at the end after which no fewer pages remained than after the round before. */
@@ -105,15 +111,40 @@ export function preCopy(options: PreCopyOptions = PRE_COPY_DEFAULTS): Policy {
           `not more than the target of ${options.downtimeTarget_ms} ms.`,
       }
     }
-    return stuck(view, options) ?? goOn(view, options, rate_bps)
+    return late(view, options) ?? stuck(view, options) ?? goOn(view, options, rate_bps)
+  }
+}
+
+/** The steps, as far as the user lets the guest be slowed down. */
+function stepsOf({ throttle, slowdownTarget }: PreCopyOptions): ThrottleSteps | null {
+  if (throttle === null || slowdownTarget === null) return throttle
+  return { ...throttle, cap: Math.min(throttle.cap, slowdownTarget) }
+}
+
+/**
+ * Another round sends what remains, and the stop after it what was dirtied meanwhile: at least about as much for a guest
+ * that dirties as fast as ever. With a faster end the target is kept all the better.
+ */
+function late({ elapsedMs, expectedDowntimeMs }: PolicyView, options: PreCopyOptions): Decision | null {
+  const { totalTarget_ms } = options
+  const endMs = elapsedMs + 2 * expectedDowntimeMs
+  if (totalTarget_ms === null || endMs <= totalTarget_ms) return null
+  return {
+    action: options.whenStuck,
+    code: 'total-target',
+    reason:
+      `${Math.round(elapsedMs)} ms have passed; with another round it would be about ${Math.round(endMs)} ms, ` +
+      `more than the target of ${totalTarget_ms} ms in all. Stopping now is expected to take ` +
+      `${expectedDowntimeMs.toFixed(1)} ms.`,
   }
 }
 
 function goOn(view: PolicyView, options: PreCopyOptions, rate_bps: number | null): Decision {
   const now = sinceThrottle(view.rounds)
-  const throttle = nextThrottle(options.throttle, now.share, now.rounds)
+  const steps = stepsOf(options)
+  const throttle = nextThrottle(steps, now.share, now.rounds)
   const slower =
-    throttle === now.share
+    throttle <= now.share
       ? ''
       : ` They grow as fast as they are sent: from now on the vCPU sleeps ${Math.round(throttle * 100)} % of its time.`
   return {
@@ -129,8 +160,10 @@ function goOn(view: PolicyView, options: PreCopyOptions, rate_bps: number | null
 const LIMITED = 0.8
 
 /** Whether something can still be done about rounds that do not shrink: a higher rate, or a slower guest. */
-function hasReserve({ rounds }: PolicyView, { rateControl, throttle }: PreCopyOptions): boolean {
+function hasReserve({ rounds }: PolicyView, options: PreCopyOptions): boolean {
+  const { rateControl } = options
   if (rateControl !== null && mayBeFaster(rateControl, rounds)) return true
+  const throttle = stepsOf(options)
   return throttle !== null && (rounds.at(-1)?.throttle ?? 0) < throttle.cap
 }
 

@@ -119,6 +119,7 @@ class Model {
     let throttle = 0
     let throttledMs = 0
     let pagesSent = 0
+    let elapsedMs = calibration.setup_ms
     for (;;) {
       const remainingPages = Math.round(left.full + left.zero)
       const decision = policy({
@@ -127,6 +128,7 @@ class Model {
         pagesSent,
         rounds,
         expectedDowntimeMs: calibration.fixed_ms + this.timeMs(left),
+        elapsedMs,
       })
       if (decision.action !== 'continue' || rounds.length >= MOST_ROUNDS) {
         return { rounds, left, reason: decision.reason, throttledMs }
@@ -141,6 +143,7 @@ class Model {
       const dirtyPages = this.changed(durationMs * (1 - throttle))
       throttledMs += durationMs * throttle
       pagesSent += remainingPages
+      elapsedMs += durationMs
       rounds.push({ pagesSent: remainingPages, dirtyPages, durationMs, bytesSent: this.bytes(left), throttle })
       left = { full: dirtyPages, zero: 0 }
     }

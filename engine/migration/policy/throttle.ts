@@ -27,12 +27,14 @@ function fallsBehind(rounds: readonly RoundFacts[]): boolean {
 }
 
 /**
- * The share for the next round.
+ * The share for the next round; less than now only where the cap was lowered.
  * @param current share in force, 0 = none
  * @param rounds since that share came into force
  */
 export function nextThrottle(steps: ThrottleSteps | null, current: number, rounds: readonly RoundFacts[]): number {
-  if (steps === null || !fallsBehind(rounds)) return current
+  if (steps === null) return current
+  if (current > steps.cap) return steps.cap
+  if (!fallsBehind(rounds)) return current
   if (current === 0) return Math.min(steps.initial, steps.cap)
   // Shares are shown: whole percents, where sums of tenths are none.
   return Math.min(Math.round((current + steps.step) * 1000) / 1000, steps.cap)

@@ -67,10 +67,9 @@ export function roundsOf(choice: string): 'all' | 'some' | 'none' {
   return choice === 'hybrid' ? 'some' : 'none'
 }
 
-/** Which targets the choice can make use of: a total and a slow-down are kept by choosing the algorithm, or not at all. */
+/** Which targets the choice can make use of: rounds keep all of them, the others can only be sent more slowly. */
 export function targetsFor(choice: string): readonly TargetField[] {
-  if (choice === AUTOMATIC) return ALL_TARGETS
-  return roundsOf(choice) === 'none' ? ['bandwidth_Mbps'] : ['downtime_ms', 'bandwidth_Mbps']
+  return roundsOf(choice) === 'none' ? ['bandwidth_Mbps'] : ALL_TARGETS
 }
 
 /**
@@ -80,7 +79,7 @@ export function targetsFor(choice: string): readonly TargetField[] {
 export function liveTargets(input: MigrateInput, pulls: boolean): readonly TargetField[] {
   const chosen = input.automatic === true ? undefined : input.algorithms
   const rounds = chosen === undefined || chosen.some((algorithm) => roundsOf(algorithm) !== 'none')
-  return rounds && !pulls ? ['downtime_ms', 'bandwidth_Mbps'] : ['bandwidth_Mbps']
+  return rounds && !pulls ? ALL_TARGETS : ['bandwidth_Mbps']
 }
 
 function preCopyOf(form: MigrateForm): NonNullable<MigrateInput['pre_copy']> {
