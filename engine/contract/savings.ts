@@ -16,6 +16,8 @@ export type SavingsInput = v.InferInput<typeof savingsInput>
 export const savingsReport = v.object({
   /** Pages of zeros, of which only the number travelled. */
   zero_pages: count,
+  /** Pages that the guest had said are free when the migration began; of zeros for that reason. */
+  free_pages: v.optional(count),
   /** Pages as what changed in them; null where the hosts had not agreed on it. */
   delta: v.nullable(
     v.object({

@@ -146,6 +146,9 @@ export class HostedMachine implements Machine {
   digests(block: BlockId) {
     return this.#machine.digests(block)
   }
+  freePages() {
+    return this.#machine.freePages()
+  }
   unwrittenPages() {
     return this.#machine.unwrittenPages()
   }

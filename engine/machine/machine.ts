@@ -207,6 +207,8 @@ export interface Machine {
   zeroPages(range: PageRange): Promise<Uint8Array<ArrayBuffer>>
   /** Pages of RAM that were never written, ascending: they hold zeros, and nobody has to look. Some may be left out. */
   unwrittenPages(): Promise<Uint32Array<ArrayBuffer>>
+  /** How many pages of RAM the guest has said are free, and has not used again: they hold zeros. */
+  freePages(): Promise<number>
   /** Instructions executed so far, modulo 2^32. */
   instructions(): Promise<number>
   /**

@@ -45,6 +45,7 @@ export interface Calls {
   digests: [BlockId, BigUint64Array<ArrayBuffer>]
   zeroPages: [PageRange, Uint8Array<ArrayBuffer>]
   unwrittenPages: [void, Uint32Array<ArrayBuffer>]
+  freePages: [void, number]
   instructions: [void, number]
   throttle: [number, number]
 }

@@ -142,6 +142,9 @@ class ThreadMachine implements Machine {
   zeroPages(range: PageRange) {
     return this.#call('zeroPages', range)
   }
+  freePages() {
+    return this.#call('freePages', undefined)
+  }
   unwrittenPages() {
     return this.#call('unwrittenPages', undefined)
   }

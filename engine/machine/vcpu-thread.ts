@@ -9,6 +9,7 @@ import { Doorbell } from './doorbell.ts'
 import { Emulator } from './emulator.ts'
 import type { PageBatch, PageSet, StopOptions, StopReport } from './machine.ts'
 import { MemoryBlocks } from './memory-blocks.ts'
+import { FreePages } from './free-pages.ts'
 import { MissingPages } from './missing-pages.ts'
 import { PageGuard } from './page-guard.ts'
 import type { CallName, Calls, Reply, Request, Supply, ThreadData } from './messages.ts'
@@ -39,6 +40,12 @@ const missing = new MissingPages(emulator, blocks, {
   },
   wait: () => doorbell.wait(FAULT_WAIT_MS),
 })
+const free = new FreePages(
+  emulator,
+  blocks.written,
+  config.ramBytes / PAGE_SIZE,
+  () => log.active || guard.active || missing.left > 0,
+)
 /** Longest sleep of a vCPU that waits for a page, before it looks again; it is woken when one comes. */
 const FAULT_WAIT_MS = 1000
 /** When the vCPU stopped by itself in front of a write; null = it did not. */
@@ -166,6 +173,7 @@ const handlers: { [N in CallName]: (argument: Calls[N][0]) => Calls[N][1] } = {
   digests: (block) => blocks.digests(block),
   zeroPages: (range) => blocks.zeroPages(range),
   unwrittenPages: () => blocks.written.unwritten(),
+  freePages: () => free.count,
   instructions: () => emulator.view(CPU_OFFSET.instructionCounter, 4).getUint32(0, true),
   throttle: (share) => emulator.throttle.set(share),
 }

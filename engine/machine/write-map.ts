@@ -49,6 +49,13 @@ export class WriteMap {
     if (this.#emulator.wasm[at] === 0) this.#emulator.wasm[at] = POPULATED
   }
 
+  /** These pages hold zeros, and count as never written from now on. */
+  forget(pages: readonly number[]): void {
+    for (const page of pages) this.#emulator.wasm[this.#map + page] = 0
+    // It must walk again.
+    this.#emulator.cpu.full_clear_tlb()
+  }
+
   /** Pages that were never written, ascending. */
   unwritten(): Uint32Array<ArrayBuffer> {
     return indicesOf(this.#bytes(), 0)

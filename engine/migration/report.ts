@@ -79,6 +79,7 @@ function savingsReportOf(s: Readonly<Statistics>, agreed: readonly Saving[]): Sa
   const algorithm = agreed.find((saving) => saving !== 'delta')
   return {
     zero_pages: s.zero_pages,
+    free_pages: s.free_pages,
     delta: agreed.includes('delta') ? { pages: s.delta_pages, saved_B: s.delta_saved_B, misses: s.delta_misses } : null,
     compression:
       algorithm === undefined

@@ -98,6 +98,7 @@ export class SourceRounds {
     await connection.send({ type: 'MEM_BEG', body }, deadlines.answerMs)
     const { rounds, pull, once } = algorithm.mechanism
     this.#ramLater = pull && !rounds
+    statistics.free_pages = await this.#machineCall(connection, options.machine.freePages(), 'dirty-log')
     // What the guest uses from now on goes first when it has switched over.
     if (pull) await this.#machineCall(connection, options.machine.useWatch(), 'use-watch')
     if (once) return this.#once(connection, rehearses)

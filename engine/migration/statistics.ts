@@ -9,6 +9,11 @@ export const COUNTERS = {
     means: 'All pages sent, of RAM and device memory, zero pages included, the last ones too.',
   },
   zero_pages: { unit: 'pages', means: 'Of these, pages of zeros, for which only their number travelled.' },
+  free_pages: {
+    unit: 'pages',
+    means:
+      'Pages that the guest had said are free when the migration began: they hold zeros, whatever they held before.',
+  },
   delta_pages: { unit: 'pages', means: 'Of these, pages of which only what had changed travelled.' },
   delta_saved_B: { unit: 'B', means: 'Bytes of pages that did not travel because of that.' },
   delta_misses: {

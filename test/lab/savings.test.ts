@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { SavingsInput } from '../../engine/contract/savings.ts'
 import { verifyFile } from '../../engine/migration/verify-stream.ts'
-import { createLabOs, move, openLab, XEN_AND_KVM } from './lab-fixture.ts'
+import { sleep } from '../../engine/util/clock.ts'
+import { consoleOf, createLabOs, move, openLab, XEN_AND_KVM } from './lab-fixture.ts'
 
 async function crossing(savings: SavingsInput | undefined, link: string) {
   const folder = await mkdtemp(join(tmpdir(), 'ferry-savings-'))
@@ -27,9 +28,9 @@ async function crossing(savings: SavingsInput | undefined, link: string) {
   return report
 }
 
-describe('over a link of 50 Mbit/s', () => {
+describe('over a link of 100 Mbit/s', () => {
   test.each(['deflate', 'zstd'] as const)('compressed with %s', async (compress) => {
-    const { savings } = await crossing({ compress }, '50M')
+    const { savings } = await crossing({ compress }, '100M')
     expect(savings?.compression).toMatchObject({ algorithm: compress })
     expect(savings?.compression?.frames).toBeGreaterThan(0)
     expect(savings?.compression?.out_B).toBeLessThan(savings?.compression?.in_B ?? 0)
@@ -37,20 +38,20 @@ describe('over a link of 50 Mbit/s', () => {
   })
 
   test('with deltas', async () => {
-    const { savings } = await crossing({ delta: true, compress: 'off' }, '50M')
+    const { savings } = await crossing({ delta: true, compress: 'off' }, '100M')
     expect(savings?.delta?.pages).toBeGreaterThan(0)
     expect(savings?.delta?.saved_B).toBeGreaterThan(0)
     expect(savings?.compression).toBeNull()
   })
 
   test('with deltas, compressed', async () => {
-    const { savings } = await crossing({ delta: true, compress: 'zstd' }, '50M')
+    const { savings } = await crossing({ delta: true, compress: 'zstd' }, '100M')
     expect(savings?.delta?.pages).toBeGreaterThan(0)
     expect(savings?.compression?.frames).toBeGreaterThan(0)
   })
 
   test('compressed without being told to', async () => {
-    const { savings } = await crossing(undefined, '50M')
+    const { savings } = await crossing(undefined, '100M')
     expect(savings?.compression?.frames).toBeGreaterThan(0)
     expect(savings?.delta).toBeNull()
   })
@@ -62,3 +63,30 @@ test('on an unlimited link nothing is compressed unless the user says so', async
   const told = await crossing({ delta: true, compress: 'zstd' }, 'unlimited')
   expect(told.savings?.compression?.frames).toBeGreaterThan(0)
 })
+
+test('pages that the guest has given back travel as zeros, and are counted', async () => {
+  const service = await openLab(XEN_AND_KVM)
+  const { id } = await createLabOs(service)
+  await service.call('guests.write', { guest: id, data: 'own 1M\n' })
+  await expect.poll(() => consoleOf(service, id)).toContain('OWN pages=256')
+  const there = await move(service, { guest: id, to: 'kvm', algorithms: ['pre-copy'], verify_ram: true })
+  expect(there).toMatchObject({ outcome: 'completed', wrong_pages: 0, guest_check: 'ok' })
+  expect(there.savings?.free_pages).toBeGreaterThan(2000)
+  expect(there.savings?.zero_pages).toBeGreaterThan(there.savings?.free_pages ?? NaN)
+})
+
+test.each(['pre-copy', 'pull-copy', 'hybrid', 'single-pass'])(
+  'what it gives back in the middle of %s is right on the other side',
+  async (algorithm) => {
+    const service = await openLab(XEN_AND_KVM)
+    const { id } = await createLabOs(service)
+    const input = { guest: id, to: 'kvm', algorithms: [algorithm], link: '100M', verify_ram: true }
+    const { run_id } = await service.call('migrations.start', input)
+    for (const own of ['8M', '2M', '12M', '1M']) {
+      await sleep(60)
+      await service.call('guests.write', { guest: id, data: `own ${own}\n` })
+    }
+    const report = await service.call('migrations.wait', { run_id })
+    expect(report).toMatchObject({ outcome: 'completed', wrong_pages: 0, guest_check: 'ok' })
+  },
+)

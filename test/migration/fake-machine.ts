@@ -111,6 +111,7 @@ export class FakeMachine implements Machine {
   }
 
   boot = () => Promise.resolve()
+  freePages = () => Promise.resolve(0)
   unwrittenPages = () => Promise.resolve(new Uint32Array(0))
   useWatch = () => Promise.resolve()
 
@@ -335,8 +336,7 @@ export class FakeMachine implements Machine {
     if (pages === 0) return
     this.#lastMs = nowMs()
     if (this.waitsFor !== null) return
-    const total = this.config.ramBytes / PAGE_SIZE
-    const set = Math.min(this.#options.workingSet ?? total, total)
+    const set = Math.min(this.#options.workingSet ?? Infinity, this.config.ramBytes / PAGE_SIZE)
     for (let i = 0; i < pages; i++) {
       const page = uniformInt(this.#random, 0, set - 1)
       if (this.missing.has(page)) return this.#fault(page)

@@ -74,6 +74,7 @@ const RUN_COLUMNS: readonly Column<NotedRun>[] = [
   own('throttled_ms'),
   own('bytes_sent_B'),
   { header: 'zero_pages', cell: ({ savings }) => savings?.zero_pages ?? null },
+  { header: 'free_pages', cell: ({ savings }) => savings?.free_pages ?? null },
   ...(['pages', 'saved_B', 'misses'] as const).map((figure) => ({
     header: `delta_${figure}`,
     cell: ({ savings }: RunReport): Cell => savings?.delta?.[figure] ?? null,

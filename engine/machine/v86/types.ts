@@ -11,9 +11,14 @@ export interface PortEntry {
   device: unknown
 }
 
+type PortRead = (port: number) => number
+type PortWrite = (value: number) => void
+
 export interface Io {
   ports: PortEntry[]
   create_empty_entry(): PortEntry
+  register_read(port: number, device: object, read8?: PortRead, read16?: PortRead, read32?: PortRead): void
+  register_write(port: number, device: object, write8?: PortWrite, write16?: PortWrite, write32?: PortWrite): void
   port_read8(port: number): number
   port_read32(port: number): number
   port_write8(port: number, value: number): void

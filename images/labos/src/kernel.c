@@ -58,6 +58,7 @@ void kernel_main(u32 magic, const u32 *info)
         for (u32 i = 0; i + 1 < sizeof cmdline && s[i]; i++) cmdline[i] = s[i];
     }
     memory_init(magic, info);
+    hints_set(true);
     paging_init();
     pic_init();
     hz = number_option("hz=", 1000);

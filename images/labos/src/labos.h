@@ -30,6 +30,10 @@ extern u32 ram_top;
 void memory_init(u32 magic, const u32 *info);
 void *take_pages(u32 n);
 u32 memory_start(void); /* first byte not taken */
+extern bool hints;
+extern u32 pages_given;
+bool hints_set(bool on); /* whether the host is told of free pages from now on */
+void give_back(u32 at, u32 n);
 void paging_init(void);
 
 /* time.c */

@@ -39,6 +39,33 @@ void *take_pages(u32 n)
     return p;
 }
 
+/*
+ * A port at which a host hears which pages it may forget, as virtio-balloon's free page reporting tells it (Virtio 1.2, 5.5.6.7).
+ * Ferry's machine has it (engine/machine/free-pages.ts); where there is none, the bus reads all ones.
+ */
+#define FREE_PAGES_PORT 0x0F60
+#define FREE_PAGES_MAGIC 0x45455246 /* "FREE" */
+#define MOST_AT_ONCE 4096
+
+bool hints;
+u32 pages_given;
+
+bool hints_set(bool on) { return hints = on && inl(FREE_PAGES_PORT) == FREE_PAGES_MAGIC; }
+
+/* What these pages hold is of no use any more; when they are read again, they hold zeros, or what they held. */
+void give_back(u32 at, u32 n)
+{
+    u32 page = at / PAGE;
+    if (!hints) return;
+    pages_given += n;
+    while (n) {
+        u32 some = n > MOST_AT_ONCE ? MOST_AT_ONCE : n;
+        outl(FREE_PAGES_PORT, page | (some - 1) << 20);
+        page += some;
+        n -= some;
+    }
+}
+
 u32 memory_start(void) { return next_free; }
 
 /* Page-table bits, Intel SDM vol. 3, 4.3. */

@@ -115,12 +115,14 @@ void pages_init(u32 wanted)
 /* Growing only moves the target: the pages are stamped a few at a time by pages_step. */
 void pages_own(u32 n)
 {
+    u32 before = own_stamped;
     own_target = n > own_limit ? own_limit : n;
     while (own_stamped > own_target) {
         own_stamped--;
         versions_sum -= versions[own_stamped];
         versions[own_stamped] = 0;
     }
+    give_back(own_base + own_stamped * PAGE, before - own_stamped);
     if (sweep_at >= own_stamped) sweep_at = 0;
 }
 

@@ -82,6 +82,17 @@ static void own(char *args)
     say("OWN pages=%u stamped=%u limit=%u base=0x%08x", own_target, own_stamped, own_limit, own_base);
 }
 
+static void hints_command(char *args)
+{
+    char *s = word(&args);
+    if (same(s, "on") || same(s, "off")) hints_set(same(s, "on"));
+    else if (*s) {
+        say("ERR usage: hints on|off");
+        return;
+    }
+    say("HINTS %s given_kb=%u", hints ? "on" : "off", pages_given * 4);
+}
+
 static void sweep(char *args)
 {
     char *s = word(&args);
@@ -235,6 +246,7 @@ static const struct { const char *name; void (*run)(char *args); const char *usa
     { "load", load, "RATE|max PAGES|NM|all seq|random|hotcold; off; nothing: show" },
     { "check", check, "verify every owned page now" },
     { "own", own, "PAGES|NM|all: how much RAM to own" },
+    { "hints", hints_command, "on|off: whether the host hears which pages are free" },
     { "sweep", sweep, "RATE: background verification, pages per second" },
     { "gap", gap, "largest time between two ticks; reset" },
     { "uptime", uptime, "time since boot" },
