@@ -55,7 +55,7 @@ test('a guest that keeps them to itself keeps what they hold', async () => {
 test('whatever is written to the port, nothing beyond RAM and nothing of the firmware is touched', async () => {
   const core = await emulator()
   const { cpu } = core
-  const pages = (cpu.memory_size[0]) / PAGE_SIZE
+  const pages = cpu.memory_size[0] / PAGE_SIZE
   new FreePages(core, new WriteMap(core, pages), pages, () => true)
   expect(cpu.io.port_read32(FREE_PAGES_PORT) >>> 0).toBe(FREE_PAGES_MAGIC)
   core.ram.fill(7, 0xf0000, 0x101000)

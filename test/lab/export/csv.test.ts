@@ -58,7 +58,7 @@ describe('the raw export of runs', () => {
           'pages_retransmitted',
           ...['pages_skipped', 'throttle_max', 'throttled_ms'],
           'bytes_sent_B',
-          ...['zero_pages', 'delta_pages', 'delta_saved_B', 'delta_misses'],
+          ...['zero_pages', 'free_pages', 'delta_pages', 'delta_saved_B', 'delta_misses'],
           ...['compression_algorithm', 'compression_frames', 'compression_in_B', 'compression_out_B'],
           ...['predicted_algorithm', 'predicted_downtime_ms', 'predicted_total_ms', 'predicted_bytes_B'],
           ...['predicted_slowdown', 'slowdown'],
