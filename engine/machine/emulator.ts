@@ -104,7 +104,7 @@ export class Emulator {
     }
     machine.#global(GLOBAL.missingHook).value = appendFunction(table, (page) => machine.#onMissing(page))
     machine.#global(GLOBAL.ramBase).value = machine.cpu.mem8.byteOffset
-    machine.#setMac(config.mac)
+    machine.identify(config.mac)
     machine.#unplug()
     // Firmware has the 8042 translate to scan code set 1 (SeaBIOS, ps2port.c, I8042_CTR_XLATE). v86 sends set 1 in any
     // case, but a guest that finds the bit clear takes its keys for set 2.
@@ -239,7 +239,8 @@ export class Emulator {
     return this.#exports[name] as WebAssembly.Global
   }
 
-  #setMac(mac: string): void {
+  /** The address of the network card, which it has from power-on. */
+  identify(mac: string): void {
     const bytes = Uint8Array.from(mac.split(':'), (part) => Number.parseInt(part, 16))
     const { net } = this.cpu.devices
     net.mac = bytes

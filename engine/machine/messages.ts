@@ -52,6 +52,10 @@ export interface Calls {
 export type CallName = keyof Calls
 
 export type Request =
+  /** The last word that a blank machine needs to be a certain one: it is as if powered on now. */
+  | { kind: 'identify'; mac: string }
+  /** Pages of RAM that a blank machine shall make ready to be written, while it has nothing else to do. */
+  | { kind: 'touch'; pages: Uint32Array<ArrayBuffer> }
   | { [N in CallName]: { kind: 'call'; id: number; name: N; argument: Calls[N][0] } }[CallName]
   | { kind: 'frame'; frame: Uint8Array }
   | { kind: 'keys'; scanCodes: Uint8Array }

@@ -1,10 +1,9 @@
 /** A machine on a worker thread, from the outside: calls become messages, answers become promises. */
-import { MessageChannel, Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { FerryError } from '../util/errors.ts'
-import { nowMs } from '../util/clock.ts'
 import type { BlockId, BlockInfo } from '../vmstate/blocks.ts'
 import type { MachineState } from '../vmstate/state.ts'
-import { Doorbell } from './doorbell.ts'
+import type { Doorbell } from './doorbell.ts'
 import type {
   DirectBoot,
   Machine,
@@ -16,21 +15,14 @@ import type {
   StopOptions,
 } from './machine.ts'
 import { blocksOf } from './memory-blocks.ts'
-import type { CallName, Calls, Clock, Reply, Request, Supply, SupplyPorts, ThreadData } from './messages.ts'
-import { patchedModule } from './v86/package.ts'
-
-const MIB = 1024 * 1024
-/** Long enough for a loaded machine to compile and start; a thread that takes longer is stuck. */
-const START_DEADLINE_MS = 30_000
-/** All machines of the process count guest time from here, so that a state's times mean the same in each. */
-const CLOCK_BASE = nowMs()
+import type { CallName, Calls, Clock, Reply, Request, Supply, SupplyPorts } from './messages.ts'
 
 interface Pending {
   resolve(value: unknown): void
   reject(error: FerryError): void
 }
 
-class ThreadMachine implements Machine {
+export class ThreadMachine implements Machine {
   readonly config: MachineConfig
   readonly blocks: readonly BlockInfo[]
   readonly #worker: Worker
@@ -230,61 +222,10 @@ const buffersOf = (batches: readonly PageBatch[]): ArrayBuffer[] =>
   batches.flatMap(({ pages, zeroPages, data }) => [pages.buffer, zeroPages.buffer, data.buffer])
 
 const closed = () => new FerryError('machine.closed', 'The machine has been shut down.')
-const crashed = (cause?: unknown) =>
+export const crashed = (cause?: unknown) =>
   new FerryError(
     'machine.crashed',
     `The thread of the machine ended unexpectedly${cause instanceof Error ? `: ${cause.message}` : ''}.`,
     {},
     cause,
   )
-
-function checkConfig({ ramBytes, vgaBytes, mac, disk }: MachineConfig): void {
-  const refuse = (message: string) => {
-    throw new FerryError('machine.config', message)
-  }
-  if (ramBytes % MIB !== 0 || ramBytes < 8 * MIB || ramBytes > 1024 * MIB) refuse('RAM must be 8 to 1024 MiB.')
-  if (
-    !Number.isInteger(vgaBytes) ||
-    (vgaBytes & (vgaBytes - 1)) !== 0 ||
-    vgaBytes < 256 * 1024 ||
-    vgaBytes > 256 * MIB
-  ) {
-    refuse('Video memory must be a power of two from 256 KiB.')
-  }
-  if (!/^[0-9a-f][26ae](:[0-9a-f]{2}){5}$/i.test(mac)) refuse(`${mac} is not a locally administered MAC address.`)
-  if (disk !== null && (disk.byteLength === 0 || disk.byteLength % 512 !== 0)) refuse('The disk must be whole sectors.')
-}
-
-/**
- * Starts a machine on a thread of its own: powered on, paused, with nothing to run yet.
- * @throws FerryError `machine.config`, `machine.v86-*`, `machine.start`
- */
-export async function createMachine(config: MachineConfig): Promise<Machine> {
-  checkConfig(config)
-  const doorbell = new Doorbell()
-  const [urgent, others] = [new MessageChannel(), new MessageChannel()]
-  const theirs = { urgent: urgent.port2, others: others.port2 }
-  const module = await patchedModule()
-  const data: ThreadData = { config, module, doorbell: doorbell.buffer, supplies: theirs, clockBase: CLOCK_BASE }
-  const worker = new Worker(new URL('./vcpu-thread.ts', import.meta.url), {
-    workerData: data,
-    transferList: [theirs.urgent, theirs.others],
-  })
-  await new Promise<void>((resolve, reject) => {
-    const fail = (cause?: unknown) => {
-      clearTimeout(deadline)
-      void worker.terminate()
-      reject(new FerryError('machine.start', 'The thread of the machine did not start.', {}, cause))
-    }
-    const deadline = setTimeout(fail, START_DEADLINE_MS)
-    worker.once('error', fail)
-    worker.once('exit', fail)
-    worker.once('message', () => {
-      clearTimeout(deadline)
-      worker.off('error', fail)
-      worker.off('exit', fail)
-      resolve()
-    })
-  })
-  return new ThreadMachine(config, worker, doorbell, { urgent: urgent.port1, others: others.port1 })
-}

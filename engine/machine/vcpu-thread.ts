@@ -12,6 +12,7 @@ import { MemoryBlocks } from './memory-blocks.ts'
 import { FreePages } from './free-pages.ts'
 import { MissingPages } from './missing-pages.ts'
 import { PageGuard } from './page-guard.ts'
+import { PowerOn } from './power-on.ts'
 import type { CallName, Calls, Reply, Request, Supply, ThreadData } from './messages.ts'
 import { Screen } from './screen.ts'
 import { captureState, restoreState } from './state/index.ts'
@@ -29,6 +30,7 @@ const emulator = await Emulator.create({ config, module, doorbell, clockBase })
 const blocks = new MemoryBlocks(emulator, config)
 const log = new DirtyLog(emulator, blocks)
 const guard = new PageGuard(emulator, blocks)
+const powerOn = new PowerOn(emulator, blocks.written, config.apic)
 const screen = new Screen(emulator)
 const missing = new MissingPages(emulator, blocks, {
   request: (page) => post({ kind: 'fault', page }),
@@ -212,6 +214,12 @@ port.on('message', (request: Request) => {
       }
       break
     }
+    case 'identify':
+      powerOn.identify(request.mac)
+      break
+    case 'touch':
+      powerOn.touch(request.pages)
+      break
     case 'frame':
       // A card receives while its machine runs only: what came to a stopped one would change memory already sent.
       if (emulator.running) emulator.send('net0-receive', request.frame)
@@ -225,12 +233,5 @@ port.on('message', (request: Request) => {
       process.exit(0)
   }
 })
-
-/**
- * The first capture and restore of a thread run uncompiled and take five times as long as later ones; in a migration
- * they lie in the downtime. So they are run often enough beforehand, on the reset machine, where they change nothing.
- */
-const WARM_UP_ROUNDS = 40
-for (let i = 0; i < WARM_UP_ROUNDS; i++) restoreState(emulator, captureState(emulator, config.apic), 'freeze')
 
 post({ kind: 'ready' })

@@ -1,7 +1,7 @@
 /** How fast a guest runs in Ferry's machine, with the dirty log off, on, and off again, against v86 as it comes. */
 import { GuestConsole } from '../../engine/lab/console.ts'
 import { loadImage, startGuest } from '../../engine/lab/guest-images.ts'
-import { createMachine } from '../../engine/machine/thread-machine.ts'
+import { createMachine } from '../../engine/machine/blank-machine.ts'
 import { nowMs } from '../../engine/util/clock.ts'
 import { type Row, summarize } from './statistics.ts'
 import { stockSpeed, WARM_UPS } from './stock-v86.ts'

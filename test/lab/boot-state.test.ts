@@ -3,7 +3,7 @@ import { loadImage, startGuest } from '../../engine/lab/guest-images.ts'
 import { loadBootState, saveBootState } from '../../engine/lab/boot-state.ts'
 import { GuestConsole } from '../../engine/lab/console.ts'
 import type { Machine } from '../../engine/machine/machine.ts'
-import { createMachine } from '../../engine/machine/thread-machine.ts'
+import { createMachine } from '../../engine/machine/blank-machine.ts'
 
 async function machineWithConsole(): Promise<{ machine: Machine; console: GuestConsole }> {
   const config = { ramBytes: 16 * 2 ** 20, vgaBytes: 2 ** 20, mac: '02:00:00:00:00:01', disk: null, apic: false }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Machine, MachineConfig, PageBatch } from '../../engine/machine/machine.ts'
-import { createMachine } from '../../engine/machine/thread-machine.ts'
+import { createMachine } from '../../engine/machine/blank-machine.ts'
 import { FerryError } from '../../engine/util/errors.ts'
 import { sleep } from '../../engine/util/clock.ts'
 import { BLOCK, type BlockId, PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
