@@ -30,7 +30,9 @@ export async function openLab(
   seed: number,
   note: (line: string) => void,
 ): Promise<LabService> {
-  return new LabService({ store: await storePath(store), seed, onNote: note })
+  // Without machines held ready the memory of a small computer is the guests' alone.
+  const standby = process.env['FERRY_STANDBY'] !== 'off'
+  return new LabService({ store: await storePath(store), seed, standby, onNote: note })
 }
 
 /** The two hosts of a command, named after their kinds: unlike ones, unless `to` says otherwise. */

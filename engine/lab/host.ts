@@ -13,7 +13,7 @@ import { P2m } from '../hypervisors/xen/p2m.ts'
 import { xen } from '../hypervisors/xen/xen.ts'
 import type { MachineConfig } from '../machine/machine.ts'
 import { CPU_FEATURES, devicesOf } from '../machine/profile.ts'
-import { createMachine } from '../machine/blank-machine.ts'
+import { BlankMachine, createMachine, type MachineShape } from '../machine/blank-machine.ts'
 import type { HostOffer } from '../migration/compatibility.ts'
 import { ALGORITHM_NAMES } from '../migration/policy/pool.ts'
 import { DEFAULT_PORT, MigrationServer } from '../migration/server.ts'
@@ -24,6 +24,7 @@ import { PAGE_SIZE } from '../vmstate/blocks.ts'
 import { FORMAT_VERSION } from '../vmstate/container.ts'
 import type { Guest, Residence } from './guest.ts'
 import { HostedMachine } from './hosted-machine.ts'
+import { Standby } from './standby/standby.ts'
 
 const MIB = 2 ** 20
 /** Ports that are tried upwards: libvirt has 64; two Xen-like hosts on one machine cannot both have 8002. */
@@ -51,6 +52,7 @@ export class Host {
   readonly bridge: HostBridge
   readonly algorithms: readonly string[]
   readonly guests = new Map<string, Guest>()
+  readonly standby = new Standby((shape) => BlankMachine.start(shape))
   readonly #arrivals: Arrivals
   readonly #hostsAllow: readonly string[]
   #server: MigrationServer | null = null
@@ -120,11 +122,16 @@ export class Host {
     }
   }
 
-  /** A machine in this host's memory. @throws FerryError `host.out-of-memory`, `machine.*` */
+  /** Whether the machine memory has room for one more guest of this shape. */
+  hasRoom({ ramBytes, vgaBytes }: MachineShape): boolean {
+    return this.memory.freePages * PAGE_SIZE >= ramBytes + vgaBytes
+  }
+
+  /** A machine in this host's memory: the one held ready, if it fits. @throws FerryError `host.out-of-memory`, `machine.*` */
   async createMachine(config: MachineConfig): Promise<HostedMachine> {
     const view = this.#reserveMemory(config)
     try {
-      return new HostedMachine(await createMachine(config), view)
+      return new HostedMachine((await this.standby.take(config)) ?? (await createMachine(config)), view)
     } catch (error) {
       view.release()
       throw error
@@ -161,6 +168,7 @@ export class Host {
 
   async close(): Promise<void> {
     await this.#server?.close()
+    await this.standby.close()
     for (const guest of this.guests.values()) await guest.residence.machine.close()
     this.guests.clear()
     this.bridge.close()

@@ -14,6 +14,8 @@ import { Guest, type GuestIdentity, type Residence } from './guest.ts'
 import { loadImage, startGuest } from './guest-images.ts'
 import { guestLease } from './guest-lease.ts'
 import { Host } from './host.ts'
+import { StandbyKeeper } from './standby/keeper.ts'
+import { wantedAfter } from './standby/wanted.ts'
 import { workloadView } from './workload.ts'
 import { openStore, type RunStore } from './store/run-store.ts'
 
@@ -30,6 +32,8 @@ export interface LabOptions {
   readonly store: string
   /** Seeds whatever is random: memory scatter, jitter. */
   readonly seed?: number
+  /** Whether hosts hold an empty machine ready for the guest that comes next; default true. */
+  readonly standby?: boolean
   /** Lines about long work: images being built. */
   readonly onNote?: (line: string) => void
 }
@@ -44,15 +48,23 @@ export class Lab {
   readonly seed: number
   /** Tells the user a line that belongs to no answer. */
   readonly note: (line: string) => void
+  readonly standby: StandbyKeeper
   readonly #warm = new Set<Hypervisor>()
   readonly #numbers = new Set<number>()
   readonly #creations = new Set<Promise<unknown>>()
+  /** The guest that came or moved last. */
+  #newest: Guest | null = null
   #closed = false
 
   constructor(options: LabOptions) {
     this.store = openStore(options.store)
     this.seed = options.seed ?? 1
     this.note = options.onNote ?? (() => {})
+    this.standby = new StandbyKeeper({
+      enabled: options.standby ?? true,
+      hosts: () => [...this.hosts.values()],
+      wanted: () => wantedAfter(this.#newest),
+    })
   }
 
   /** @throws FerryError `host.exists`, `server.port` */
@@ -69,6 +81,7 @@ export class Lab {
     const host = await Host.create(input, this.network, arrivals, this.seed + this.hosts.size)
     this.hosts.set(host.name, host)
     this.events.emit('hosts.changed', host.view)
+    this.standby.look()
     return host.view
   }
 
@@ -112,9 +125,13 @@ export class Lab {
    * @throws FerryError `image.*`, `host.*`, `machine.*`, `workload.*`, `console.*`, `lab.closed`; nothing is left behind
    */
   createGuest(input: GuestInput): Promise<GuestView> {
+    const release = this.standby.hold()
     const creation = this.#create(input)
     this.#creations.add(creation)
-    const ended = () => void this.#creations.delete(creation)
+    const ended = () => {
+      this.#creations.delete(creation)
+      release()
+    }
     creation.then(ended, ended)
     return creation
   }
@@ -163,6 +180,7 @@ export class Lab {
     guest.console.feed(residence.machine)
     this.#checkOpen()
     this.#plugIn(guest)
+    this.#newest = guest
   }
 
   async #bringUp(guest: Guest, { heartbeat_ms = 0, workload = 'idle' }: GuestInput): Promise<void> {
@@ -249,6 +267,7 @@ export class Lab {
     this.#closed = true
     for (const guest of this.guests.values()) guest.console.close()
     await Promise.allSettled(this.#creations)
+    await this.standby.close()
     await Promise.all([...this.hosts.values()].map((host) => host.close()))
     this.hosts.clear()
     this.guests.clear()
@@ -278,12 +297,14 @@ export class Lab {
 
   async #remove(guest: Guest): Promise<void> {
     this.guests.delete(guest.identity.id)
+    if (this.#newest === guest) this.#newest = [...this.guests.values()].at(-1) ?? null
     this.hosts.get(guest.residence.host)?.guests.delete(guest.identity.id)
     guest.vif?.detach()
     guest.console.close()
     await guest.residence.machine.close()
     this.#numbers.delete(numberOf(guest.identity))
     this.events.emit('guests.removed', { guest: guest.identity.id })
+    this.standby.look()
   }
 
   /** The lowest number that no guest of the lab has: it makes name, IP and MAC. */
@@ -315,6 +336,7 @@ export class Lab {
     from?.guests.delete(guest.identity.id)
     const held = guest.residence.machine.takeHeld()
     guest.residence = residence
+    this.#newest = guest
     this.#plugIn(guest)
     for (const frame of held) residence.machine.frameReceive(frame)
     this.host(residence.host).bridge.announce(guest.identity.name, guest.identity)

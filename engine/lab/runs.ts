@@ -125,13 +125,17 @@ export class Runs {
     const algorithms = choice === null ? algorithmsOf(this.#lab, input) : [choice.algorithm]
     const run = new ActiveRun(randomUUID(), guest, target.name, input, policyOf(this.#lab, input))
     this.#lab.beginMigration(guest)
+    const release = this.#lab.standby.hold()
     const finished = this.#carryOut(run, target, { ...input, algorithms: [...algorithms] }, choice)
       .catch((thrown: unknown) => {
         // Nothing was begun (a recording that cannot be written, say): the guest runs as before.
         if (!run.begun) this.#lab.setState(guest, 'running')
         throw thrown
       })
-      .finally(() => this.#active.delete(run.id))
+      .finally(() => {
+        this.#active.delete(run.id)
+        release()
+      })
     run.carriedOut(finished)
     this.#active.set(run.id, run)
     return run

@@ -4,9 +4,12 @@ import type { GuestInput, GuestView, HostInput, MigrateInput } from '../../engin
 import type { RunReport } from '../../engine/contract/report.ts'
 import { LabService } from '../../engine/lab/service.ts'
 
-/** @param notes takes what the lab notes for its user */
-export async function openLab(hosts: readonly HostInput[], notes: string[] = []): Promise<LabService> {
-  const service = new LabService({ store: ':memory:', onNote: (line) => notes.push(line) })
+/**
+ * @param notes takes what the lab notes for its user
+ * @param standby whether hosts hold machines ready, which costs a test time that it seldom needs
+ */
+export async function openLab(hosts: readonly HostInput[], notes: string[] = [], standby = false): Promise<LabService> {
+  const service = new LabService({ store: ':memory:', standby, onNote: (line) => notes.push(line) })
   onTestFinished(() => service.close())
   for (const host of hosts) await service.call('hosts.add', { port: 0, memory_MB: 256, ...host })
   return service
