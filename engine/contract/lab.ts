@@ -378,6 +378,8 @@ export const EVENTS = {
   'migrations.messages': v.object({ run_id: v.string(), ...messageList.entries }),
   /** What the client station's probes saw since the last event; a probe comes again when its answer arrives. */
   'migrations.probes': v.object({ run_id: v.string(), probes: v.array(probeView) }),
+  /** The targets of a running migration have been changed; all of them as they are now. */
+  'migrations.targets': v.object({ run_id: v.string(), targets: qosTargets }),
   'runs.added': runReport,
   /** The user's words on a run have changed; null = it has none any more. */
   'runs.noted': v.object({ run_id: v.string(), note: v.nullable(v.string()) }),

@@ -109,7 +109,11 @@ function handlers(lab: Lab, runs: Runs): Handlers {
       runs.active(run_id).setLink(link)
       return undefined
     },
-    'migrations.setTargets': ({ run_id, ...changes }) => runs.active(run_id).setTargets(changes),
+    'migrations.setTargets': ({ run_id, ...changes }) => {
+      const targets = runs.active(run_id).setTargets(changes)
+      lab.events.emit('migrations.targets', { run_id, targets })
+      return targets
+    },
     'runs.list': (filter) => lab.store.reports(filter),
     'runs.get': ({ run_id }) => runs.stored(run_id).report,
     'runs.details': ({ run_id }) => runs.stored(run_id),

@@ -33,6 +33,7 @@ const STATE_OF: { readonly [E in EventName]: ((payload: LabEvents[E]) => string)
   'migrations.messages': null,
   'migrations.probes': null,
   'runs.added': null,
+  'migrations.targets': ({ run_id }) => run_id,
   'runs.noted': ({ run_id }) => run_id,
 }
 /** All events there are. */

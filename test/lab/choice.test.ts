@@ -118,9 +118,12 @@ test('targets that are changed on the way end pre-copy, and slow the link down',
     pre_copy: { threshold_pages: 0, max_rounds: 1000, max_factor: 1000, throttle: true },
   })
   await sleep(200)
+  const told: unknown[] = []
+  service.on('migrations.targets', (event) => told.push(event))
   const changes = { max_downtime_ms: 3_000_000, max_bandwidth_bps: 30e6, max_total_ms: null }
   const targets = { max_downtime_ms: 3_000_000, max_bandwidth_bps: 30e6 }
   expect(await service.call('migrations.setTargets', { run_id, ...changes })).toEqual(targets)
+  expect(told).toEqual([{ run_id, targets }])
   const [active] = await service.call('migrations.active', {})
   expect(active?.input).toMatchObject(targets)
   expect(active?.input).not.toHaveProperty('max_total_ms')

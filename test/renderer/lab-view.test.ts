@@ -236,6 +236,21 @@ describe.skipIf(noChromium !== null)(`the lab’s view${noChromium === null ? ''
     await panel.getByText('From now on, at most: downtime 20 ms, bandwidth 50 Mbit/s.').waitFor()
     expect(await panel.getByRole('alert').count()).toBe(0)
     expect(await targets.textContent()).toBe('Targets, at most: downtime 20 ms, bandwidth 50 Mbit/s')
+
+    // Somebody else changes them, before and while the user writes others.
+    const tell = (max_downtime_ms: number) =>
+      page.evaluate((event) => bench.tell('migrations.targets', event), {
+        run_id: 'run-live',
+        targets: { max_downtime_ms, max_bandwidth_bps: 50e6 },
+      })
+    await panel.getByLabel('Bandwidth, Mbit/s').fill('50')
+    await tell(30)
+    await panel.getByText('Targets, at most: downtime 30 ms').waitFor()
+    expect(await downtime.inputValue()).toBe('30')
+    await downtime.fill('7')
+    await tell(40)
+    await panel.getByText('Targets, at most: downtime 40 ms').waitFor()
+    expect(await downtime.inputValue()).toBe('7')
   })
 
   test('is found free of barriers, full, empty, and in every dialog, light and dark', async () => {

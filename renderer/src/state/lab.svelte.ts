@@ -91,6 +91,7 @@ export class LabState {
       api.on('guests.removed', ({ guest }) => this.#guestRemoved(guest)),
       api.on('migrations.progress', (event) => this.#runOf(event.run_id, (run) => run.progress(event))),
       api.on('migrations.probes', (event) => this.#runOf(event.run_id, (run) => run.probes(event))),
+      api.on('migrations.targets', (event) => this.#runOf(event.run_id, (run) => (run.targets = event.targets))),
       api.on('runs.added', (report) => this.#runAdded(report)),
       api.onState((state) => {
         this.connection = state

@@ -54,6 +54,10 @@ export function fieldsOf(targets: QosTargets): TargetFields {
   return fields
 }
 
+/** Whether the same is in both; an empty field is empty in either way. */
+export const sameFields = (a: TargetFields, b: TargetFields): boolean =>
+  ALL_TARGETS.every((field) => (a[field] ?? null) === (b[field] ?? null))
+
 /** What the fields ask to change: one that was emptied is no longer a target, and those not used stay as they are. */
 export function changesOf(fields: TargetFields, used: readonly TargetField[]): TargetChanges {
   const wanted = targetsOf(fields, used)
