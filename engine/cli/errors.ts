@@ -31,6 +31,14 @@ const USAGE_CODES = new Set([
   'image.unknown',
   'image.too-little-memory',
   'store.filter',
+  'plan.read',
+  'plan.json',
+  'plan.invalid',
+  'plan.size',
+  'plan.empty',
+  'plan.twice',
+  'plan.shard',
+  'plan.impossible',
 ])
 
 /** What to do, by the beginning of the code, where the message itself does not say it. The longest match counts. */

@@ -6,6 +6,14 @@ export function ms(value: number): string {
   return `${msFigure(value)} ms`
 }
 
+/** How long people wait: `40 s`, `12 min`, `1 h 5 min`. */
+export function duration(value_ms: number): string {
+  const seconds = Math.round(value_ms / 1000)
+  if (seconds < 90) return `${seconds} s`
+  const minutes = Math.round(seconds / 60)
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
 /** The figure alone, always in ms. */
 export function msFigure(value: number): string {
   return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)

@@ -4,6 +4,7 @@ import manifest from '../../package.json' with { type: 'json' }
 import { demoCommand } from './demo.ts'
 import { dirtyRateCommand } from './dirty-rate.ts'
 import { describeError, EXIT, exitCodeOf } from './errors.ts'
+import { experimentCommand } from './experiment.ts'
 import { guestsCommand } from './guests.ts'
 import { hostsCommand } from './hosts.ts'
 import { imagesCommand } from './images.ts'
@@ -18,6 +19,7 @@ import { verifyStreamCommand } from './verify-stream.ts'
 const COMMANDS = [
   demoCommand,
   migrateCommand,
+  experimentCommand,
   dirtyRateCommand,
   runCommand,
   serveCommand,

@@ -3,6 +3,7 @@
  * travel in process, over a message port and over a socket; inputs are checked against these schemas at every border.
  */
 import * as v from 'valibot'
+import { EXPERIMENTS_EVENTS, EXPERIMENTS_METHODS } from './experiments.ts'
 import { messageDetails, messageList, messageView } from './messages.ts'
 import { pagesView } from './pages.ts'
 import { dirtyRateView, importance, measureMs, predictionTable, qosTargets, targetChanges } from './prediction.ts'
@@ -359,6 +360,7 @@ export const METHODS = {
     input: v.object({ what: v.picklist(['runs', 'rounds', 'probes', 'summary']), filter: v.optional(runFilter, {}) }),
     output: v.object({ csv: v.string(), runs: v.number() }),
   },
+  ...EXPERIMENTS_METHODS,
 } as const
 
 export type MethodName = keyof typeof METHODS
@@ -383,6 +385,7 @@ export const EVENTS = {
   'runs.added': runReport,
   /** The user's words on a run have changed; null = it has none any more. */
   'runs.noted': v.object({ run_id: v.string(), note: v.nullable(v.string()) }),
+  ...EXPERIMENTS_EVENTS,
 } as const
 export type EventName = keyof typeof EVENTS
 export type LabEvents = { [E in EventName]: v.InferOutput<(typeof EVENTS)[E]> }

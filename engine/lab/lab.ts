@@ -17,6 +17,7 @@ import { Host } from './host.ts'
 import { StandbyKeeper } from './standby/keeper.ts'
 import { wantedAfter } from './standby/wanted.ts'
 import { workloadView } from './workload.ts'
+import type { MachineRecord } from './store/experiment-records.ts'
 import { openStore, type RunStore } from './store/run-store.ts'
 
 const MIB = 2 ** 20
@@ -34,6 +35,8 @@ export interface LabOptions {
   readonly seed?: number
   /** Whether hosts hold an empty machine ready for the guest that comes next; default true. */
   readonly standby?: boolean
+  /** The machine that experiments are made on, if it is not to be found out. */
+  readonly machine?: MachineRecord
   /** Lines about long work: images being built. */
   readonly onNote?: (line: string) => void
 }

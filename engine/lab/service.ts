@@ -10,24 +10,26 @@ import { LINK_PRESETS } from '../migration/link.ts'
 import { POOL } from '../migration/policy/pool.ts'
 import { choiceOf, predictionTable } from './choice.ts'
 import { measureDirtyRate } from './dirty-rate.ts'
+import { Experiments } from './experiments/experiments.ts'
+import { experimentHandlers } from './experiments/handlers.ts'
 import { exportRuns } from './export/runs.ts'
+import type { Handlers } from './handlers.ts'
 import { HYPERVISORS } from './host.ts'
 import { pagesOf } from './guest-pages.ts'
 import { memoryOf, screenView, stateOf } from './inspect.ts'
 import { Runs } from './runs.ts'
 
-type Parsed<M extends MethodName> = v.InferOutput<(typeof METHODS)[M]['input']>
-type Handlers = { [M in MethodName]: (input: Parsed<M>) => MethodOutput<M> | Promise<MethodOutput<M>> }
-
 export class LabService {
   readonly lab: Lab
   readonly runs: Runs
+  readonly experiments: Experiments
   readonly #handlers: Handlers
 
   constructor(options: LabOptions) {
     this.lab = new Lab(options)
     this.runs = new Runs(this.lab)
-    this.#handlers = handlers(this.lab, this.runs)
+    this.experiments = new Experiments(this.lab, this.runs, options.machine)
+    this.#handlers = handlers(this.lab, this.runs, this.experiments)
   }
 
   /** @throws FerryError `lab.method`, `lab.input` naming the field, or what the method throws */
@@ -52,12 +54,13 @@ export class LabService {
 
   /** Cancels migrations under way, whose reports are stored, and ends everything. Idempotent. */
   async close(): Promise<void> {
+    await this.experiments.close()
     await this.runs.close()
     await this.lab.close()
   }
 }
 
-function handlers(lab: Lab, runs: Runs): Handlers {
+function handlers(lab: Lab, runs: Runs, experiments: Experiments): Handlers {
   return {
     'hosts.list': () => [...lab.hosts.values()].map((host) => host.view),
     'hosts.add': (input) => lab.addHost(input),
@@ -133,5 +136,6 @@ function handlers(lab: Lab, runs: Runs): Handlers {
       return undefined
     },
     'runs.export': ({ what, filter }) => exportRuns(lab.store, what, filter),
+    ...experimentHandlers(lab, experiments),
   }
 }

@@ -33,7 +33,7 @@ export function parseWorkload(text: string): WorkloadSpec {
  * The console command that starts a workload in a guest.
  * @throws FerryError `workload.unknown`, `workload.parameter`
  */
-export function workloadCommand(image: GuestImage, spec: WorkloadSpec): string {
+export function workloadCommand(image: Pick<GuestImage, 'title' | 'workloads'>, spec: WorkloadSpec): string {
   const workload = image.workloads.find(({ name }) => name === spec.name)
   if (workload === undefined) {
     const known = image.workloads.map(({ name }) => name).join(', ')

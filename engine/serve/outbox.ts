@@ -35,6 +35,8 @@ const STATE_OF: { readonly [E in EventName]: ((payload: LabEvents[E]) => string)
   'runs.added': null,
   'migrations.targets': ({ run_id }) => run_id,
   'runs.noted': ({ run_id }) => run_id,
+  'experiments.changed': ({ experiment_id }) => experiment_id,
+  'experiments.removed': null,
 }
 /** All events there are. */
 export const EVENT_NAMES = Object.keys(STATE_OF) as EventName[]

@@ -10,6 +10,7 @@ describe('the command line', () => {
     const commands = [
       'demo',
       'migrate',
+      'experiment',
       'calc-dirty-rate',
       'run',
       'serve',
@@ -51,6 +52,9 @@ describe('the command line', () => {
     ['a probe out of range', ['migrate', '--probe', '50'], /from 1 to 10/],
     ['an unknown record', ['layouts', 'kvm_reg'], /kvm_regs/],
     ['a date that is none', ['runs', '--since', 'yesterday'], /not a date/],
+    ['a plan that is not there', ['experiment', 'none.json'], /none\.json cannot be read/],
+    ['a plan that is no JSON', ['experiment', 'text.txt'], /not JSON/],
+    ['a shard that is none', ['experiment', 'text.txt', '--shard', '2'], /2\/8/],
     ['a kernel that is none', ['images', 'add', 'mine', '--kernel', 'text.txt'], /neither a bzImage nor/],
   ]
   it.each(wrong)('refuses %s with exit code 2 and a hint, and nothing on stdout', async (_, args, says) => {

@@ -11,9 +11,9 @@ import { METRICS, summarize } from './summary.ts'
 import type { RunFigures, SummaryGroup } from './summary.ts'
 import type { BootstrapOptions, Description } from './statistics.ts'
 
-type Cell = string | number | boolean | null
+export type Cell = string | number | boolean | null
 
-interface Column<T> {
+export interface Column<T> {
   readonly header: string
   readonly cell: (item: T) => Cell
 }
@@ -39,7 +39,7 @@ const own = <K extends keyof RunFigures>(name: RunFigures[K] extends Cell ? K : 
 /** A run; the user's words on it, where they are known. */
 type NotedRun = RunReport & { readonly note?: string | null }
 
-const RUN_COLUMNS: readonly Column<NotedRun>[] = [
+export const RUN_COLUMNS: readonly Column<NotedRun>[] = [
   own('run_id'),
   own('started_at'),
   own('outcome'),
@@ -144,23 +144,22 @@ const SUMMARY_COLUMNS: readonly Column<SummaryGroup>[] = [
   { header: 'completed', cell: (group) => group.completed },
   { header: 'failed', cell: (group) => group.failed },
   { header: 'cancelled', cell: (group) => group.cancelled },
-  ...METRICS.flatMap((metric) => {
-    const unit = metric.slice(metric.lastIndexOf('_'))
-    const name = metric.slice(0, -unit.length)
-    const column = (header: string, cell: (of: Description) => Cell): Column<SummaryGroup> => ({
-      header,
-      cell: (group) => cell(group.metrics[metric]),
-    })
-    return [
-      column(`${name}_n`, (of) => of.n),
-      column(`${name}_median${unit}`, (of) => of.median),
-      column(`${name}_q1${unit}`, (of) => of.q1),
-      column(`${name}_q3${unit}`, (of) => of.q3),
-      column(`${name}_ci95_low${unit}`, (of) => of.interval?.low ?? null),
-      column(`${name}_ci95_high${unit}`, (of) => of.interval?.high ?? null),
-    ]
-  }),
+  ...METRICS.flatMap((metric) => describedColumns<SummaryGroup>(metric, (group) => group.metrics[metric])),
 ]
+
+/** The columns of a summarised figure, whose name ends in its unit. */
+export function describedColumns<T>(metric: string, of: (item: T) => Description): Column<T>[] {
+  const unit = metric.slice(metric.lastIndexOf('_'))
+  const name = metric.slice(0, -unit.length)
+  return [
+    { header: `${name}_n`, cell: (item) => of(item).n },
+    { header: `${name}_median${unit}`, cell: (item) => of(item).median },
+    { header: `${name}_q1${unit}`, cell: (item) => of(item).q1 },
+    { header: `${name}_q3${unit}`, cell: (item) => of(item).q3 },
+    { header: `${name}_ci95_low${unit}`, cell: (item) => of(item).interval?.low ?? null },
+    { header: `${name}_ci95_high${unit}`, cell: (item) => of(item).interval?.high ?? null },
+  ]
+}
 
 /** Raw: one row a run, nested parts in columns of their own. */
 export function runsCsv(reports: readonly NotedRun[]): string {
@@ -188,7 +187,8 @@ export function summaryCsv(reports: readonly RunFigures[], options: Omit<Bootstr
   return csv(SUMMARY_COLUMNS, summarize(reports, options))
 }
 
-function csv<T>(columns: readonly Column<T>[], items: readonly T[]): string {
+/** One line an item, under a header. */
+export function csv<T>(columns: readonly Column<T>[], items: readonly T[]): string {
   const rows = items.map((item) => columns.map(({ cell }) => cell(item)))
   return stringify([columns.map(({ header }) => header), ...rows], {
     record_delimiter: 'windows',

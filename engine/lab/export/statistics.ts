@@ -9,6 +9,7 @@
  */
 import { uniformInt } from 'pure-rand/distribution/uniformInt'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
+import type { RandomGenerator } from 'pure-rand/types/RandomGenerator'
 import { medianSorted, quantileSorted } from 'simple-statistics'
 
 export const DEFAULT_SEED = 1
@@ -55,17 +56,26 @@ export function bootstrapMedian(values: readonly number[], options: BootstrapOpt
   const { seed = DEFAULT_SEED, resamples = DEFAULT_RESAMPLES, confidence = DEFAULT_CONFIDENCE } = options
   if (!(confidence > 0 && confidence < 1)) throw new RangeError(`confidence lies between 0 and 1, not ${confidence}`)
   if (!(Number.isInteger(resamples) && resamples > 0)) throw new RangeError(`${resamples} resamples`)
+  if (values.length < 2) return null
+  const next = medianResampler(values, xoroshiro128plus(seed))
+  return percentileInterval(Array.from({ length: resamples }, next), confidence)
+}
+
+/** Each call draws as many values as there are, with replacement, and gives their median. Their order does not matter. */
+export function medianResampler(values: readonly number[], random: RandomGenerator): () => number {
   const n = values.length
-  if (n < 2) return null
   const sorted = Float64Array.from(values).sort()
-  const random = xoroshiro128plus(seed)
   const sample = new Float64Array(n)
-  const medians = Float64Array.from({ length: resamples }, () => {
+  return () => {
     for (let i = 0; i < n; i++) sample[i] = sorted[uniformInt(random, 0, n - 1)] ?? NaN
     sample.sort()
     return ((sample[(n - 1) >> 1] ?? NaN) + (sample[n >> 1] ?? NaN)) / 2
-  })
-  const spread = ascending([...medians])
+  }
+}
+
+/** What holds this share of the values in its middle. @param values not empty */
+export function percentileInterval(values: readonly number[], confidence = DEFAULT_CONFIDENCE): Interval {
+  const spread = ascending(values)
   const tail = (1 - confidence) / 2
   return { low: quantileSorted(spread, tail), high: quantileSorted(spread, 1 - tail) }
 }

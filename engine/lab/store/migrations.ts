@@ -121,6 +121,50 @@ export const MIGRATIONS: readonly Migration[] = [
     name: 'further parts of reports',
     sql: 'ALTER TABLE runs ADD COLUMN parts_json TEXT',
   },
+  {
+    // `trial` is the trial's place in the order of the whole plan. A trial that was broken off is made again, as another
+    // attempt. `run_id` is no reference: the run is stored after the trial has begun, and may be purged before it.
+    name: 'experiments',
+    sql: `
+      CREATE TABLE machines (
+        machine_id TEXT PRIMARY KEY,
+        cpu_model TEXT NOT NULL,
+        cores INTEGER NOT NULL,
+        memory_B INTEGER NOT NULL,
+        platform TEXT NOT NULL
+      ) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE experiments (
+        experiment_id TEXT PRIMARY KEY,
+        plan_digest TEXT NOT NULL,
+        name TEXT NOT NULL,
+        plan_json TEXT NOT NULL,
+        shard_index INTEGER NOT NULL,
+        shard_count INTEGER NOT NULL,
+        created_at TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('running', 'paused', 'completed', 'cancelled')),
+        owner TEXT,
+        owner_seen_ms INTEGER
+      ) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE trials (
+        experiment_id TEXT NOT NULL REFERENCES experiments(experiment_id) ON DELETE CASCADE,
+        trial INTEGER NOT NULL,
+        attempt INTEGER NOT NULL,
+        condition INTEGER NOT NULL,
+        repeat INTEGER NOT NULL,
+        warm_up INTEGER NOT NULL,
+        machine_id TEXT NOT NULL REFERENCES machines(machine_id),
+        state TEXT NOT NULL CHECK (state IN ('running', 'completed', 'failed', 'interrupted')),
+        run_id TEXT UNIQUE,
+        error_code TEXT,
+        error_message TEXT,
+        started_at TEXT NOT NULL,
+        duration_ms REAL,
+        PRIMARY KEY (experiment_id, trial, attempt)
+      ) STRICT, WITHOUT ROWID;
+    `,
+  },
 ]
 
 /** How many migrations the database has been through. */

@@ -9,6 +9,7 @@ import type { RunReport } from '../../contract/report.ts'
 import { FerryError } from '../../util/errors.ts'
 import { provenance } from '../provenance.ts'
 import { FOLD, guarded, openDatabase } from './database.ts'
+import { ExperimentStore } from './experiment-store.ts'
 import { keptMessage, probeRecord, runFilter } from './records.ts'
 import type { KeptMessage, RunFilter, RunListItem, RunParts, StoredRun } from './records.ts'
 import * as schema from './schema.ts'
@@ -16,6 +17,8 @@ import * as schema from './schema.ts'
 export const DEFAULT_LIMIT = 100
 
 export interface RunStore {
+  /** Experiments and their trials, in the same file. */
+  readonly experiments: ExperimentStore
   /**
    * Writes a finished run; completed, failed and cancelled ones alike.
    * @throws FerryError `store.report` (it does not keep to the contract), `store.duplicate-run`
@@ -68,9 +71,11 @@ type Row = Readonly<Record<string, Value>>
 class SqliteRunStore implements RunStore {
   readonly #database: Database
   readonly #statements = new Map<string, Statement>()
+  readonly experiments: ExperimentStore
 
   constructor(database: Database) {
     this.#database = database
+    this.experiments = new ExperimentStore(database)
   }
 
   saveRun(report: RunReport, parts: RunParts): void {
