@@ -46,15 +46,25 @@ export async function chosenExperiments(service: LabService, prefixes: readonly 
 interface Known {
   readonly experiment_id: string
   readonly plan_digest: string
-  readonly shard: { readonly count: number }
+  readonly shard: { readonly index: number; readonly count: number }
+  readonly state: string
 }
 
-/** A whole experiment stands by itself, even where its plan was carried out twice; a shard stands with the others. */
-function shardsBeside(newest: Known, all: readonly Known[]): string[] {
+/**
+ * A whole experiment stands by itself, even where its plan was carried out twice. A shard stands with the others, each
+ * once: the newest that is completed, else the newest.
+ */
+function shardsBeside<K extends Known>(newest: K, all: readonly K[]): string[] {
   if (newest.shard.count === 1) return [newest.experiment_id]
-  return all
-    .filter(({ plan_digest, shard: { count } }) => plan_digest === newest.plan_digest && count === newest.shard.count)
-    .map(({ experiment_id }) => experiment_id)
+  const chosen = new Map<number, K>()
+  for (const held of all) {
+    if (held.plan_digest !== newest.plan_digest || held.shard.count !== newest.shard.count) continue
+    const before = chosen.get(held.shard.index)
+    if (before === undefined || (before.state !== 'completed' && held.state === 'completed')) {
+      chosen.set(held.shard.index, held)
+    }
+  }
+  return [...chosen.values()].sort((a, b) => a.shard.index - b.shard.index).map(({ experiment_id }) => experiment_id)
 }
 
 function one(all: readonly Known[], prefix: string): string {

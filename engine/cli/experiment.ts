@@ -1,8 +1,10 @@
 /** `ferry experiment`: a plan is carried out, goes on after a pause or a crash, and its results are shown and written. */
 import { type Command, Option } from 'commander'
+import type { Plan } from '../contract/experiment-plan.ts'
 import type { ExperimentView } from '../contract/experiments.ts'
 import { READY_MADE } from '../lab/experiments/ready-made.ts'
-import { trialsOf } from '../lab/experiments/expand.ts'
+import { type Shard, trialsOf, WHOLE } from '../lab/experiments/expand.ts'
+import { digestOf } from '../lab/experiments/plan.ts'
 import type { LabService } from '../lab/service.ts'
 import { FerryError } from '../util/errors.ts'
 import { EXIT, usageError } from './errors.ts'
@@ -22,9 +24,10 @@ interface ResultOptions {
 }
 
 interface RunOptions extends ResultOptions {
-  readonly shard?: { readonly index: number; readonly count: number }
+  readonly shard?: Shard
   readonly quiet?: true
   readonly check?: true
+  readonly continue?: true
 }
 
 const HELP = `
@@ -36,7 +39,8 @@ Ctrl-C pauses after the trial under way; twice ends at once, and that trial is m
 crash, \`ferry experiment resume\` goes on. ID is an experiment's id or the beginning of it; the default is the newest.
 
 --shard 2/8 carries out every 8th block, beginning with the 2nd: give each machine of a pool its own number, then
-\`ferry runs merge\` the stores. Each machine is compared with itself alone, unless --pool-machines is given.
+\`ferry runs merge\` the stores. With --continue, a job that its scheduler starts again goes on where it was. Each
+machine is compared with itself alone, unless --pool-machines is given.
 --out writes raw.csv, summary.csv, comparisons.csv, rounds.csv and probes.csv, each with a .meta.json beside it.
 
 Exit codes: 0 done, 1 failed (a trial, too), 2 wrong usage (or a plan that cannot be carried out), 130 interrupted.
@@ -46,7 +50,8 @@ Examples:
   ferry experiment plans latency-sweep > plan.json
   ferry experiment plan.json --check
   ferry experiment plan.json --out results
-  ferry experiment plan.json --shard 2/8 --store shard-2.sqlite
+  ferry experiment plan.json --shard 2/8 --continue --store shard-2.sqlite
+  ferry runs merge all.sqlite shard-*.sqlite && ferry experiment results --store all.sqlite
   ferry experiment resume
   ferry experiment results --json`
 
@@ -56,6 +61,7 @@ export function experimentCommand(program: Command, done: (code: number) => void
 
   results(experiment.command('run <plan>', { isDefault: true }).description('carry out a plan'))
     .addOption(new Option('--shard <i/n>', 'only every n-th block of repeats, from the i-th on').argParser(shard))
+    .addOption(new Option('--continue', 'go on with the same plan and shard, where the store has it begun already'))
     .addOption(new Option('--check', 'only say what the plan comes to, and how long it will take'))
     .addOption(new Option('--quiet', 'no progress on stderr'))
     .action(async (plan: string, options: RunOptions) => done(await run(plan, options)))
@@ -134,8 +140,31 @@ async function run(path: string, options: RunOptions): Promise<number> {
       return EXIT.ok
     }
     if (options.quiet !== true) for (const warning of check.warnings) say(warning)
-    return toItsEnd(service, () => service.call('experiments.start', input), options)
+    const begun = options.continue === true ? await begunAs(service, plan, options.shard) : null
+    if (begun?.state === 'completed') {
+      say(`"${begun.name}" is completed already.`)
+      await tell(service, [begun.experiment_id], options)
+      return begun.failed === 0 ? EXIT.ok : EXIT.failed
+    }
+    const begin = (): Promise<ExperimentView> =>
+      begun === null ? service.call('experiments.start', input) : service.call('experiments.resume', begun)
+    return toItsEnd(service, begin, options)
   })
+}
+
+/** The newest experiment of this plan and shard that was not cancelled. */
+async function begunAs(
+  service: LabService,
+  plan: Plan,
+  { index, count }: Shard = WHOLE,
+): Promise<ExperimentView | null> {
+  const digest = digestOf(plan)
+  const all = await service.call('experiments.list', {})
+  const found = all.find(
+    ({ plan_digest, shard: held, state }) =>
+      plan_digest === digest && held.index === index && held.count === count && state !== 'cancelled',
+  )
+  return found ?? null
 }
 
 async function resume(id: string | undefined, options: RunOptions): Promise<number> {

@@ -13,6 +13,7 @@ import { localTime, memory, msFigure, shortId } from './format.ts'
 import { jsonOption, storeOption, whole } from './options.ts'
 import { print, printJson, say } from './output.ts'
 import { runText } from './report-view.ts'
+import { addMerge } from './runs-merge.ts'
 import { type Column, printable, table } from './table.ts'
 
 const LIST_LIMIT = 50
@@ -54,7 +55,8 @@ Examples:
   ferry runs export --summary --direction xen-kvm
   ferry runs list --search "dirty:2000 busy"
   ferry runs export --rounds 399bac4d d99d62fb
-  ferry runs note 399bac4d "the machine was busy"`
+  ferry runs note 399bac4d "the machine was busy"
+  ferry runs merge all.sqlite shard-*.sqlite`
 
 export function runsCommand(program: Command, done: (code: number) => void): void {
   const runs = program.command('runs').description('list, show, export and annotate the runs in the store')
@@ -110,6 +112,7 @@ export function runsCommand(program: Command, done: (code: number) => void): voi
       await withStore(options, (store) => store.setNote(fullId(store, id), text))
       done(EXIT.ok)
     })
+  addMerge(runs, done)
 }
 
 function filters(command: Command): Command {

@@ -55,15 +55,24 @@ describe('ferry experiment', () => {
     expect(JSON.parse(resumed.stdout)).toMatchObject({ measured: 2 })
   })
 
-  it('goes on after the process was killed', async () => {
-    writeFileSync(sandbox.path('killed.json'), JSON.stringify({ ...SHORT, name: 'killed' }))
-    const running = sandbox.start(['experiment', 'killed.json', '--store', 'killed.sqlite'])
-    await running.until('stderr', /trial 2 of 2/)
-    running.child.kill('SIGKILL')
-    await running.ended
-    const resumed = await sandbox.ferry('experiment', 'resume', '--json', '--store', 'killed.sqlite')
-    expect(resumed.code, resumed.stderr).toBe(0)
-    expect(JSON.parse(resumed.stdout)).toMatchObject({ measured: 2 })
+  it('shares a plan between shards, one of them killed and started again, and merges them to the whole', async () => {
+    const plan = { ...SHORT, repeats: 2, name: 'shared' }
+    writeFileSync(sandbox.path('shared.json'), JSON.stringify(plan))
+    const args = (shard: number) => ['experiment', 'shared.json', '--shard', `${shard}/2`, '--continue']
+    const killed = sandbox.start([...args(1), '--store', '1.sqlite'])
+    await killed.until('stderr', /trial 2 of 2/)
+    killed.child.kill('SIGKILL')
+    await killed.ended
+    for (const shard of [1, 2]) {
+      const { code, stderr } = await sandbox.ferry(...args(shard), '--store', `${shard}.sqlite`)
+      expect(code, stderr).toBe(0)
+    }
+    const again = await sandbox.ferry(...args(2), '--store', '2.sqlite')
+    expect(again.stderr).toContain('completed already')
+    const merged = await sandbox.ferry('runs', 'merge', 'all.sqlite', '1.sqlite', '2.sqlite')
+    expect(merged.code, merged.stderr).toBe(0)
+    const results = await sandbox.ferry('experiment', 'results', '--store', 'all.sqlite', '--json')
+    expect(JSON.parse(results.stdout)).toMatchObject({ expected: 4, measured: 4, missing_repeats: [] })
   })
 
   it('says what a plan comes to, and what of it cannot be carried out, before anything starts', async () => {

@@ -51,7 +51,7 @@ export function openDatabase(path: string, migrations: readonly Migration[] = MI
 }
 
 /** An empty database may become ours; one with another mark, or with tables and no mark, is somebody else's. */
-function checkOurs(database: Database, path: string): void {
+export function checkOurs(database: Database, path: string): void {
   let mark: unknown
   let tables: unknown
   try {
