@@ -59,6 +59,7 @@ export function menuTemplate(
     item('Lab', 'view.lab', 'Alt+1'),
     item('Measurements', 'view.measurements', 'Alt+2'),
     item('Inspectors', 'view.inspect', 'Alt+3'),
+    item('Experiments', 'view.experiments', 'Alt+4'),
     separator,
     item('Next Pane', 'pane.next', 'F6'),
     item('Previous Pane', 'pane.previous', 'Shift+F6'),

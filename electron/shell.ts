@@ -13,6 +13,7 @@ export type ShellCommand =
   | 'view.lab'
   | 'view.inspect'
   | 'view.measurements'
+  | 'view.experiments'
   | 'pane.next'
   | 'pane.previous'
   | 'help.shortcuts'

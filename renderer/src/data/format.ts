@@ -38,6 +38,15 @@ export function bytes(value: number): string {
   return `${about(value / (1024 * MIB))}${THIN_SPACE}GiB`
 }
 
+/** How long people wait: `40 s`, `12 min`, `1 h 5 min`. */
+export function duration(value_ms: number): string {
+  const seconds = Math.round(value_ms / 1000)
+  if (seconds < 90) return `${seconds}${THIN_SPACE}s`
+  const minutes = Math.round(seconds / 60)
+  const hours = Math.floor(minutes / 60)
+  return hours === 0 ? `${minutes}${THIN_SPACE}min` : `${hours}${THIN_SPACE}h ${minutes % 60}${THIN_SPACE}min`
+}
+
 const two = (value: number): string => String(value).padStart(2, '0')
 
 /** Date and time of day, in the user's zone. */

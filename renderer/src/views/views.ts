@@ -21,6 +21,12 @@ export const LAZY_VIEWS = [
     digit: '2',
     load: () => import('./measurements/MeasurementsView.svelte'),
   },
+  {
+    id: 'experiments',
+    title: 'Experiments',
+    digit: '4',
+    load: () => import('./experiments/ExperimentsView.svelte'),
+  },
 ] as const satisfies readonly LazyView[]
 
 export const VIEWS = [LAB_VIEW, ...LAZY_VIEWS] as const

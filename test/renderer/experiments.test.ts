@@ -1,0 +1,66 @@
+/** The view of experiments, in a real window on a real lab. */
+import { AxeBuilder } from '@axe-core/playwright'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type LabWindow, noChromium, openWindow } from './window.ts'
+
+describe.skipIf(noChromium !== null)(
+  `the view of experiments${noChromium === null ? '' : ` (skipped: ${noChromium})`}`,
+  () => {
+    let lab: LabWindow
+    beforeAll(async () => {
+      lab = await openWindow()
+    })
+    afterAll(() => lab?.close())
+
+    async function barriers(where: string): Promise<string[]> {
+      const found: string[] = []
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await lab.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+        const { violations } = await new AxeBuilder({ page: lab.page }).analyze()
+        found.push(...violations.map(({ id, nodes }) => `${colorScheme} ${where}: ${id} ${nodes[0]?.html}`))
+        for (const [width, height] of [
+          [1024, 700],
+          [1440, 900],
+        ] as const) {
+          await lab.page.setViewportSize({ width, height })
+          await lab.page.screenshot({ path: `output/experiments-${where}-${colorScheme}-${width}.png` })
+        }
+      }
+      return found
+    }
+
+    test('teaches when it is empty, puts a plan together, and shows what came of it', async () => {
+      const { page } = lab
+      await page.keyboard.press('Alt+4')
+      await page.getByRole('heading', { name: 'No experiments yet' }).waitFor()
+      expect(await barriers('empty')).toEqual([])
+
+      await page.getByRole('button', { name: 'RAM scaling' }).click()
+      await page.getByText('10 conditions, 110 trials').waitFor()
+      await page.getByLabel(/^RAM, MB/).fill('16 many')
+      await page.getByText(/not valid at factors\.ram_MB\.1/).waitFor()
+      expect(await page.getByRole('button', { name: 'Start experiment' }).isDisabled()).toBe(true)
+      await page.getByLabel(/^RAM, MB/).fill('16')
+      await page.getByLabel('Repeats').fill('2')
+      await page.getByLabel('Warm-up').fill('0')
+      await page.getByLabel('Settling, ms').fill('0')
+      await page.getByText('2 conditions, 4 trials').waitFor()
+      expect(await barriers('plan')).toEqual([])
+
+      await page.getByRole('button', { name: 'Start experiment' }).click()
+      await page.getByRole('button', { name: 'Pause' }).click()
+      await page.getByRole('button', { name: 'Resume' }).click({ timeout: 60_000 })
+      await page.getByText('Completed', { exact: true }).waitFor({ timeout: 120_000 })
+      await page.getByText('4 of 4 measured trials').waitFor()
+      expect(await page.getByRole('region', { name: 'Comparisons' }).locator('tbody tr').count()).toBe(1)
+      expect(await page.getByRole('figure').count()).toBe(4)
+      expect(await barriers('results')).toEqual([])
+
+      const files: string[] = []
+      page.on('download', (download) => files.push(download.suggestedFilename()))
+      await page.getByRole('button', { name: 'summary' }).click()
+      await expect.poll(() => files.length).toBe(2)
+      expect(files[1]).toBe(`${files[0]}.meta.json`)
+    }, 240_000)
+  },
+)
