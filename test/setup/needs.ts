@@ -40,6 +40,12 @@ export const NEEDS = {
     here: () => existsSync('/usr/include/linux/kvm.h'),
   },
   cpio: { packages: ['cpio'], use: 'read archives with another program', here: () => onPath('cpio') },
+  python: { packages: ['python3'], use: 'read CSV with Python', here: () => onPath('python3') },
+  libreOffice: {
+    packages: ['libreoffice-calc-nogui'],
+    use: 'open CSV in LibreOffice',
+    here: () => onPath('soffice'),
+  },
   xvfb: { packages: ['xvfb'], use: 'open windows on a display of their own', here: () => existsSync(XVFB) },
   electronLibraries: {
     packages: ['libgtk-3-0t64|libgtk-3-0', 'libasound2t64|libasound2', 'libnss3', 'libgbm1'],

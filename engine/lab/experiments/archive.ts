@@ -32,8 +32,8 @@ export function readArchive(store: RunStore, ids: readonly string[], pool: boole
   const trials = records.flatMap(({ experiment_id }) => store.experiments.trials(experiment_id))
   const reports = new Map(
     trials.flatMap(({ run_id }) => {
-      const report = run_id === null ? undefined : store.get(run_id)?.report
-      return report === undefined ? [] : [[report.run_id, report] as const]
+      const report = run_id === null ? null : store.report(run_id)
+      return report === null ? [] : [[report.run_id, report] as const]
     }),
   )
   const measured = {

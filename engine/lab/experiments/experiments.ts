@@ -23,6 +23,7 @@ export class Experiments {
   readonly #token = randomUUID().slice(0, 8)
   #machine: MachineRecord | null
   #active: { id: string; experiment: ActiveExperiment; over: Promise<void> } | null = null
+  readonly #plans = new Map<string, { plan: Plan; conditions: string[] }>()
   /** Experiments whose warm-up was made in this process. */
   readonly #warm = new Set<string>()
 
@@ -167,7 +168,7 @@ export class Experiments {
   #settleBroken(id: string): void {
     for (const held of this.#store.trials(id)) {
       if (held.state !== 'running') continue
-      const report = held.run_id === null ? undefined : this.#lab.store.get(held.run_id)?.report
+      const report = held.run_id === null ? null : this.#lab.store.report(held.run_id)
       const kept = report?.outcome === 'completed' || report?.outcome === 'failed' ? report : undefined
       this.#store.end(held, {
         state: kept?.outcome === 'completed' ? 'completed' : kept === undefined ? 'interrupted' : 'failed',
@@ -179,13 +180,13 @@ export class Experiments {
 
   /** In a new process the emulator and the codecs are cold again: what is left is warmed up for anew. */
   #left(record: ExperimentRecord, plan: Plan): Trial[] {
-    const ended = new Set(
-      this.#store.trials(record.experiment_id).flatMap(({ trial, state }) => (isEnded(state) ? [trial] : [])),
-    )
-    const all = trialsOf(plan, { index: record.shard_index, count: record.shard_count })
-    const left = all.filter(({ trial }) => !ended.has(trial))
+    const left = this.#leftOf(record, plan)
     if (left.length === 0 || this.#warm.has(record.experiment_id)) return left
-    const again = all.filter(({ warm_up, repeat, trial }) => warm_up && repeat === 1 && ended.has(trial))
+    const ended = this.#ended(record.experiment_id)
+    const shard = { index: record.shard_index, count: record.shard_count }
+    const again = trialsOf(plan, shard).filter(
+      ({ warm_up, repeat, trial }) => warm_up && repeat === 1 && ended.has(trial),
+    )
     return [...again, ...left]
   }
 
@@ -228,11 +229,32 @@ export class Experiments {
   }
 
   #view(record: ExperimentRecord): ExperimentView {
-    const trials: TrialRecord[] = this.#store.trials(record.experiment_id)
-    const plan = parsePlan(record.plan_json)
-    const conditions = conditionsOf(plan).map((made) => titleOf(plan, made))
-    const active = this.#active?.id === record.experiment_id ? this.#active.experiment : null
-    return viewOf({ record, plan, conditions, trials, active, held: this.#isElsewhere(record) })
+    const { experiment_id: id } = record
+    const { plan, conditions } = this.#expanded(record)
+    const active = this.#active?.id === id ? this.#active.experiment : null
+    const left = active?.left ?? (record.state === 'completed' ? 0 : this.#leftOf(record, plan).length)
+    const counts = this.#store.counts(id)
+    return viewOf({ record, plan, conditions, counts, left, active, held: this.#isElsewhere(record) })
+  }
+
+  /** A plan never changes, and is asked for four times a second while guests are measured. */
+  #expanded({ experiment_id: id, plan_json }: ExperimentRecord): { plan: Plan; conditions: string[] } {
+    const known = this.#plans.get(id)
+    if (known !== undefined) return known
+    const plan = parsePlan(plan_json)
+    const made = { plan, conditions: conditionsOf(plan).map((condition) => titleOf(plan, condition)) }
+    this.#plans.set(id, made)
+    return made
+  }
+
+  /** Trials that have not ended, in order. */
+  #leftOf({ experiment_id, shard_index, shard_count }: ExperimentRecord, plan: Plan): Trial[] {
+    const ended = this.#ended(experiment_id)
+    return trialsOf(plan, { index: shard_index, count: shard_count }).filter(({ trial }) => !ended.has(trial))
+  }
+
+  #ended(id: string): Set<number> {
+    return new Set(this.#store.trials(id).flatMap(({ trial, state }) => (isEnded(state) ? [trial] : [])))
   }
 
   #isElsewhere({ owner, owner_seen_ms }: ExperimentRecord): boolean {

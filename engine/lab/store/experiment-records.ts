@@ -60,6 +60,15 @@ export type TrialRecord = v.InferOutput<typeof trialRecord>
 /** Which attempt of which trial. */
 export type TrialKey = Pick<TrialRecord, 'experiment_id' | 'trial' | 'attempt'>
 
+/** Attempts of an experiment, by how they ended. */
+export interface TrialCounts {
+  readonly completed: number
+  readonly failed: number
+  readonly interrupted: number
+  /** What the last one that failed says of it. */
+  readonly failure: string | null
+}
+
 /** How an attempt ended. */
 export interface TrialEnd {
   readonly state: 'completed' | 'failed' | 'interrupted'

@@ -9,6 +9,7 @@ import {
   trialRecord,
   type ExperimentRecord,
   type MachineRecord,
+  type TrialCounts,
   type TrialEnd,
   type TrialKey,
   type TrialRecord,
@@ -58,6 +59,25 @@ export class ExperimentStore {
   trials(id: string): TrialRecord[] {
     const sql = `SELECT ${COLUMNS.trials.join(', ')} FROM trials WHERE experiment_id = ? ORDER BY trial, attempt`
     return this.#read(sql, trialRecord, id)
+  }
+
+  /** Without reading every trial: it is asked for while guests are measured. */
+  counts(id: string): TrialCounts {
+    const sql = 'SELECT state, count(*) AS n FROM trials WHERE experiment_id = ? GROUP BY state'
+    const found = this.#read(sql, v.object({ state: v.string(), n: v.number() }), id)
+    const of = (state: string): number => found.find((row) => row.state === state)?.n ?? 0
+    const [last] = this.#read(
+      `SELECT error_message FROM trials WHERE experiment_id = ? AND state = 'failed' AND error_message IS NOT NULL
+       ORDER BY trial DESC, attempt DESC LIMIT 1`,
+      v.object({ error_message: v.string() }),
+      id,
+    )
+    return {
+      completed: of('completed'),
+      failed: of('failed'),
+      interrupted: of('interrupted'),
+      failure: last?.error_message ?? null,
+    }
   }
 
   machines(): MachineRecord[] {

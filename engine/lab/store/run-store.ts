@@ -30,6 +30,8 @@ export interface RunStore {
   reports(filter?: RunFilter): ListedRun[]
   /** How many runs the filter selects; `limit` and `offset` do not count. */
   count(filter?: RunFilter): number
+  /** A run's report alone, removed ones too; null for an unknown id. */
+  report(runId: string): RunReport | null
   /** All that is known of a run, removed ones too; null for an unknown id. */
   get(runId: string): StoredRun | null
   /** One message of a run by its place; null where there is no such run or message. */
@@ -125,6 +127,15 @@ class SqliteRunStore implements RunStore {
           .get(...values),
       ),
     )
+  }
+
+  report(runId: string): RunReport | null {
+    return this.#reading(() => {
+      const found = this.#prepare(`${SELECT_RUNS} WHERE runs.run_id = ?`).get(runId)
+      if (found === undefined) return null
+      const { item, runKey } = listItem(found)
+      return this.#withLists(item, runKey)
+    })
   }
 
   get(runId: string): StoredRun | null {
