@@ -8,6 +8,7 @@ import { messageDetails, messageList, messageView } from './messages.ts'
 import { pagesView } from './pages.ts'
 import { dirtyRateView, importance, measureMs, predictionTable, qosTargets, targetChanges } from './prediction.ts'
 import { preCopyInput } from './pre-copy.ts'
+import { RECORDINGS_EVENTS, RECORDINGS_METHODS } from './recordings.ts'
 import { type errorReport, hostKind, roundReport, runReport } from './report.ts'
 import { savingsInput } from './savings.ts'
 import { imageView } from './workloads.ts'
@@ -361,6 +362,7 @@ export const METHODS = {
     output: v.object({ csv: v.string(), runs: v.number() }),
   },
   ...EXPERIMENTS_METHODS,
+  ...RECORDINGS_METHODS,
 } as const
 
 export type MethodName = keyof typeof METHODS
@@ -386,6 +388,7 @@ export const EVENTS = {
   /** The user's words on a run have changed; null = it has none any more. */
   'runs.noted': v.object({ run_id: v.string(), note: v.nullable(v.string()) }),
   ...EXPERIMENTS_EVENTS,
+  ...RECORDINGS_EVENTS,
 } as const
 export type EventName = keyof typeof EVENTS
 export type LabEvents = { [E in EventName]: v.InferOutput<(typeof EVENTS)[E]> }

@@ -73,6 +73,11 @@ export class ActiveRun {
     return this.messages.stage
   }
 
+  /** Stage of the source, as it told it last. */
+  get toldStage(): number {
+    return this.#progress?.stage ?? 0
+  }
+
   /** The report; rejects where nothing was begun. */
   get finished(): Promise<RunReport> {
     if (this.#finished === null) throw new Error('The run was not carried out.')

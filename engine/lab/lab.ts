@@ -31,6 +31,8 @@ const WARM_UP_ROUNDS = 100
 export interface LabOptions {
   /** File of the measurement store; `:memory:` keeps nothing. */
   readonly store: string
+  /** Folder of recordings; absent: `recordings` beside the store, and none where that keeps nothing. */
+  readonly recordings?: string
   /** Seeds whatever is random: memory scatter, jitter. */
   readonly seed?: number
   /** Whether hosts hold an empty machine ready for the guest that comes next; default true. */

@@ -1,6 +1,6 @@
 /** Where a user's things live: measurements, and the sockets of labs that run. */
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 /** The value of an environment variable, or undefined where it is not set or empty. */
 function given(name: string): string | undefined {
@@ -16,6 +16,11 @@ export function dataDirectory(): string {
 /** The measurement store that is used unless the user names another. */
 export function defaultStore(): string {
   return join(dataDirectory(), 'runs.sqlite')
+}
+
+/** The folder of recordings that belongs to a store; null where that keeps nothing. */
+export function recordingsBeside(store: string): string | null {
+  return store === ':memory:' ? null : join(dirname(store), 'recordings')
 }
 
 /** Where running labs can be found; one entry each. Nobody but the user may look into it. */

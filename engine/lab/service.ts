@@ -17,19 +17,26 @@ import type { Handlers } from './handlers.ts'
 import { HYPERVISORS } from './host.ts'
 import { pagesOf } from './guest-pages.ts'
 import { memoryOf, screenView, stateOf } from './inspect.ts'
+import { recordingsBeside } from './places.ts'
+import { recordingHandlers } from './recordings/handlers.ts'
+import { recordedLab } from './recordings/recorded-lab.ts'
+import { Recordings } from './recordings/recordings.ts'
 import { Runs } from './runs.ts'
 
 export class LabService {
   readonly lab: Lab
   readonly runs: Runs
   readonly experiments: Experiments
+  readonly recordings: Recordings
   readonly #handlers: Handlers
 
   constructor(options: LabOptions) {
     this.lab = new Lab(options)
     this.runs = new Runs(this.lab)
     this.experiments = new Experiments(this.lab, this.runs, options.machine)
-    this.#handlers = handlers(this.lab, this.runs, this.experiments)
+    const recorded = recordedLab(this.lab, this.runs, (method, input) => this.call(method, input))
+    this.recordings = new Recordings(recorded, options.recordings ?? recordingsBeside(options.store))
+    this.#handlers = handlers(this.lab, this.runs, this.experiments, this.recordings)
   }
 
   /** @throws FerryError `lab.method`, `lab.input` naming the field, or what the method throws */
@@ -45,22 +52,31 @@ export class LabService {
     }
     // The schema of this method was just applied; TypeScript cannot follow that through the union of methods.
     const handler = this.#handlers[method] as (input: unknown) => MethodOutput<M> | Promise<MethodOutput<M>>
-    return handler(parsed.output)
+    const ended = this.recordings.acting(method, parsed.output)
+    try {
+      const result = await handler(parsed.output)
+      ended(null)
+      return result
+    } catch (thrown) {
+      ended(FerryError.from(thrown).code)
+      throw thrown
+    }
   }
 
   on<E extends keyof LabEvents>(event: E, listener: (payload: LabEvents[E]) => void): () => void {
     return this.lab.events.on(event, listener)
   }
 
-  /** Cancels migrations under way, whose reports are stored, and ends everything. Idempotent. */
+  /** Cancels migrations under way, whose reports are stored, ends the recording, and ends everything. Idempotent. */
   async close(): Promise<void> {
     await this.experiments.close()
     await this.runs.close()
+    await this.recordings.close()
     await this.lab.close()
   }
 }
 
-function handlers(lab: Lab, runs: Runs, experiments: Experiments): Handlers {
+function handlers(lab: Lab, runs: Runs, experiments: Experiments, recordings: Recordings): Handlers {
   return {
     'hosts.list': () => [...lab.hosts.values()].map((host) => host.view),
     'hosts.add': (input) => lab.addHost(input),
@@ -137,5 +153,6 @@ function handlers(lab: Lab, runs: Runs, experiments: Experiments): Handlers {
     },
     'runs.export': ({ what, filter }) => exportRuns(lab.store, what, filter),
     ...experimentHandlers(lab, experiments),
+    ...recordingHandlers(recordings),
   }
 }

@@ -77,40 +77,57 @@ export async function contentOf({ payload, packed, type }: Chunk): Promise<Uint8
  * @throws FerryError `recording.not-one`, `recording.version`, `recording.unknown-part`
  */
 export function findChunks(file: Uint8Array): { readonly chunks: Chunk[]; readonly rest_B: number } {
-  checkHeader(file)
-  const names = new Map<number, ChunkType>(Object.entries(CHUNK).map(([name, type]) => [type, name as ChunkType]))
-  const view = new DataView(file.buffer, file.byteOffset, file.length)
+  checkFileHeader(file)
   const chunks: Chunk[] = []
   let at = FILE_HEADER_BYTES
-  while (at + CHUNK_HEADER_BYTES <= file.length && view.getUint32(at, true) === CHUNK_MAGIC) {
-    const number = view.getUint16(at + 4, true)
-    const flags = view.getUint16(at + 6, true)
-    const length = view.getUint32(at + 16, true)
+  while (at + CHUNK_HEADER_BYTES <= file.length) {
+    const header = parseChunkHeader(file.subarray(at, at + CHUNK_HEADER_BYTES))
     const start = at + CHUNK_HEADER_BYTES
-    if (length > MAX_PACKED_BYTES || start + length > file.length) break
-    const type = names.get(number)
-    if (type === undefined && (flags & OPTIONAL) === 0) {
-      throw new FerryError(
-        'recording.unknown-part',
-        `The recording has a part of type ${number}, which this Ferry does not know. Open it with a newer one.`,
-        { type: number },
-      )
-    }
-    if (type !== undefined) {
-      chunks.push({
-        type,
-        first_ms: view.getUint32(at + 8, true),
-        last_ms: view.getUint32(at + 12, true),
-        payload: file.subarray(start, start + length),
-        packed: (flags & GZIP) !== 0,
-      })
-    }
+    if (header === null || start + header.length > file.length) break
+    const { type, first_ms, last_ms, packed, length } = header
+    if (type !== null) chunks.push({ type, first_ms, last_ms, packed, payload: file.subarray(start, start + length) })
     at = start + length
   }
   return { chunks, rest_B: file.length - at }
 }
 
-function checkHeader(file: Uint8Array): void {
+export interface ChunkHeader extends Omit<Chunk, 'type' | 'payload'> {
+  /** Null: unknown, and optional. */
+  readonly type: ChunkType | null
+  /** Of the payload that follows, bytes. */
+  readonly length: number
+}
+
+const NAMES = new Map<number, ChunkType>([
+  [CHUNK.about, 'about'],
+  [CHUNK.entries, 'entries'],
+  [CHUNK.annotations, 'annotations'],
+  [CHUNK.sound, 'sound'],
+  [CHUNK.end, 'end'],
+])
+
+/** @returns null: these bytes are none. @throws FerryError `recording.unknown-part` */
+export function parseChunkHeader(bytes: Uint8Array): ChunkHeader | null {
+  if (bytes.length < CHUNK_HEADER_BYTES) return null
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const number = view.getUint16(4, true)
+  const flags = view.getUint16(6, true)
+  const length = view.getUint32(16, true)
+  if (view.getUint32(0, true) !== CHUNK_MAGIC || length > MAX_PACKED_BYTES) return null
+  const type = NAMES.get(number) ?? null
+  if (type === null && (flags & OPTIONAL) === 0) {
+    throw new FerryError(
+      'recording.unknown-part',
+      `The recording has a part of type ${number}, which this Ferry does not know. Open it with a newer one.`,
+      { type: number },
+    )
+  }
+  const [first_ms, last_ms] = [view.getUint32(8, true), view.getUint32(12, true)]
+  return { type, first_ms, last_ms, packed: (flags & GZIP) !== 0, length }
+}
+
+/** @throws FerryError `recording.not-one`, `recording.version` */
+export function checkFileHeader(file: Uint8Array): void {
   if (file.length < FILE_HEADER_BYTES || new TextDecoder().decode(file.subarray(0, MAGIC.length)) !== MAGIC) {
     throw new FerryError('recording.not-one', 'This file is no recording of Ferry (.ferryrec).')
   }

@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import { EVENTS, type EventName, type LabEvents, METHODS } from '../contract/lab.ts'
 import type { MethodInput, MethodName, MethodOutput } from '../contract/lab.ts'
+import type { Annotations } from '../contract/recordings.ts'
 
 const time_ms = v.pipe(v.number(), v.finite(), v.minValue(0))
 const text = (length: number) => v.pipe(v.string(), v.maxLength(length))
@@ -84,12 +85,7 @@ export const about = v.object({
 })
 export type About = v.InferOutput<typeof about>
 
-export const annotations = v.object({
-  title: v.optional(text(200)),
-  bookmarks: v.pipe(v.array(v.object({ t: time_ms, title: text(200) })), v.maxLength(1000)),
-  captions: v.pipe(v.array(v.object({ from: time_ms, to: time_ms, text: text(1000) })), v.maxLength(1000)),
-})
-export type Annotations = v.InferOutput<typeof annotations>
+export { annotations, type Annotations } from '../contract/recordings.ts'
 export const NO_ANNOTATIONS: Annotations = { bookmarks: [], captions: [] }
 
 export const end = v.object({ duration_ms: time_ms, entries: v.pipe(v.number(), v.integer(), v.minValue(0)) })

@@ -37,6 +37,7 @@ const STATE_OF: { readonly [E in EventName]: ((payload: LabEvents[E]) => string)
   'runs.noted': ({ run_id }) => run_id,
   'experiments.changed': ({ experiment_id }) => experiment_id,
   'experiments.removed': null,
+  'recordings.changed': () => '',
 }
 /** All events there are. */
 export const EVENT_NAMES = Object.keys(STATE_OF) as EventName[]

@@ -52,7 +52,7 @@ test('what was recorded is read, in the order of its times', async () => {
   expect(recording).toMatchObject({ about: ABOUT, duration_ms: 12, complete: true, not_understood: 0 })
   expect(recording.entries.map(({ t }) => t)).toEqual([1, 3, 5, 9])
   expect(recording.annotations.bookmarks).toEqual([{ t: 2, title: 'new' }])
-  expect(recording.sound).toEqual({ first_ms: 4, bytes: Uint8Array.of(1, 2, 3) })
+  expect(recording.sounds).toEqual([{ first_ms: 4, last_ms: 6, bytes: Uint8Array.of(1, 2, 3) }])
 })
 
 test('a file that was cut off at any byte is read as far as it goes, and says so', async () => {
@@ -116,7 +116,7 @@ describe('what is not as it should be', () => {
     const about = await encodeChunk('about', bytesOf(ABOUT), 0, 0)
     const at = FILE_HEADER_BYTES + about.length
     file[at + 4] = 99
-    expect((await readRecording(file)).sound).toBeNull()
+    expect((await readRecording(file)).sounds).toEqual([])
     file[at + 6] = 0
     await expect(readRecording(file)).rejects.toMatchObject({ code: 'recording.unknown-part' })
   })

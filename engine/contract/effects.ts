@@ -1,0 +1,62 @@
+/** What calling a method does to the lab. Every method has to be in here: a new one is not forgotten. */
+import type { MethodName } from './lab.ts'
+
+/**
+ * `reads`: nothing changes, and nobody notices.
+ * `acts`: somebody does something to the lab; a recording tells it.
+ * `records`: it is about a recording, not about the lab.
+ */
+export type Effect = 'reads' | 'acts' | 'records'
+
+export const EFFECTS: Readonly<Record<MethodName, Effect>> = {
+  'hosts.list': 'reads',
+  'hosts.add': 'acts',
+  'hosts.remove': 'acts',
+  'images.list': 'reads',
+  'guests.list': 'reads',
+  'guests.create': 'acts',
+  'guests.pause': 'acts',
+  'guests.resume': 'acts',
+  'guests.destroy': 'acts',
+  'guests.workload': 'acts',
+  // What it types is seen on the guest's console.
+  'guests.check': 'acts',
+  'guests.dirtyRate': 'acts',
+  'guests.write': 'acts',
+  'guests.console': 'reads',
+  'guests.screen': 'reads',
+  'guests.keys': 'acts',
+  'guests.memory': 'reads',
+  'guests.pages': 'reads',
+  'guests.state': 'reads',
+  'algorithms.list': 'reads',
+  'links.list': 'reads',
+  'migrations.check': 'reads',
+  'migrations.predict': 'acts',
+  'migrations.active': 'reads',
+  'migrations.start': 'acts',
+  'migrations.wait': 'reads',
+  'migrations.cancel': 'acts',
+  'migrations.setLink': 'acts',
+  'migrations.setTargets': 'acts',
+  'runs.list': 'reads',
+  'runs.get': 'reads',
+  'runs.details': 'reads',
+  'runs.messages': 'reads',
+  'runs.message': 'reads',
+  'runs.note': 'acts',
+  'runs.remove': 'acts',
+  'runs.restore': 'acts',
+  'runs.export': 'reads',
+  'recordings.start': 'records',
+  'recordings.stop': 'records',
+  'recordings.status': 'records',
+  'recordings.list': 'records',
+  'recordings.remove': 'records',
+  'recordings.read': 'records',
+  'recordings.annotate': 'records',
+  'recordings.sound': 'records',
+}
+
+/** Parts of an input that are paths of the user's files, which concern nobody who sees a recording. */
+export const PATHS: Partial<Readonly<Record<MethodName, readonly string[]>>> = { 'migrations.start': ['record'] }
