@@ -8,17 +8,18 @@ import type { NativeRecord } from '../hypervisors/hypervisor.ts'
 import { EXIT } from './errors.ts'
 import { count, memory, ms, plural, traffic } from './format.ts'
 import { Interrupts } from './interrupts.ts'
-import { addGuestOptions, type GuestOptions, storeOption } from './options.ts'
+import { addGuestOptions, type GuestOptions, recordLabOption, storeOption } from './options.ts'
 import { print, say } from './output.ts'
 import { progressView } from './progress.ts'
 import { partsText, roundsTable, runText, succeeded } from './report-view.ts'
-import { addHosts, openLab, planGuest } from './session.ts'
+import { addHosts, openLab, planGuest, recordLab } from './session.ts'
 
 const DEFAULT_WORKLOAD = 'dirty:2000'
 const HEARTBEAT_MS = 100
 const WIDTH = 100
 
 interface DemoOptions extends GuestOptions {
+  readonly recordLab?: string
   readonly store?: string
 }
 
@@ -38,6 +39,7 @@ export function demoCommand(program: Command, done: (code: number) => void): voi
     .description('see it at work: a guest crosses between the hosts and back, live')
   addGuestOptions(command)
     .addOption(new Option('--workload <load>', `what the guest does meanwhile (default: ${DEFAULT_WORKLOAD})`))
+    .addOption(recordLabOption())
     .addOption(storeOption())
     .addHelpText('after', HELP)
     .action(async (_: unknown, self: Command) => done(await demo(self.opts<DemoOptions>())))
@@ -48,6 +50,7 @@ async function demo(options: DemoOptions): Promise<number> {
   const given = { ...options, heartbeat: options.heartbeat === 0 ? HEARTBEAT_MS : options.heartbeat }
   const plan = await interrupts.orInterrupted(planGuest(given, options.workload ?? DEFAULT_WORKLOAD, say))
   const service = await openLab(options.store, 1, say)
+  await recordLab(service, options.recordLab, 'ferry demo')
   try {
     const hosts = await addHosts(service, options)
     for (const host of service.lab.hosts.values()) {

@@ -39,6 +39,7 @@ const USAGE_CODES = new Set([
   'plan.twice',
   'plan.shard',
   'plan.impossible',
+  'recording.exists',
 ])
 
 /** What to do, by the beginning of the code, where the message itself does not say it. The longest match counts. */

@@ -11,6 +11,7 @@ import {
   type GuestOptions,
   jsonOption,
   type MoveOptions,
+  recordLabOption,
   storeOption,
   whole,
 } from './options.ts'
@@ -18,7 +19,7 @@ import { print, printJson, say } from './output.ts'
 import { predictionText } from './prediction-view.ts'
 import { progressView, type ProgressView } from './progress.ts'
 import { runText, succeeded, summaryText } from './report-view.ts'
-import { addHosts, type GuestPlan, migrateInput, openLab, planGuest } from './session.ts'
+import { addHosts, type GuestPlan, migrateInput, openLab, planGuest, recordLab } from './session.ts'
 
 /** A lab has addresses for 240 guests over its life. */
 const MAX_REPEATS = 200
@@ -28,6 +29,7 @@ interface MigrateOptions extends GuestOptions, MoveOptions {
   readonly repeat: number
   readonly check: boolean
   readonly record?: string
+  readonly recordLab?: string
   readonly store?: string
   readonly json?: true
   readonly quiet?: true
@@ -77,6 +79,7 @@ export function migrateCommand(program: Command, done: (code: number) => void): 
     )
     .addOption(new Option('--no-check', "leave out the guest's own check of its memory afterwards"))
     .addOption(new Option('--record <file>', 'keep the byte stream (repeats: FILE-1, FILE-2, …)'))
+    .addOption(recordLabOption())
     .addOption(storeOption())
     .addOption(jsonOption('an array of run reports'))
     .addOption(new Option('--quiet', 'no progress on stderr'))
@@ -95,6 +98,7 @@ async function migrate(options: MigrateOptions): Promise<number> {
       planGuest(options, options.workload ?? DEFAULT_WORKLOAD, (line) => view.note(line)),
     )
     service = await openLab(options.store, options.seed, (line) => view.note(line))
+    await recordLab(service, options.recordLab, 'ferry migrate')
     service.on('migrations.progress', (event) => view.update(event))
     const hosts = await addHosts(service, options)
     for (let repeat = 0; repeat < options.repeat && !interrupts.happened; repeat++) {

@@ -44,6 +44,12 @@ export function link(text: string): string {
 export const storeOption = (): Option =>
   new Option('--store <file>', `measurement store, an SQLite file (default: ${defaultStore()})`)
 
+export const recordLabOption = (): Option =>
+  new Option(
+    '--record-lab <file>',
+    'record the whole lab into a new file, by custom .ferryrec, to be played in the app',
+  )
+
 export const jsonOption = (what: string): Option =>
   new Option('--json', `print ${what} as JSON on stdout, and nothing else there`)
 

@@ -11,6 +11,8 @@ import { imagesCommand } from './images.ts'
 import { layoutsCommand } from './layouts.ts'
 import { migrateCommand } from './migrate.ts'
 import { say, sayNow } from './output.ts'
+import { recordCommand } from './record.ts'
+import { recordingCommand } from './recording.ts'
 import { runCommand } from './run.ts'
 import { runsCommand } from './runs.ts'
 import { serveCommand } from './serve.ts'
@@ -23,6 +25,8 @@ const COMMANDS = [
   dirtyRateCommand,
   runCommand,
   serveCommand,
+  recordCommand,
+  recordingCommand,
   runsCommand,
   hostsCommand,
   guestsCommand,

@@ -6,12 +6,20 @@ import { KEYS } from './chords.ts'
 import { openTerminal } from './console-terminal.ts'
 import { ConsoleSession } from './console-session.ts'
 import { Interrupts } from './interrupts.ts'
-import { addGuestOptions, addMoveOptions, type GuestOptions, type MoveOptions, storeOption } from './options.ts'
+import {
+  addGuestOptions,
+  addMoveOptions,
+  type GuestOptions,
+  type MoveOptions,
+  recordLabOption,
+  storeOption,
+} from './options.ts'
 import { say } from './output.ts'
-import { addHosts, openLab, planGuest } from './session.ts'
+import { addHosts, openLab, planGuest, recordLab } from './session.ts'
 
 interface RunOptions extends GuestOptions, MoveOptions {
   readonly script?: string
+  readonly recordLab?: string
   readonly store?: string
 }
 
@@ -37,6 +45,7 @@ export function runCommand(program: Command, done: (code: number) => void): void
   addGuestOptions(command).addOption(new Option('--workload <load>', 'what the guest does meanwhile (default: idle)'))
   addMoveOptions(command)
     .addOption(new Option('--script <file>', 'take the input from a file instead; - = stdin'))
+    .addOption(recordLabOption())
     .addOption(storeOption())
     .addHelpText('after', HELP)
     .action(async (_: unknown, self: Command) => done(await run(self.opts<RunOptions>())))
@@ -46,6 +55,7 @@ async function run(options: RunOptions): Promise<number> {
   const interrupts = new Interrupts()
   const plan = await interrupts.orInterrupted(planGuest(options, options.workload ?? 'idle', say))
   const service = await openLab(options.store, options.seed, say)
+  await recordLab(service, options.recordLab, 'ferry run')
   let control: ControlServer | null = null
   try {
     const hosts = await addHosts(service, options)

@@ -7,12 +7,13 @@ import { builtPage } from '../serve/built-page.ts'
 import { serveWeb, type WebServer } from '../serve/web-server.ts'
 import { asFerryError, EXIT } from './errors.ts'
 import { Interrupts } from './interrupts.ts'
-import { storeOption, whole } from './options.ts'
+import { recordLabOption, storeOption, whole } from './options.ts'
 import { print, say } from './output.ts'
-import { addHosts, openLab } from './session.ts'
+import { addHosts, openLab, recordLab } from './session.ts'
 
 interface ServeOptions {
   readonly port: number
+  readonly recordLab?: string
   readonly store?: string
   readonly build: boolean
   readonly open?: true
@@ -37,6 +38,7 @@ export function serveCommand(program: Command, done: (code: number) => void): vo
     .command('serve')
     .description('the lab in a web browser')
     .addOption(new Option('--port <n>', 'port on 127.0.0.1; 0 = any').default(0).argParser(whole(0, 65_535)))
+    .addOption(recordLabOption())
     .addOption(storeOption())
     .addOption(new Option('--no-build', 'serve the page as it was built last'))
     .addOption(new Option('--open', 'open it in the browser'))
@@ -54,6 +56,7 @@ async function serve(options: ServeOptions): Promise<number> {
   const stopped = new Promise<void>((resolve) => interrupts.on(resolve))
   const root = await interrupts.orInterrupted(builtPage(PROJECT, { build: options.build, note: say }))
   const service = await openLab(options.store, options.seed, say)
+  await recordLab(service, options.recordLab, 'ferry serve')
   let control: ControlServer | null = null
   let web: WebServer | null = null
   try {

@@ -35,6 +35,17 @@ export async function openLab(
   return new LabService({ store: await storePath(store), seed, standby, onNote: note })
 }
 
+/** From now on until it is closed the lab is recorded, where that is asked for. @throws FerryError `recording.*` */
+export async function recordLab(service: LabService, file: string | undefined, title: string): Promise<void> {
+  if (file === undefined) return
+  try {
+    await service.call('recordings.start', { path: file, title })
+  } catch (thrown) {
+    await service.close()
+    throw thrown
+  }
+}
+
 /** The two hosts of a command, named after their kinds: unlike ones, unless `to` says otherwise. */
 export async function addHosts(service: LabService, options: { from: HostKind; to?: HostKind }) {
   const { from, to = from === 'xen' ? 'kvm' : 'xen' } = options
