@@ -7,7 +7,7 @@ import { registerScheme, serveApp } from './app-protocol.ts'
 import { menuTemplate, RESTART } from './menu.ts'
 import { Ports } from './ports.ts'
 import { saveFile } from './save-file.ts'
-import { answerRequests, denyByDefault, restrictSession } from './security.ts'
+import { answerRequests, denyByDefault, microphone, restrictSession } from './security.ts'
 import { startService } from './service-process.ts'
 import { wayFor } from './service-way.ts'
 import { Service } from './service.ts'
@@ -68,6 +68,10 @@ function run(): void {
         return null
       },
       'file.save': saveFile,
+      'microphone.use': ({ wanted }, contents) => {
+        microphone.use(contents, wanted)
+        return null
+      },
       'service.restart': () => {
         service.restart()
         return null

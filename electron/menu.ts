@@ -39,6 +39,8 @@ export function menuTemplate(
     item('Migrate…', 'guest.migrate', mac ? 'Command+Shift+M' : key('M')),
     item('Cancel Migration', 'migration.cancel', key('.')),
     separator,
+    item('Record, or Stop the Recording', 'record', key('L')),
+    separator,
     item('Export Measurements…', 'export', key('E')),
     { label: 'Show Data Folder', click: actions.openDataFolder },
     separator,

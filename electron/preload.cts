@@ -25,6 +25,7 @@ const shell: FerryShell = {
   platform: process.platform,
   requestPort: (nonce) => request('port.request', { nonce }),
   saveFile: (file) => request('file.save', file),
+  useMicrophone: (wanted) => request('microphone.use', { wanted }),
   restartService: () => request('service.restart'),
   onCommand: (listener) => listen<ShellCommand>('ferry:command', listener),
   onService: (listener) => {

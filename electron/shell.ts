@@ -10,6 +10,7 @@ export type ShellCommand =
   | 'guest.migrate'
   | 'migration.cancel'
   | 'export'
+  | 'record'
   | 'view.lab'
   | 'view.inspect'
   | 'view.measurements'
@@ -45,6 +46,8 @@ export interface FerryShell {
   requestPort(nonce: string): Promise<Answer<null>>
   /** Asks the user where to, and writes there. The name of the written file, or null where the user cancelled. */
   saveFile(file: SaveInput): Promise<Answer<string | null>>
+  /** The user has turned their voice on, or off: only in between may the page use the microphone. */
+  useMicrophone(wanted: boolean): Promise<Answer<null>>
   /** After {@link ServiceStatus} `stopped` without `restarting`. */
   restartService(): Promise<Answer<null>>
   /** Returns the function that unsubscribes; so do the others. */
@@ -83,6 +86,7 @@ export type SaveInput = v.InferInput<typeof saveInput>
 export const REQUESTS = {
   'port.request': v.object({ nonce: v.pipe(v.string(), v.regex(/^[0-9A-Za-z-]{16,64}$/)) }),
   'file.save': saveInput,
+  'microphone.use': v.object({ wanted: v.boolean() }),
   'service.restart': v.object({}),
   'service.status': v.object({}),
 } as const

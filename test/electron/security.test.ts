@@ -51,6 +51,7 @@ describe.skipIf(place.reason !== undefined)(`the page cannot leave its box${plac
       'requestPort',
       'restartService',
       'saveFile',
+      'useMicrophone',
     ])
   })
 
@@ -111,6 +112,26 @@ describe.skipIf(place.reason !== undefined)(`the page cannot leave its box${plac
       navigator.usb.getDevices().then((devices) => devices.length),
     ])`)
     expect(states).toEqual([...Array<string>(8).fill('denied'), 0])
+  })
+
+  test('it may hear the user only while they record their voice, and never see them', async () => {
+    const may = (name: string) =>
+      inPage<string>(`navigator.permissions.query({ name: '${name}' }).then(({ state }) => state)`)
+    const taken = (what: string) =>
+      inPage<string>(`navigator.mediaDevices.getUserMedia(${what}).then(() => 'taken', ({ name }) => name)`)
+    expect([await may('microphone'), await taken('{ audio: true }')]).toEqual([
+      'denied',
+      expect.stringMatching(/Error$/),
+    ])
+    await inPage('window.ferry.useMicrophone(true)')
+    expect([await may('microphone'), await may('camera')]).toEqual(['granted', 'denied'])
+    expect(await taken('{ audio: true, video: true }')).not.toBe('taken')
+    await inPage('window.ferry.useMicrophone(false)')
+    expect(await may('microphone')).toBe('denied')
+    await inPage('window.ferry.useMicrophone(true)')
+    await app.page.reload()
+    await app.connected()
+    expect(await may('microphone')).toBe('denied')
   })
 
   test('it reaches nothing on the network, and no file outside its own', async () => {

@@ -20,6 +20,7 @@ describe('requests of the page', () => {
     'service.restart': () => {
       throw new TypeError('a fault')
     },
+    'microphone.use': ({ wanted }) => wanted,
     'service.status': (_, sender) => sender,
   }
   const ask = (name: unknown, payload: unknown, fromPage = true) =>
@@ -41,6 +42,7 @@ describe('requests of the page', () => {
     ['no payload', 'port.request', undefined, true, 'shell.input'],
     ['a folder in a file name', 'file.save', { name: '../x.csv', data: '' }, true, 'shell.input'],
     ['a failure of the handler', 'file.save', { name: 'x.csv', data: '' }, true, 'shell.save'],
+    ['a wish for the microphone that is none', 'microphone.use', { wanted: 'yes' }, true, 'shell.input'],
     ['a fault', 'service.restart', {}, true, 'internal'],
   ])('are refused with a code: %s', async (_, name, payload, fromPage, code) => {
     expect(await ask(name, payload, fromPage)).toMatchObject({ error: { code } })

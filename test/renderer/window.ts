@@ -14,7 +14,8 @@ const CHROMIUM = '/usr/bin/chromium'
 /** Why the tests that need a browser are skipped; null where there is one. */
 export const noChromium = existsSync(CHROMIUM) ? null : `no ${CHROMIUM}; "apt-get install chromium" brings it`
 
-export const launch = () => chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] })
+export const launch = (args: readonly string[] = []) =>
+  chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu', ...args] })
 
 /** A lab that remembers what keys it was handed. */
 class ListeningLab extends LabService {
@@ -32,12 +33,19 @@ export interface LabWindow {
   close(): Promise<void>
 }
 
-export async function openWindow(options: BrowserContextOptions = {}): Promise<LabWindow> {
+/** @param more a folder for recordings, and switches of Chromium */
+export async function openWindow(
+  options: BrowserContextOptions = {},
+  more: { recordings?: string; args?: readonly string[] } = {},
+): Promise<LabWindow> {
   const root = await builtPage(PROJECT, { build: true, note: () => undefined })
-  const service = new ListeningLab({ store: ':memory:' })
+  const service = new ListeningLab({
+    store: ':memory:',
+    ...(more.recordings === undefined ? {} : { recordings: more.recordings }),
+  })
   for (const kind of ['xen', 'kvm'] as const) await service.call('hosts.add', { name: kind, kind, port: 0 })
   const server = await serveWeb(service, { root })
-  const browser = await launch()
+  const browser = await launch(more.args)
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options })
   const page = await context.newPage()
   await page.goto(server.url)

@@ -8,6 +8,13 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   return bytes
 }
 
+/** The reverse of `fromBase64`. */
+export function toBase64(bytes: Uint8Array): string {
+  let binary = ''
+  for (const byte of bytes) binary += String.fromCharCode(byte)
+  return btoa(binary)
+}
+
 /** Numbers of 32 bits, little endian. */
 export function u32FromBase64(text: string): Uint32Array<ArrayBuffer> {
   const bytes = fromBase64(text)

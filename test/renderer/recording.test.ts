@@ -1,0 +1,93 @@
+/** The record button: in the real window, on a real lab, with a microphone that Chromium pretends to have. */
+import { AxeBuilder } from '@axe-core/playwright'
+import { mkdir, readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import type { Page } from 'playwright-core'
+import { afterEach, describe, expect, test } from 'vitest'
+import { readFrom, temporaryFolder } from '../lab/recordings/recording-lab.ts'
+import { type LabWindow, noChromium, openWindow } from './window.ts'
+
+const PICTURES = fileURLToPath(new URL('../../output/recording/', import.meta.url))
+const FAKE_MICROPHONE = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream']
+
+describe.skipIf(noChromium !== null)(`the record button${noChromium === null ? '' : ` (${noChromium})`}`, () => {
+  let window: LabWindow | undefined
+  afterEach(() => window?.close())
+
+  const open = async (args: readonly string[] = []): Promise<LabWindow> =>
+    (window = await openWindow({}, { recordings: await temporaryFolder(), args }))
+  const stop = (page: Page) => page.getByRole('button', { name: 'Stop', exact: true })
+
+  test('records the lab by key, says so in words, and tells where the file is', async () => {
+    const { page, service } = await open()
+    await page.keyboard.press('Control+Shift+L')
+    await page.getByLabel('Title').fill('By keyboard')
+    await page.keyboard.press('Enter')
+    await page.getByText('The lab is being recorded.').waitFor({ state: 'attached' })
+    await page
+      .getByRole('timer')
+      .filter({ hasText: /0:0\d · .*B/ })
+      .waitFor()
+    const path = (await service.call('recordings.status', {})).recording?.path ?? ''
+    await page.keyboard.press('Control+Shift+L')
+    await page.getByText('“By keyboard” was recorded').waitFor()
+    expect(await readFrom(path)).toMatchObject({ complete: true, about: { title: 'By keyboard' }, sounds: [] })
+    await page.getByRole('button', { name: 'Record', exact: true }).waitFor()
+  })
+
+  test('records a voice only where that was turned on', async () => {
+    const { page, service } = await open(FAKE_MICROPHONE)
+    await page.getByRole('button', { name: 'Record', exact: true }).click()
+    await page.getByLabel('With my voice').check()
+    await page.getByRole('dialog').getByRole('button', { name: 'Record' }).click()
+    await page.getByLabel('with your voice').waitFor()
+    const sound = async () => (await service.call('recordings.status', {})).recording
+    await expect.poll(async () => (await sound())?.sound, { timeout: 20_000 }).toBe(true)
+    const path = (await sound())?.path ?? ''
+    await stop(page).click()
+    await page.getByText('was recorded').waitFor()
+    const [voice] = (await readFrom(path)).sounds
+    expect([...(voice?.bytes.subarray(0, 4) ?? [])]).toEqual([0x1a, 0x45, 0xdf, 0xa3])
+    expect(voice?.bytes.length).toBeGreaterThan(1000)
+  })
+
+  test('a window that is opened while the lab is recorded shows it, and may end it', async () => {
+    const { page, service } = await open()
+    const { path } = await service.call('recordings.start', { title: 'By another' })
+    await page.reload()
+    await stop(page).click()
+    await page.getByText('“By another” was recorded').waitFor()
+    expect((await readFile(path)).length).toBeGreaterThan(0)
+  })
+
+  test('that cannot begin says why, and goes on asking', async () => {
+    const { page } = (window = await openWindow())
+    await page.getByRole('button', { name: 'Record', exact: true }).click()
+    await page.keyboard.press('Enter')
+    await page.getByText('The lab is not recorded').waitFor()
+    expect(await page.getByText(/has no folder for recordings/).count()).toBe(1)
+    expect(await page.getByRole('dialog').count()).toBe(1)
+  })
+
+  test('is accessible in both themes, at rest, asking and recording', async () => {
+    const { page, service } = await open()
+    await mkdir(PICTURES, { recursive: true })
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme })
+      await page.setViewportSize(colorScheme === 'light' ? { width: 1024, height: 700 } : { width: 1440, height: 900 })
+      const look = async (what: string) => {
+        await page.screenshot({ path: `${PICTURES}${colorScheme}-${what}.png` })
+        expect((await new AxeBuilder({ page }).analyze()).violations.map(({ id }) => id)).toEqual([])
+      }
+      await look('rest')
+      await page.getByRole('button', { name: 'Record', exact: true }).click()
+      await look('asking')
+      await page.keyboard.press('Escape')
+      await service.call('recordings.start', {})
+      await stop(page).waitFor()
+      await look('recording')
+      await service.call('recordings.stop', {})
+      await page.getByRole('button', { name: 'Record', exact: true }).waitFor()
+    }
+  })
+})
