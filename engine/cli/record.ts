@@ -35,7 +35,10 @@ export function recordCommand(program: Command, done: (code: number) => void): v
     .command('record')
     .description('record a lab that runs, until Ctrl-C')
     .addOption(
-      new Option('--out <file>', "a new file, by custom .ferryrec (default: in the lab's folder of recordings)"),
+      new Option(
+        '--out <file>',
+        "a new file, by custom .ferryrec (default: among the lab's own recordings, which the app lists)",
+      ),
     )
     .addOption(new Option('--title <text>', 'what it is about'))
     .addOption(
@@ -50,12 +53,13 @@ async function record({ out, title, lab }: RecordOptions): Promise<number> {
   const interrupts = new Interrupts()
   try {
     const client = only(labs, lab)
-    const { path, recording_id } = await client.call('recordings.start', {
+    const { recording_id } = await client.call('recordings.start', {
       ...(title === undefined ? {} : { title }),
       ...(out === undefined ? {} : { path: resolve(out) }),
     })
-    say(`Recording into ${path}. Ctrl-C ends it.`)
-    return await follow(client, recording_id, path, interrupts)
+    const where = out ?? `the lab's recordings, as ${recording_id}`
+    say(`Recording into ${where}. Ctrl-C ends it.`)
+    return await follow(client, recording_id, where, interrupts)
   } finally {
     interrupts.close()
     for (const client of labs) client.close()
@@ -63,22 +67,22 @@ async function record({ out, title, lab }: RecordOptions): Promise<number> {
 }
 
 /** Until Ctrl-C, or until the recording is over for another reason. */
-async function follow(client: ControlClient, id: string, path: string, interrupts: Interrupts): Promise<number> {
+async function follow(client: ControlClient, id: string, where: string, interrupts: Interrupts): Promise<number> {
   while (!interrupts.happened) {
     await Promise.race([sleep(LOOK_EVERY_MS), new Promise<void>((resolve) => interrupts.on(resolve))])
     const status = await client.call('recordings.status', {}).catch(() => null)
-    if (status?.recording?.recording_id !== id) return endedBefore(status, path)
+    if (status?.recording?.recording_id !== id) return endedBefore(status, where)
   }
   const made = await client.call('recordings.stop', {})
-  if (made === null) return endedBefore(await client.call('recordings.status', {}), path)
-  print(`${path}: ${ms(made.duration_ms)}, ${traffic(made.size_B)}`)
+  if (made === null) return endedBefore(await client.call('recordings.status', {}), where)
+  print(`${where}: ${ms(made.duration_ms)}, ${traffic(made.size_B)}`)
   return EXIT.ok
 }
 
-function endedBefore(status: RecordingStatus | null, path: string): number {
-  if (status === null) say(`ferry: The lab has ended, and with it the recording. What it had is in ${path}.`)
+function endedBefore(status: RecordingStatus | null, where: string): number {
+  if (status === null) say(`ferry: The lab has ended, and with it the recording. What it had is in ${where}.`)
   else if (status.failure !== null) say(describeError(FerryError.revive(status.failure), false))
-  else say(`ferry: Somebody else has ended the recording. It is in ${path}.`)
+  else say(`ferry: Somebody else has ended the recording. It is in ${where}.`)
   return EXIT.failed
 }
 

@@ -58,5 +58,10 @@ export const EFFECTS: Readonly<Record<MethodName, Effect>> = {
   'recordings.sound': 'records',
 }
 
-/** Parts of an input that are paths of the user's files, which concern nobody who sees a recording. */
-export const PATHS: Partial<Readonly<Record<MethodName, readonly string[]>>> = { 'migrations.start': ['record'] }
+/** Parts of inputs that are paths of the user's files: a page cannot name them, and nobody who sees a recording does. */
+export const PATHS: Partial<Readonly<Record<MethodName, readonly string[]>>> = {
+  'migrations.check': ['record'],
+  'migrations.predict': ['record'],
+  'migrations.start': ['record'],
+  'recordings.start': ['path'],
+}

@@ -28,7 +28,6 @@ const MOST_SOUND_CHARACTERS = 1 << 20
 export const recordingNow = v.object({
   recording_id: v.string(),
   title: v.string(),
-  path: v.string(),
   /** ISO 8601. */
   began_at: v.string(),
   duration_ms: v.number(),
@@ -59,12 +58,12 @@ export type RecordingView = v.InferOutput<typeof recordingView>
 
 export const RECORDINGS_METHODS = {
   /**
-   * Begins to record, into the lab's folder of recordings, or into a new file at `path`.
+   * Begins to record, into the lab's folder of recordings, or into a new file at `path`, which a page cannot name.
    * One recording at a time (`recording.under-way`).
    */
   'recordings.start': {
     input: v.optional(v.object({ title: v.optional(text(200)), path: v.optional(text(4096)) }), {}),
-    output: v.object({ recording_id: v.string(), path: v.string() }),
+    output: v.object({ recording_id: v.string() }),
   },
   /** Ends it properly; null: nothing was recorded. */
   'recordings.stop': { input: nothing, output: v.nullable(recordingNow) },

@@ -1,5 +1,6 @@
 /** One page's connection to the lab: its requests are answered, and it is told every event. */
-import type { EventName } from '../contract/lab.ts'
+import { PATHS } from '../contract/effects.ts'
+import type { EventName, MethodName } from '../contract/lab.ts'
 import { Requests } from '../lab/requests.ts'
 import type { LabService } from '../lab/service.ts'
 import { FerryError } from '../util/errors.ts'
@@ -54,8 +55,10 @@ export class Session {
 
 /** A page names no files of this computer; only the command line does. */
 function refuseFiles(method: string, input: unknown): void {
-  if (typeof input === 'object' && input !== null && method.startsWith('migrations.') && 'record' in input) {
-    const message = `${method}: record: a page cannot name files of this computer. Record with \`ferry migrate --record\`.`
-    throw new FerryError('lab.input', message, { method, field: 'record' })
+  if (typeof input !== 'object' || input === null) return
+  for (const field of Object.hasOwn(PATHS, method) ? (PATHS[method as MethodName] ?? []) : []) {
+    if (!(field in input)) continue
+    const message = `${method}: ${field}: a page cannot name files of this computer; the \`ferry\` command can.`
+    throw new FerryError('lab.input', message, { method, field })
   }
 }

@@ -1,16 +1,17 @@
 /**
- * The benches: `npm run bench [-- downtime|speed|window] [--n 10] [--guest linux]`, and `npm run bench -- peers`, which
+ * The benches: `npm run bench [-- downtime|speed|window|recording] [--n 10] [--guest linux]`, and `npm run bench -- peers`, which
  * takes hours and flags of its own. They print tables and assert nothing: figures depend on the machine, so compare
  * within one run.
  */
 import os from 'node:os'
 import { parseArgs } from 'node:util'
 import { downtimeRows } from './downtime.ts'
+import { recordingRows } from './recording.ts'
 import { speedRows } from './speed.ts'
 import { type Row, table } from './statistics.ts'
 import { windowRows } from './window.ts'
 
-const BENCHES = { downtime: downtimeRows, speed: speedRows, window: windowRows }
+const BENCHES = { downtime: downtimeRows, speed: speedRows, window: windowRows, recording: recordingRows }
 
 const progress = (line: string) => process.stderr.write(`${line}\n`)
 const [load] = os.loadavg()

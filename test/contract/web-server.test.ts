@@ -253,6 +253,10 @@ describe('the WebSocket', () => {
       code: 'lab.input',
       data: { field: 'record' },
     })
+    await expect(api.call('recordings.start', { path: '/tmp/stolen' })).rejects.toMatchObject({
+      code: 'lab.input',
+      data: { field: 'path' },
+    })
     expect(service.calls).toEqual([])
     api.close()
   })

@@ -55,10 +55,7 @@ export class Recordings {
   }
 
   /** @throws FerryError `recording.under-way`, `recording.no-folder`, `recording.exists`, `recording.write` */
-  async start(options: {
-    title?: string | undefined
-    path?: string | undefined
-  }): Promise<{ recording_id: string; path: string }> {
+  async start(options: { title?: string | undefined; path?: string | undefined }): Promise<{ recording_id: string }> {
     if (this.#now !== null || this.#starting) {
       const message = 'The lab is being recorded already. Stop that recording first.'
       throw new FerryError('recording.under-way', message)
@@ -72,7 +69,7 @@ export class Recordings {
       this.#failure = null
       this.#now = this.#begin(id, file, aboutOf(began, options.title))
       this.#tell()
-      return { recording_id: id, path }
+      return { recording_id: id }
     } finally {
       this.#starting = false
     }
@@ -220,7 +217,7 @@ export const RECORDED = (Object.keys(EVENTS) as EventName[]).filter((event) => e
 function viewOf({ id, recorder }: UnderWay): RecordingNow {
   const { about, file, t, sound } = recorder
   const { title, began_at } = about
-  return { recording_id: id, title, path: file.path, began_at, duration_ms: t, size_B: file.size_B, sound }
+  return { recording_id: id, title, began_at, duration_ms: t, size_B: file.size_B, sound }
 }
 
 /** In the order of time, as names of files on every system. */

@@ -92,7 +92,7 @@ export class RecordingState {
     try {
       await this.#endVoice()
       const made = await this.#api.call('recordings.stop', {})
-      if (made !== null) notices.show('good', `“${made.title}” was recorded`, { detail: `It is in ${made.path}.` })
+      if (made !== null) notices.show('good', `“${made.title}” was recorded`)
     } catch (thrown) {
       const { message, todo } = explain(thrown, '')
       notices.show('bad', 'The recording was not ended properly', { detail: `${message} ${todo}`.trim() })

@@ -15,12 +15,17 @@ export async function temporaryFolder(): Promise<string> {
 }
 
 /** Two hosts, LabOS where it is asked for. */
-export async function openRecordedLab(): Promise<{ service: LabService; folder: string }> {
+export async function openRecordedLab() {
   const folder = await temporaryFolder()
   const service = new LabService({ store: ':memory:', recordings: folder })
   onTestFinished(() => service.close())
   for (const kind of ['xen', 'kvm'] as const) await service.call('hosts.add', { name: kind, kind, port: 0 })
-  return { service, folder }
+  /** Begins a recording; its file is in the folder. */
+  const record = async (input: { title?: string }) => {
+    const { recording_id: id } = await service.call('recordings.start', input)
+    return { id, path: join(folder, `${id}.ferryrec`) }
+  }
+  return { service, folder, record }
 }
 
 export const readFrom = async (path: string): Promise<Recording> => readRecording(await readFile(path))

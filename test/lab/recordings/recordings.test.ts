@@ -15,8 +15,8 @@ import { createLabOs, move } from '../lab-fixture.ts'
 import { noLab, openRecordedLab, readFrom, temporaryFolder, until } from './recording-lab.ts'
 
 test('every event of the lab is recorded as it was told, and what the window would ask is answered', async () => {
-  const { service } = await openRecordedLab()
-  const { path } = await service.call('recordings.start', { title: 'A lesson' })
+  const { service, record } = await openRecordedLab()
+  const { path } = await record({ title: 'A lesson' })
   const told = new Map<EventName, unknown[]>()
   const listen = <E extends EventName>(event: E): void =>
     void service.on(event, (payload: LabEvents[E]) => told.set(event, [...(told.get(event) ?? []), payload]))
@@ -29,7 +29,7 @@ test('every event of the lab is recorded as it was told, and what the window wou
   const recording = await readFrom(path)
 
   expect(recording).toMatchObject({ complete: true, not_understood: 0, about: { title: 'A lesson' } })
-  expect(made).toMatchObject({ path, title: 'A lesson', size_B: (await stat(path)).size })
+  expect(made).toMatchObject({ title: 'A lesson', size_B: (await stat(path)).size })
   expect([...told.keys()].sort()).toEqual([...RECORDED].sort())
   for (const [event, payloads] of told) {
     const recorded = recording.entries.flatMap((entry) =>
@@ -44,7 +44,7 @@ test('every event of the lab is recorded as it was told, and what the window wou
 })
 
 test('every action is recorded, with how it failed, without paths of files; reads are not', async () => {
-  const { service, folder } = await openRecordedLab()
+  const { service, folder, record } = await openRecordedLab()
   const guest = 'nobody'
   const run_id = 'none'
   const inputs = {
@@ -70,7 +70,7 @@ test('every action is recorded, with how it failed, without paths of files; read
   } satisfies { [M in MethodName]?: MethodInput<M> }
   const acts = (Object.keys(EFFECTS) as MethodName[]).filter((method) => EFFECTS[method] === 'acts')
   expect(Object.keys(inputs).sort()).toEqual([...acts].sort())
-  const { path } = await service.call('recordings.start', {})
+  const { path } = await record({})
   const call = (method: MethodName, input: unknown) => service.call(method, input as MethodInput<MethodName>)
   const failures: (string | null)[] = []
   for (const [method, input] of Object.entries(inputs)) {
@@ -94,8 +94,8 @@ test('every action is recorded, with how it failed, without paths of files; read
 
 describe('a recording', () => {
   test('is listed, read by pieces, annotated, and removed', async () => {
-    const { service } = await openRecordedLab()
-    const { recording_id: id, path } = await service.call('recordings.start', { title: 'First' })
+    const { service, record } = await openRecordedLab()
+    const { id, path } = await record({ title: 'First' })
     expect((await service.call('recordings.status', {})).recording).toMatchObject({ recording_id: id, sound: false })
     await expect(service.call('recordings.remove', { id })).rejects.toMatchObject({ code: 'recording.under-way' })
     await expect(service.call('recordings.start', {})).rejects.toMatchObject({ code: 'recording.under-way' })
@@ -118,8 +118,8 @@ describe('a recording', () => {
   })
 
   test('that was cut off can be annotated: only what was not whole is lost', async () => {
-    const { service } = await openRecordedLab()
-    const { recording_id: id, path } = await service.call('recordings.start', {})
+    const { service, record } = await openRecordedLab()
+    const { id, path } = await record({})
     await service.call('recordings.stop', {})
     await truncate(path, (await stat(path)).size - 3)
     const annotations = { bookmarks: [{ t: 1, title: 'here' }], captions: [] }
@@ -143,7 +143,7 @@ describe('a recording', () => {
   })
 
   test('takes one voice at a time, and each stream of it as one', async () => {
-    const { service } = await openRecordedLab()
+    const { service, record } = await openRecordedLab()
     const piece = (stream: string, bytes: number[]) =>
       service.call('recordings.sound', {
         stream,
@@ -151,7 +151,7 @@ describe('a recording', () => {
         duration_ms: 1000,
       })
     await expect(piece('a', [1])).rejects.toMatchObject({ code: 'recording.none' })
-    const { path } = await service.call('recordings.start', {})
+    const { path } = await record({})
     await piece('a', [0x1a, 0x45, 0xdf, 0xa3, 1])
     await piece('a', [2])
     await expect(piece('b', [3])).rejects.toMatchObject({ code: 'recording.other-voice' })
@@ -161,8 +161,8 @@ describe('a recording', () => {
   })
 
   test('ends properly where the lab does', async () => {
-    const { service } = await openRecordedLab()
-    const { path } = await service.call('recordings.start', {})
+    const { service, record } = await openRecordedLab()
+    const { path } = await record({})
     await service.close()
     expect((await readFrom(path)).complete).toBe(true)
   })
