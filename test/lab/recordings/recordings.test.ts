@@ -11,7 +11,7 @@ import type { Sink } from '../../../engine/lab/recordings/file.ts'
 import { RECORDED, Recordings } from '../../../engine/lab/recordings/recordings.ts'
 import type { LabService } from '../../../engine/lab/service.ts'
 import { readRecording } from '../../../engine/recording/read.ts'
-import { createLabOs, move } from '../lab-fixture.ts'
+import { createLabOs } from '../lab-fixture.ts'
 import { noLab, openRecordedLab, readFrom, temporaryFolder, until } from './recording-lab.ts'
 
 test('every event of the lab is recorded as it was told, and what the window would ask is answered', async () => {
@@ -22,7 +22,10 @@ test('every event of the lab is recorded as it was told, and what the window wou
     void service.on(event, (payload: LabEvents[E]) => told.set(event, [...(told.get(event) ?? []), payload]))
   RECORDED.forEach((event) => listen(event))
   const { id: guest } = await createLabOs(service, { ram_MB: 8 })
-  const { run_id } = await move(service, { guest, to: 'kvm' })
+  const { run_id } = await service.call('migrations.start', { guest, to: 'kvm', link: '10M' })
+  await service.call('migrations.setTargets', { run_id, max_downtime_ms: 50 })
+  await service.call('migrations.setLink', { run_id, link: 'unlimited' })
+  await service.call('migrations.wait', { run_id })
   await service.call('runs.note', { run_id, text: 'seen' })
   await service.call('guests.destroy', { guest })
   const made = await service.call('recordings.stop', {})
