@@ -7,6 +7,7 @@ import type { RecordingStatus } from '../../../engine/contract/recordings.ts'
 import type { Recorded } from '../../../engine/lab/recordings/recordings.ts'
 import { LabService } from '../../../engine/lab/service.ts'
 import { type Recording, readRecording } from '../../../engine/recording/read.ts'
+import { MACHINE } from '../experiments/plans.ts'
 
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'ferry-recordings-'))
@@ -17,7 +18,7 @@ export async function temporaryFolder(): Promise<string> {
 /** Two hosts, LabOS where it is asked for. */
 export async function openRecordedLab() {
   const folder = await temporaryFolder()
-  const service = new LabService({ store: ':memory:', recordings: folder })
+  const service = new LabService({ store: ':memory:', recordings: folder, standby: false, machine: MACHINE })
   onTestFinished(() => service.close())
   for (const kind of ['xen', 'kvm'] as const) await service.call('hosts.add', { name: kind, kind, port: 0 })
   /** Begins a recording; its file is in the folder. */

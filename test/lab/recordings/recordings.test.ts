@@ -11,6 +11,7 @@ import type { Sink } from '../../../engine/lab/recordings/file.ts'
 import { RECORDED, Recordings } from '../../../engine/lab/recordings/recordings.ts'
 import type { LabService } from '../../../engine/lab/service.ts'
 import { readRecording } from '../../../engine/recording/read.ts'
+import { quickPlan } from '../experiments/plans.ts'
 import { createLabOs } from '../lab-fixture.ts'
 import { noLab, openRecordedLab, readFrom, temporaryFolder, until } from './recording-lab.ts'
 
@@ -28,6 +29,10 @@ test('every event of the lab is recorded as it was told, and what the window wou
   await service.call('migrations.wait', { run_id })
   await service.call('runs.note', { run_id, text: 'seen' })
   await service.call('guests.destroy', { guest })
+  const { experiment_id } = await service.call('experiments.start', { plan: quickPlan() })
+  await service.call('experiments.cancel', { experiment_id })
+  await service.call('experiments.wait', { experiment_id })
+  await service.call('experiments.remove', { experiment_id })
   const made = await service.call('recordings.stop', {})
   const recording = await readFrom(path)
 
@@ -67,6 +72,11 @@ test('every action is recorded, with how it failed, without paths of files; read
     'migrations.cancel': { run_id },
     'migrations.setLink': { run_id, link: '1G' },
     'migrations.setTargets': { run_id },
+    'experiments.start': { plan: quickPlan({ base: { guest: 'none' } }) },
+    'experiments.pause': { experiment_id: 'none' },
+    'experiments.resume': { experiment_id: 'none' },
+    'experiments.cancel': { experiment_id: 'none' },
+    'experiments.remove': { experiment_id: 'none' },
     'runs.note': { run_id, text: 'x' },
     'runs.remove': { run_id },
     'runs.restore': { run_id },
