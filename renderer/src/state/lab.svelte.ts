@@ -12,6 +12,8 @@ import type { QosTargets, TargetChanges } from '../../../engine/contract/predict
 import type { RunReport } from '../../../engine/contract/report.ts'
 import type { ImageView } from '../../../engine/contract/workloads.ts'
 import type { ConnectionState, LabApi } from '../api/api.ts'
+import { onNews } from '../api/news.ts'
+import type { PastRun } from '../replay/runs-model.ts'
 import { explain } from './errors.ts'
 import { guestLinks } from './guest-links.svelte.ts'
 import type { LinkPreset } from './links.ts'
@@ -22,6 +24,8 @@ import { Series } from './series.ts'
 
 const HOSTS_EVERY_MS = 1000
 const LAST_RUNS = 20
+/** Of a guest that has not been migrated in a recording. */
+const NO_LINK = 'unlimited'
 const FINISHED_KEPT = 8
 
 export type AlgorithmInfo = MethodOutput<'algorithms.list'>[number]
@@ -52,6 +56,8 @@ export class LabState {
   /** Memory in use of each host, by name; `ticks` says that they grew. */
   readonly memory = new Map<string, Series>()
   ticks = $state(0)
+  /** Links of the guests of a recording, by id; null: the user's own choices hold. */
+  recordedLinks = $state.raw<ReadonlyMap<string, string> | null>(null)
   #startingKey = 0
   /** Guests whose migration is being started from here. */
   readonly #asked = new Set<string>()
@@ -59,6 +65,17 @@ export class LabState {
 
   constructor(api: LabApi) {
     this.api = api
+  }
+
+  /** A recording: it is looked at, and nothing in it can be changed. */
+  get readOnly(): boolean {
+    return this.api.recorded !== undefined
+  }
+
+  /** The link that a guest's migrations cross; without a guest, those to come. */
+  linkOf(guest: string | undefined): string {
+    if (this.recordedLinks === null) return guestLinks.of(guest)
+    return (guest === undefined ? undefined : this.recordedLinks.get(guest)) ?? NO_LINK
   }
 
   get selected(): GuestView | null {
@@ -98,13 +115,50 @@ export class LabState {
         if (state === 'open') void this.#load()
       }),
     ]
+    // What a recording has no event for.
+    offs.push(onNews(api, ['hosts.list', 'guests.list', 'runs.list'], () => void this.#load()))
     this.connection = api.state
     if (api.state === 'open') void this.#load()
-    const timer = setInterval(() => void this.#sample(), HOSTS_EVERY_MS)
+    // A recording has a time of its own: whoever plays it says when a second has passed.
+    const timer = this.readOnly ? undefined : setInterval(() => void this.#sample(), HOSTS_EVERY_MS)
     return () => {
       clearInterval(timer)
       for (const off of offs) off()
     }
+  }
+
+  /** Another time of a recording: what was known is forgotten, and asked and told anew. What is selected stays. */
+  async rewind(runs: readonly PastRun[]): Promise<void> {
+    this.runs = new Map()
+    this.memory.clear()
+    let open: { readonly run: LiveRun; readonly past: PastRun }[] = []
+    const close = (until_ms: number) => {
+      open = open.filter(({ run, past }) => {
+        if (past.report === null || past.ended_ms >= until_ms) return true
+        run.finish(past.report)
+        return false
+      })
+    }
+    for (const past of runs) {
+      // One that was over by then is one of the finished ones that the next one finds.
+      close(past.began_ms)
+      open.push({ run: this.takeUp(past), past })
+    }
+    close(Infinity)
+    for (const { run } of open) run.settle()
+    await this.#load()
+  }
+
+  /** A migration of a recording, with all that was told of it so far. */
+  takeUp({ identity, guest, from, to, before, events }: PastRun): LiveRun {
+    const run = new LiveRun(identity.run_id, guest, { from: place(from), to: place(to) }, identity.input)
+    if (before !== null) run.progress(before)
+    for (const event of events) {
+      if (event.kind === 'progress') run.progress(event.payload)
+      else run.probes(event.payload)
+    }
+    this.#keep(run)
+    return run
   }
 
   async addHost(input: HostInput): Promise<void> {
@@ -223,7 +277,12 @@ export class LabState {
   async #sample(): Promise<void> {
     if (this.connection !== 'open') return
     await this.#refreshHosts()
-    for (const host of this.hosts) {
+    this.remember(this.hosts)
+  }
+
+  /** A second has passed: how much of their memory is in use now. */
+  remember(hosts: readonly HostView[]): void {
+    for (const host of hosts) {
       const series = this.memory.get(host.name) ?? new Series()
       series.push(host.memory_used_B / host.memory_B)
       this.memory.set(host.name, series)
@@ -233,7 +292,7 @@ export class LabState {
 
   #guestChanged(guest: GuestView): void {
     // While it starts, its placeholder stands for it.
-    if (guest.state === 'starting') return
+    if (guest.state === 'starting' && !this.readOnly) return
     this.guests = upsert(this.guests, guest, (g) => g.id)
     this.selectedId ??= guest.id
     if (guest.state === 'migrating' && this.runs.get(guest.id)?.running !== true && !this.#asked.has(guest.id)) {
@@ -259,7 +318,8 @@ export class LabState {
 
   /** Follows the migrations that others have started. */
   async #adopt(): Promise<void> {
-    if (this.#adopting) return
+    // Those of a recording are taken up by whoever plays it.
+    if (this.#adopting || this.readOnly) return
     this.#adopting = true
     try {
       for (const active of await this.api.call('migrations.active', {})) this.#followActive(active)

@@ -125,6 +125,12 @@ export class LiveRun {
     this.#tell({ ...this.#next, probes: this.#next.probes + 1 })
   }
 
+  /** Shows at once what is otherwise shown at a pace. */
+  settle(): void {
+    this.#pace.cancel()
+    this.figures = this.#next
+  }
+
   finish(report: RunReport): void {
     this.#pace.cancel()
     this.figures = {
