@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import * as v from 'valibot'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { type EventName, EVENTS, type MethodInput, type MethodName, METHODS } from '../../engine/contract/lab.ts'
+import { type EventName, EVENTS, type MethodName, METHODS } from '../../engine/contract/lab.ts'
 import { LabError } from '../../renderer/src/api/api.ts'
 import type { RecordingModel } from '../../renderer/src/replay/model.ts'
 import { ReplayApi } from '../../renderer/src/replay/replay-api.ts'

@@ -139,9 +139,9 @@ export class RecordingModel {
     const { t } = entry
     switch (entry.answer) {
       case 'hosts.list':
-        return this.hosts.push(t, entry.result)
+        return this.hosts.push(this.#since(this.hosts, t), entry.result)
       case 'guests.list':
-        return this.guests.push(t, entry.result)
+        return this.guests.push(this.#since(this.guests, t), entry.result)
       case 'guests.console':
         return this.#console(entry.input.guest).said(t, entry.result.text)
       case 'guests.screen':
@@ -164,6 +164,11 @@ export class RecordingModel {
       default:
         return this.#answers.push(keyOf(entry.answer, entry.input), t, entry.result)
     }
+  }
+
+  /** What is listed first was there before. */
+  #since(track: Track<unknown>, t: number): number {
+    return track.length === 0 ? 0 : t
   }
 
   #event(entry: EventEntry): void {

@@ -374,7 +374,7 @@ export class LabState {
   }
 }
 
-const place = ({ name, kind }: HostView) => ({ name, kind })
+const place = ({ name, kind }: Pick<HostView, 'name' | 'kind'>) => ({ name, kind })
 
 function upsert<T>(list: readonly T[], item: T, key: (item: T) => string): readonly T[] {
   const at = list.findIndex((other) => key(other) === key(item))

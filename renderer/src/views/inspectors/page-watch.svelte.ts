@@ -1,6 +1,7 @@
 /** The states of a guest's pages, asked for while somebody looks. */
 import type { PagesView } from '../../../../engine/contract/pages.ts'
 import type { LabApi } from '../../api/api.ts'
+import { onNews } from '../../api/news.ts'
 import { fromBase64 } from '../../data/bytes.ts'
 
 /** Between two looks: at a migration, and at a guest at rest, whose pages are scanned each time. */
@@ -30,8 +31,10 @@ export class PageWatch {
     const off = this.#api.on('guests.changed', ({ id }) => {
       if (id === this.#guest) void this.look()
     })
+    const end = onNews(this.#api, ['guests.pages'], () => void this.look())
     void this.look()
     return () => {
+      end()
       this.#ended = true
       clearTimeout(this.#timer)
       off()
