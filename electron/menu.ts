@@ -62,6 +62,7 @@ export function menuTemplate(
     item('Measurements', 'view.measurements', 'Alt+2'),
     item('Inspectors', 'view.inspect', 'Alt+3'),
     item('Experiments', 'view.experiments', 'Alt+4'),
+    item('Recordings', 'view.recordings', 'Alt+5'),
     separator,
     item('Next Pane', 'pane.next', 'F6'),
     item('Previous Pane', 'pane.previous', 'Shift+F6'),

@@ -15,6 +15,7 @@ export type ShellCommand =
   | 'view.inspect'
   | 'view.measurements'
   | 'view.experiments'
+  | 'view.recordings'
   | 'pane.next'
   | 'pane.previous'
   | 'help.shortcuts'

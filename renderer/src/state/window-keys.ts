@@ -1,7 +1,8 @@
 /** Keys that stay the window's, even while the keyboard belongs to a guest. */
 import { cyclePanes } from './panes.ts'
 
-const isView = ({ altKey, ctrlKey, key }: KeyboardEvent) => altKey && !ctrlKey && ['1', '2', '3'].includes(key)
+const isView = ({ altKey, ctrlKey, key }: KeyboardEvent) =>
+  altKey && !ctrlKey && ['1', '2', '3', '4', '5'].includes(key)
 /** Begins and ends the recording of the lab. */
 export const isRecord = ({ altKey, ctrlKey, shiftKey, key }: KeyboardEvent) =>
   ctrlKey && shiftKey && !altKey && key.toLowerCase() === 'l'

@@ -27,6 +27,12 @@ export const LAZY_VIEWS = [
     digit: '4',
     load: () => import('./experiments/ExperimentsView.svelte'),
   },
+  {
+    id: 'recordings',
+    title: 'Recordings',
+    digit: '5',
+    load: () => import('./recordings/RecordingsView.svelte'),
+  },
 ] as const satisfies readonly LazyView[]
 
 export const VIEWS = [LAB_VIEW, ...LAZY_VIEWS] as const

@@ -53,6 +53,8 @@ export class PageWatch {
         this.problem = ''
       }
     } catch (error) {
+      // What was known is of another time.
+      if (this.#api.recorded !== undefined) this.now = null
       this.problem = `The pages could not be read: ${error instanceof Error ? error.message : String(error)}`
     }
     this.#asking = false
