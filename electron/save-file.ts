@@ -12,6 +12,7 @@ const KINDS: Readonly<Record<string, string>> = {
   svg: 'Drawing (SVG)',
   txt: 'Text',
   pcap: 'Packet capture',
+  ferryrec: 'Recording',
 }
 
 /** @returns the name of the written file, or null where the user cancelled */

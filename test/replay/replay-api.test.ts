@@ -1,12 +1,15 @@
 /** A recording answers as the lab did, and does nothing. */
+import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import * as v from 'valibot'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type EventName, EVENTS, type MethodName, METHODS } from '../../engine/contract/lab.ts'
+import { readRecording } from '../../engine/recording/read.ts'
 import { LabError } from '../../renderer/src/api/api.ts'
 import type { RecordingModel } from '../../renderer/src/replay/model.ts'
 import { ReplayApi } from '../../renderer/src/replay/replay-api.ts'
-import { sampleModel } from './sample.ts'
+import { annotated } from '../../renderer/src/replay/annotated.ts'
+import { SAMPLE, sampleModel } from './sample.ts'
 
 let model: RecordingModel
 let guest: string
@@ -55,6 +58,15 @@ const asked = async (api: ReplayApi): Promise<unknown[]> =>
   Promise.all(questions().map(async ([method, input]) => [method, await ask(api, method, input)]))
 
 describe('a recording', () => {
+  test('keeps what was added to it in a copy, and all that it had', async () => {
+    const file = new Uint8Array(await readFile(SAMPLE))
+    const added = { bookmarks: [{ t: 5, title: 'Here' }], captions: [{ from: 1, to: 9, text: 'Look.' }] }
+    const copy = await readRecording(new Uint8Array(await (await annotated(file, added)).arrayBuffer()))
+    expect(copy.annotations).toEqual(added)
+    expect(copy.entries.length).toBe(model.entries.length)
+    expect(copy.complete).toBe(true)
+  })
+
   test('has the migrations that it saw, each whole', () => {
     expect(model.runs.map(({ identity: { from, to }, report }) => [from, to, report?.outcome])).toEqual([
       ['xen', 'kvm', 'completed'],
