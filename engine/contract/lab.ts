@@ -11,6 +11,7 @@ import { preCopyInput } from './pre-copy.ts'
 import { RECORDINGS_EVENTS, RECORDINGS_METHODS } from './recordings.ts'
 import { type errorReport, hostKind, roundReport, runReport } from './report.ts'
 import { savingsInput } from './savings.ts'
+import { TOOLSTACK_METHODS } from './toolstack.ts'
 import { imageView } from './workloads.ts'
 
 const name = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'a name has 1 to 32 of a-z, 0-9 and -'))
@@ -29,6 +30,8 @@ export const hostInput = v.object({
   hosts_allow: v.optional(v.array(text(200)), []),
   /** Its algorithm pool; absent = all. */
   algorithms: v.optional(v.array(text(64))),
+  /** With its configuration files as a distribution ships them: it takes no guests until they are edited. */
+  as_installed: v.optional(v.boolean(), false),
 })
 export type HostInput = v.InferInput<typeof hostInput>
 
@@ -47,6 +50,8 @@ export const hostView = v.object({
 export type HostView = v.InferOutput<typeof hostView>
 
 export const guestInput = v.object({
+  /** Absent: made of the image's name. */
+  name: v.optional(name),
   image: text(64),
   host: name,
   /** Absent: the image's default. */
@@ -261,13 +266,11 @@ const done = v.undefined()
 
 /** Every method: schema of its input and of its result. */
 export const METHODS = {
+  ...TOOLSTACK_METHODS,
   'hosts.list': { input: nothing, output: v.array(hostView) },
   'hosts.add': { input: hostInput, output: hostView },
   'hosts.remove': { input: v.object({ name }), output: done },
-  'images.list': {
-    input: nothing,
-    output: v.array(imageView),
-  },
+  'images.list': { input: nothing, output: v.array(imageView) },
   'guests.list': { input: nothing, output: v.array(guestView) },
   'guests.create': { input: guestInput, output: guestView },
   'guests.pause': { input: byId, output: guestView },

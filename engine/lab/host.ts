@@ -8,6 +8,7 @@ import { kvm } from '../hypervisors/kvm/kvm.ts'
 import { MemorySlots } from '../hypervisors/kvm/memory-slots.ts'
 import { HostMemory } from '../hypervisors/memory.ts'
 import type { MemoryView } from '../hypervisors/memory-view.ts'
+import { isLoopback, type Relocation } from '../hypervisors/toolstack/relocation.ts'
 import * as translator from '../hypervisors/translate.ts'
 import { P2m } from '../hypervisors/xen/p2m.ts'
 import { xen } from '../hypervisors/xen/xen.ts'
@@ -20,6 +21,7 @@ import { DEFAULT_PORT, MigrationServer } from '../migration/server.ts'
 import type { IncomingGuest, TargetSlot } from '../migration/target-options.ts'
 import { HostBridge } from '../network/bridge.ts'
 import type { Network } from '../network/switch.ts'
+import { FerryError } from '../util/errors.ts'
 import { PAGE_SIZE } from '../vmstate/blocks.ts'
 import { FORMAT_VERSION } from '../vmstate/container.ts'
 import type { Guest, Residence } from './guest.ts'
@@ -54,7 +56,9 @@ export class Host {
   readonly guests = new Map<string, Guest>()
   readonly standby = new Standby((shape) => BlankMachine.start(shape))
   readonly #arrivals: Arrivals
-  readonly #hostsAllow: readonly string[]
+  /** 0: wherever this computer has a free port. */
+  readonly #portWanted: number | undefined
+  #relocation: Relocation
   #server: MigrationServer | null = null
 
   private constructor(input: HostInput, network: Network, arrivals: Arrivals, seed: number) {
@@ -64,7 +68,10 @@ export class Host {
     this.memory = new HostMemory({ bytes: (input.memory_MB ?? 2048) * MIB, seed })
     this.bridge = new HostBridge(input.name, network)
     this.algorithms = input.algorithms ?? ALGORITHM_NAMES
-    this.#hostsAllow = input.hosts_allow ?? []
+    this.#portWanted = input.port
+    const port = input.port === undefined || input.port === 0 ? DEFAULT_PORT[input.kind] : input.port
+    const enabled = input.as_installed !== true
+    this.#relocation = { enabled, port, address: '', hostsAllow: input.hosts_allow ?? [] }
     this.#arrivals = arrivals
   }
 
@@ -72,16 +79,55 @@ export class Host {
   static async create(input: HostInput, network: Network, arrivals: Arrivals, seed: number): Promise<Host> {
     const host = new Host(input, network, arrivals, seed)
     try {
-      host.#server = await MigrationServer.listen({
-        port: input.port ?? DEFAULT_PORT[input.kind],
-        ports: input.port === undefined ? PORTS_TRIED : 1,
-        host: { offer: () => host.offer(), reserve: (incoming) => host.#reserve(incoming), translator },
-      })
+      host.#server = await host.#listen(host.#relocation.port, input.port === undefined ? PORTS_TRIED : 1)
     } catch (error) {
       host.bridge.close()
       throw error
     }
     return host
+  }
+
+  #listen(port: number, ports: number): Promise<MigrationServer> {
+    return MigrationServer.listen({
+      port: this.#portWanted === 0 ? 0 : port,
+      ports,
+      host: { offer: () => this.offer(), reserve: (incoming) => this.#reserve(incoming), translator },
+    })
+  }
+
+  /** How it takes guests in. */
+  get relocation(): Relocation {
+    return this.#relocation
+  }
+
+  /**
+   * Takes guests in by these rules from now on; nothing has changed where it fails.
+   * @throws FerryError `host.in-use` while a guest comes in and the port would change, `server.port`, `server.listen`
+   */
+  async relocate(rules: Relocation): Promise<void> {
+    const before = this.#server
+    if (rules.port !== this.#relocation.port) {
+      if (before !== null && before.sessions.length > 0) {
+        const message = `A guest is on its way to ${this.name}. Let it come, or cancel the migration; then change the port.`
+        throw new FerryError('host.in-use', message, { host: this.name })
+      }
+      this.#server = await this.#listen(rules.port, PORTS_TRIED)
+      await before?.close()
+    }
+    this.#relocation = rules
+  }
+
+  /**
+   * Whether another host reaches the server at this port. The hosts of a lab share one computer, so the port that the
+   * network of the lab knows need not be the one that the socket has.
+   * @throws FerryError `connection.refused`
+   */
+  checkPort(port: number): void {
+    const { port: own, address } = this.#relocation
+    if (port === own && !isLoopback(address)) return
+    const where = isLoopback(address) ? `at ${address}, for itself alone` : `on port ${own}`
+    const message = `${this.name} refused the connection to port ${port}: it listens for guests ${where}.`
+    throw new FerryError('connection.refused', message, { host: this.name, port, listens: own })
   }
 
   get address(): string {
@@ -101,7 +147,7 @@ export class Host {
       memory_B: this.memory.totalPages * PAGE_SIZE,
       memory_used_B: (this.memory.totalPages - this.memory.freePages) * PAGE_SIZE,
       algorithms: [...this.algorithms],
-      hosts_allow: [...this.#hostsAllow],
+      hosts_allow: [...this.#relocation.hostsAllow],
       guests: [...this.guests.keys()],
     }
   }
@@ -116,7 +162,8 @@ export class Host {
       cpuFeatures: CPU_FEATURES,
       formatVersions: [FORMAT_VERSION.major],
       algorithms: this.algorithms,
-      hostsAllow: this.#hostsAllow,
+      accepting: this.#relocation.enabled && !isLoopback(this.#relocation.address),
+      hostsAllow: this.#relocation.hostsAllow,
       knownPeers: this.#arrivals.knownPeers(),
       guestIds: [...this.guests.keys()],
     }

@@ -161,6 +161,9 @@ export class HostedMachine implements Machine {
   throttle(share: number) {
     return this.#machine.throttle(share)
   }
+  cpuTimeMs() {
+    return this.#machine.cpuTimeMs()
+  }
   async close() {
     await this.#machine.close()
     this.view.release()

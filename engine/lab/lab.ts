@@ -150,7 +150,7 @@ export class Lab {
       const message = `The guest ${input.image} needs at least ${image.minimumMb} MB of RAM.`
       throw new FerryError('image.too-little-memory', message, { minimum_MB: image.minimumMb })
     }
-    const identity = this.#nextIdentity(input.image)
+    const identity = this.#nextIdentity(input)
     let guest: Guest | null = null
     try {
       const disk = input.disk_MB === undefined || input.disk_MB === 0 ? null : createDisk(identity.name, input.disk_MB)
@@ -312,15 +312,19 @@ export class Lab {
     this.standby.look()
   }
 
-  /** The lowest number that no guest of the lab has: it makes name, IP and MAC. */
-  #nextIdentity(image: string): GuestIdentity {
+  /** The lowest number that no guest of the lab has makes IP, MAC, and the name where none was given. */
+  #nextIdentity({ image, name }: GuestInput): GuestIdentity {
+    const taken = (wanted: string) => [...this.guests.values()].some(({ identity }) => identity.name === wanted)
+    if (name !== undefined && taken(name)) {
+      throw new FerryError('guest.exists', `There is a guest named ${name} already; choose another name.`, { name })
+    }
     let n = 1
-    while (this.#numbers.has(n)) n++
+    while (this.#numbers.has(n) || (name === undefined && taken(`${image}-${n}`))) n++
     if (n > MAX_GUESTS) throw new FerryError('lab.full', `A lab has room for ${MAX_GUESTS} guests at a time.`)
     this.#numbers.add(n)
     return {
       id: `g${n}-${Math.round(nowMs()).toString(36)}`,
-      name: `${image}-${n}`,
+      name: name ?? `${image}-${n}`,
       ip: `10.0.0.${FIRST_GUEST + n}`,
       mac: `02:fe:00:00:01:${n.toString(16).padStart(2, '0')}`,
     }

@@ -22,6 +22,7 @@ import { recordingHandlers } from './recordings/handlers.ts'
 import { recordedLab } from './recordings/recorded-lab.ts'
 import { Recordings } from './recordings/recordings.ts'
 import { Runs } from './runs.ts'
+import { toolstackHandlers } from './toolstack/handlers.ts'
 
 export class LabService {
   readonly lab: Lab
@@ -78,6 +79,7 @@ export class LabService {
 
 function handlers(lab: Lab, runs: Runs, experiments: Experiments, recordings: Recordings): Handlers {
   return {
+    ...toolstackHandlers(lab, runs),
     'hosts.list': () => [...lab.hosts.values()].map((host) => host.view),
     'hosts.add': (input) => lab.addHost(input),
     'hosts.remove': ({ name }) => lab.removeHost(name).then(() => undefined),

@@ -217,6 +217,8 @@ export interface Machine {
    * @returns how long it has slept for that so far, ms
    */
   throttle(share: number): Promise<number>
+  /** CPU time that its thread has used so far, ms. */
+  cpuTimeMs(): Promise<number>
   /** Ends the thread. Safe at any time; pending calls are refused with `machine.closed`. */
   close(): Promise<void>
 }

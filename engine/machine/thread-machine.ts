@@ -147,6 +147,12 @@ export class ThreadMachine implements Machine {
     return this.#call('throttle', share)
   }
 
+  async cpuTimeMs(): Promise<number> {
+    if (this.#ended !== null) throw this.#ended
+    const { user, system } = await this.#worker.cpuUsage()
+    return (user + system) / 1000
+  }
+
   close(): Promise<void> {
     this.#closing ??= (async () => {
       if (this.#ended !== null) return

@@ -26,6 +26,8 @@ export interface HostOffer {
   readonly algorithms: readonly string[]
   /** Savings of page transfer; absent: all. */
   readonly savings?: readonly Saving[] | undefined
+  /** False: it takes no guests at all, as without `(xend-relocation-server yes)`. Absent: true. */
+  readonly accepting?: boolean | undefined
   /**
    * Regular expressions, as in `xend-relocation-hosts-allow`: one must match the peer's address, or its name where it
    * is one of `knownPeers`. Empty: everyone may.
@@ -77,7 +79,8 @@ export function checkCompatibility(request: MigrationRequest, offer: HostOffer, 
   // The name that a peer gives itself counts only where the host knows that name to be at that address.
   const known = offer.knownPeers.some((peer) => peer.name === source.name && peer.address === address)
   const names = [...(known ? [source.name] : []), ...(address === undefined ? [] : [address])]
-  const allowed = peerAllowed(offer.hostsAllow, names)
+  const accepting = offer.accepting !== false
+  const allowed = accepting && peerAllowed(offer.hostsAllow, names)
   const format = offer.formatVersions.includes(request.formatVersion)
   const algorithm = negotiate(request.algorithms, offer.algorithms)
   const here = offer.guestIds.includes(guest.id)
@@ -91,7 +94,9 @@ export function checkCompatibility(request: MigrationRequest, offer: HostOffer, 
       title: 'The target accepts guests from this host',
       detail: allowed
         ? `${offer.name} accepts ${source.name}.`
-        : `${offer.name} accepts only peers that match: ${offer.hostsAllow.join(' ')}.`,
+        : !accepting
+          ? `${offer.name} takes no guests: its relocation server is off. Turn it on in the configuration of ${offer.name}.`
+          : `${offer.name} accepts only peers that match: ${offer.hostsAllow.join(' ')}.`,
     },
     {
       id: 'format-version',

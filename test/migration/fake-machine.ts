@@ -271,6 +271,8 @@ export class FakeMachine implements Machine {
   readonly instructions = () => Promise.resolve(this.instructionCount)
   readonly throttle = (share: number) => Promise.resolve(this.throttles.push(share))
 
+  cpuTimeMs = () => Promise.resolve(0)
+
   close = () => Promise.resolve(this.#end(null))
 
   die(): void {
