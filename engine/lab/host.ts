@@ -70,7 +70,8 @@ export class Host {
     this.algorithms = input.algorithms ?? ALGORITHM_NAMES
     this.#portWanted = input.port
     const port = input.port === undefined || input.port === 0 ? DEFAULT_PORT[input.kind] : input.port
-    const enabled = input.as_installed !== true
+    // libvirt takes guests in as it is installed.
+    const enabled = input.kind === 'kvm' || input.as_installed !== true
     this.#relocation = { enabled, port, address: '', hostsAllow: input.hosts_allow ?? [] }
     this.#arrivals = arrivals
   }

@@ -1,4 +1,5 @@
 /** The configuration files of a host: what is in them at first, and what happens to the host when they are written. */
+import { domainXml } from '../../hypervisors/kvm/toolstack/domain-xml.ts'
 import { isLoopback, syntaxError } from '../../hypervisors/toolstack/relocation.ts'
 import { domainConfig } from '../../hypervisors/xen/toolstack/domain-config.ts'
 import {
@@ -18,7 +19,8 @@ const DEBIAN = { name: 'debian-base-xen', kernel: '/boot/linux', memoryMb: 128 }
 
 /** Texts by path. */
 export function initialFiles({ kind, relocation }: Host): Record<string, string> {
-  if (kind !== 'xen') return {}
+  if (kind !== 'xen')
+    return { '/root/labos.xml': domainXml({ ...LABOS, disk: null, commandLine: 'workload=idle hb=0' }) }
   return {
     [XEND_CONFIG]: relocation.enabled ? xendConfig(relocation) : xendConfigAsInstalled(),
     '/etc/xen/labos.cfg': domainConfig(LABOS),

@@ -10,6 +10,7 @@ import { DomainIds } from './domain-ids.ts'
 import { HostFiles } from './files.ts'
 import { failed, type Outcome, printed, type Session } from './session.ts'
 import { SHELL_COMMANDS } from './shell.ts'
+import { virsh } from './virsh.ts'
 import { xm } from './xm.ts'
 
 const MAX_HISTORY = 500
@@ -74,6 +75,7 @@ async function carryOut(session: Session, line: string): Promise<Outcome> {
     if (command === undefined) return printed('')
     if (command === 'help') return printed(help(session))
     if (command === 'xm' && session.host.kind === 'xen') return await xm(session, words)
+    if (command === 'virsh' && session.host.kind === 'kvm') return await virsh(session, words)
     if (command === 'service' || command === 'systemctl') return await service(session, command, words)
     if (Object.hasOwn(SHELL_COMMANDS, command)) return await SHELL_COMMANDS[command].run(session, words)
     return failed(`bash: ${command}: command not found\n`, 127)
@@ -111,12 +113,12 @@ async function service(session: Session, command: string, words: readonly string
 }
 
 function help({ host }: Session): string {
-  const tool =
-    host.kind === 'xen' ? [`  ${'xm SUBCOMMAND'.padEnd(30)} the toolstack; \`xm help\` lists its subcommands`] : []
+  const tool = host.kind === 'xen' ? 'xm' : 'virsh'
+  const first = `  ${`${tool} SUBCOMMAND`.padEnd(30)} the toolstack; \`${tool} help\` lists its subcommands`
   const unit = DAEMON[host.kind].unit
   const shell = Object.entries(SHELL_COMMANDS).map(
     ([name, { usage, help: what }]) => `  ${`${name} ${usage}`.padEnd(30)} ${what}`,
   )
   const restart = `  ${`service ${unit} restart`.padEnd(30)} read the configuration files again`
-  return [`Commands of ${host.name}:`, '', ...tool, ...shell, restart, ''].join('\n')
+  return [`Commands of ${host.name}:`, '', first, ...shell, restart, ''].join('\n')
 }

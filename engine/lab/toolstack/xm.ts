@@ -1,19 +1,17 @@
 /** `xm` on a host of the lab. */
 import { arch, cpus, release } from 'node:os'
-import { loadManifest } from '../../../images/manifest.ts'
 import { type DomainConfig, parseDomainConfig } from '../../hypervisors/xen/toolstack/domain-config.ts'
 import { parseXm, type XmCommand, xmHelp } from '../../hypervisors/xen/toolstack/commands.ts'
 import { type DomainRow, xmInfo, xmList, xmListLong } from '../../hypervisors/xen/toolstack/format.ts'
 import { FerryError } from '../../util/errors.ts'
 import { PAGE_SIZE } from '../../vmstate/blocks.ts'
 import type { Guest } from '../guest.ts'
+import { createDomain, imageOf } from './domains.ts'
 import { normalPath } from './files.ts'
 import { migrateAndWait, reached } from './migration.ts'
 import { failed, findGuest, type Outcome, printed, type Session } from './session.ts'
 
 const MIB = 2 ** 20
-/** Size of a logical volume that a configuration names, MiB. */
-const VOLUME_MB = 16
 
 /** @param words what follows `xm` */
 export async function xm(session: Session, words: readonly string[]): Promise<Outcome> {
@@ -136,40 +134,23 @@ function configPath({ files, directory }: Session, name: string): string {
 }
 
 async function create(session: Session, file: string, options: Options): Promise<Outcome> {
-  const { lab, host, files, ids } = session
+  const { lab, files, ids } = session
   const path = configPath(session, file)
   const config = parseDomainConfig(files.read(path).text, path)
   const using = options.has('quiet') ? '' : `Using config file "${path}".\n`
   const notes = config.misspelt.map((name) => `ferry: ${path} sets "${name}"; xm knows "${name.toLowerCase()}".\n`)
   if (config.disks.length > 1) notes.push('ferry: a guest of this lab has one disk; the first was taken.\n')
-  const image = await imageOf(config)
+  await imageOf(config.kernel)
   if (options.has('dryrun')) return printed(`${using}${notes.join('')}${dryRun(config)}`)
   const taken = findGuest(session, config.name)
   if (taken !== undefined) {
     const message = `Domain '${config.name}' already exists with ID '${ids.of(taken)}'`
     throw new FerryError('toolstack.domain', message)
   }
-  const { id, name } = await lab.createGuest({
-    image,
-    host: host.name,
-    name: config.name,
-    disk_MB: config.disks.length > 0 ? VOLUME_MB : 0,
-    ...(config.memoryMb === undefined ? {} : { ram_MB: config.memoryMb }),
-    ...(config.workload === undefined ? {} : { workload: config.workload }),
-    ...(config.heartbeatMs === undefined ? {} : { heartbeat_ms: config.heartbeatMs }),
-  })
+  const { id, name } = await createDomain(session, { ...config, hasDisk: config.disks.length > 0 })
   if (options.has('paused')) await lab.pauseGuest(id)
   const output = `${using}${notes.join('')}Started domain ${name} (id=${ids.of(lab.guest(id))})\n`
   return { ...printed(output), next: options.has('console_autoconnect') ? { do: 'console', guest: id } : null }
-}
-
-/** The image that a kernel's path means: `/boot/labos` is LabOS. */
-async function imageOf({ kernel }: DomainConfig): Promise<string> {
-  const name = (kernel.split('/').at(-1) ?? '').replace(/\.(elf|gz|bin)$/, '').replace(/^vmlinuz-/, '')
-  const known = (await loadManifest()).images.map((image) => image.name)
-  if (known.includes(name)) return name
-  const there = known.map((image) => `/boot/${image}`).join(', ')
-  throw new FerryError('toolstack.kernel', `Kernel image does not exist: ${kernel}. There are: ${there}.`)
 }
 
 function dryRun({ name, kernel, memoryMb, disks }: DomainConfig): string {

@@ -1,5 +1,6 @@
 /** A domain's configuration, `/etc/xen/NAME.cfg`: what `xm create` takes from it. */
 import { FerryError } from '../../../util/errors.ts'
+import { type Extra, parseExtra } from '../../toolstack/extra.ts'
 import { syntaxError } from '../../toolstack/relocation.ts'
 import { type Assignment, parseAssignments } from './python.ts'
 
@@ -11,17 +12,13 @@ export interface DiskLine {
   readonly writable: boolean
 }
 
-export interface DomainConfig {
+export interface DomainConfig extends Extra {
   readonly name: string
   /** Path of the kernel; its last part names an image of the lab. */
   readonly kernel: string
   /** MiB; absent: the image's default. */
   readonly memoryMb: number | undefined
   readonly disks: readonly DiskLine[]
-  /** `NAME[:VALUE,…]`, from `extra = "workload=…"`. */
-  readonly workload: string | undefined
-  /** Milliseconds, from `extra = "hb=…"`. */
-  readonly heartbeatMs: number | undefined
   /** Names that nothing is known of, and that differ from a known one in case only: `Disk` for `disk`. */
   readonly misspelt: readonly string[]
 }
@@ -43,20 +40,12 @@ export function parseDomainConfig(text: string, path: string): DomainConfig {
   if (vcpus !== undefined && vcpus !== 1) {
     throw syntaxError(path, all.get('vcpus')?.line ?? 1, 'a guest of this lab has one vCPU: vcpus = 1.')
   }
-  const extra = new Map(
-    (stringOf(all.get('extra'), path) ?? '')
-      .split(/\s+/)
-      .filter((word) => word.includes('='))
-      .map((word) => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]),
-  )
-  const heartbeat = extra.get('hb')
   return {
     name: stringOf(all.get('name'), path) ?? nameFrom(path),
     kernel,
     memoryMb: numberOf(all.get('memory'), path),
     disks: disksOf(all.get('disk'), path),
-    workload: extra.get('workload'),
-    heartbeatMs: heartbeat === undefined ? undefined : Number(heartbeat),
+    ...parseExtra(stringOf(all.get('extra'), path) ?? ''),
     misspelt: [...all.keys()].filter((name) => !KNOWN.includes(name) && KNOWN.includes(name.toLowerCase())),
   }
 }

@@ -1,0 +1,123 @@
+/** The commands of `virsh`: options and help, and the reading of a command line, in virsh's words. */
+import { FerryError } from '../../../util/errors.ts'
+import { type OptionSpec, parseOptions } from '../../toolstack/getopt.ts'
+
+interface CommandSpec {
+  readonly help: string
+  /** Names of its operands. */
+  readonly operands: readonly string[]
+  readonly options: readonly OptionSpec[]
+}
+
+const flag = (long: string, help: string): OptionSpec => ({ long, help })
+const DOMAIN = ['domain']
+
+export const VIRSH_COMMANDS = {
+  console: { help: 'connect to the guest console', operands: DOMAIN, options: [] },
+  define: { help: "define (but don't start) a domain from an XML file", operands: ['file'], options: [] },
+  destroy: { help: 'destroy (stop) a domain', operands: DOMAIN, options: [] },
+  domid: { help: 'convert a domain name or UUID to domain id', operands: DOMAIN, options: [] },
+  dominfo: { help: 'domain information', operands: DOMAIN, options: [] },
+  domjobabort: { help: 'abort active domain job', operands: DOMAIN, options: [] },
+  domjobinfo: { help: 'domain job information', operands: DOMAIN, options: [] },
+  domstate: { help: 'domain state', operands: DOMAIN, options: [] },
+  dumpxml: { help: 'domain information in XML', operands: DOMAIN, options: [] },
+  list: {
+    help: 'list domains',
+    operands: [],
+    options: [flag('all', 'list inactive & active domains'), flag('inactive', 'list inactive domains')],
+  },
+  migrate: {
+    help: 'migrate domain to another host',
+    operands: ['domain', 'desturi'],
+    options: [
+      flag('live', 'live migration'),
+      flag('postcopy', 'enable post-copy migration'),
+      flag('postcopy-after-precopy', 'automatically switch to post-copy migration after one pass of pre-copy'),
+      flag('auto-converge', 'force convergence during live migration'),
+      flag('compressed', 'compress repeated pages during live migration'),
+      flag('persistent', 'persist VM on destination'),
+      flag('undefinesource', 'undefine VM on source'),
+      flag('verbose', 'display the progress of migration'),
+      { long: 'bandwidth', value: 'number', help: 'migration bandwidth limit in MiB/s' },
+      { long: 'migrateuri', value: 'string', help: 'migration URI, e.g. tcp://HOST:PORT' },
+    ],
+  },
+  'migrate-setmaxdowntime': { help: 'set maximum tolerable downtime', operands: ['domain', 'downtime'], options: [] },
+  'migrate-setspeed': { help: 'Set the maximum migration bandwidth', operands: ['domain', 'bandwidth'], options: [] },
+  resume: { help: 'resume a domain', operands: DOMAIN, options: [] },
+  start: {
+    help: 'start a (previously defined) inactive domain',
+    operands: DOMAIN,
+    options: [
+      flag('console', 'attach to console after creation'),
+      flag('paused', 'leave the guest paused after creation'),
+    ],
+  },
+  suspend: { help: 'suspend a domain', operands: DOMAIN, options: [] },
+  undefine: { help: 'undefine a domain', operands: DOMAIN, options: [] },
+} as const satisfies Record<string, CommandSpec>
+
+export type VirshName = keyof typeof VIRSH_COMMANDS
+
+export interface VirshCommand {
+  readonly name: VirshName
+  readonly options: ReadonlyMap<string, string | true>
+  readonly operands: readonly string[]
+}
+
+const isName = (word: string): word is VirshName => Object.hasOwn(VIRSH_COMMANDS, word)
+
+/** What follows `virsh`. @throws FerryError `toolstack.usage`, whose message is what virsh prints */
+export function parseVirsh(words: readonly string[]): VirshCommand | { readonly helpFor: VirshName | null } {
+  const [name, ...rest] = words
+  if (name === undefined || name === '--help' || name === '-h') return { helpFor: null }
+  if (name === 'help') return { helpFor: rest[0] !== undefined && isName(rest[0]) ? rest[0] : null }
+  if (!isName(name)) throw usage(`unknown command: '${name}'`)
+  if (rest.includes('--help')) return { helpFor: name }
+  const spec: CommandSpec = VIRSH_COMMANDS[name]
+  // An operand may be given by its name too: --domain NAME.
+  const named = spec.operands.map((long): OptionSpec => ({ long, value: 'string', help: '' }))
+  const { options, operands } = parsed(rest, [...spec.options, ...named], name)
+  const left = [...operands]
+  const values = spec.operands.map((operand) => {
+    const given = options.get(operand)
+    const value = typeof given === 'string' ? given : left.shift()
+    if (value === undefined) throw usage(`command '${name}' requires <${operand}> option`)
+    return value
+  })
+  if (left.length > 0) throw usage(`unexpected data '${left[0]}'`)
+  return { name, options, operands: values }
+}
+
+function parsed(words: readonly string[], specs: readonly OptionSpec[], name: string) {
+  try {
+    return parseOptions(words, specs)
+  } catch (thrown) {
+    const option = /option (-\S+) not recognized/.exec(FerryError.from(thrown).message)?.[1]
+    if (option !== undefined) throw usage(`command '${name}' doesn't support option ${option}`)
+    throw usage(`expected syntax: ${FerryError.from(thrown).message}`)
+  }
+}
+
+/** Help for a command, or for all. */
+export function virshHelp(name: VirshName | null): string {
+  if (name === null) {
+    const lines = Object.entries(VIRSH_COMMANDS).map(([command, { help }]) => `    ${command.padEnd(30)} ${help}`)
+    return ['Grouped commands:', '', ' Domain Management:', ...lines, ''].join('\n')
+  }
+  const { help, operands, options }: CommandSpec = VIRSH_COMMANDS[name]
+  const synopsis = [
+    name,
+    ...operands.map((o) => `<${o}>`),
+    ...options.map((o) => `[--${o.long}${o.value === undefined ? '' : ` <${o.value}>`}]`),
+  ]
+  const lines = [
+    ...operands.map((o) => `    ${`[--]${o} <string>`.padEnd(28)} `.trimEnd()),
+    ...options.map((o) => `    ${`--${o.long}${o.value === undefined ? '' : ` <${o.value}>`}`.padEnd(28)} ${o.help}`),
+  ]
+  const rest = lines.length === 0 ? [] : ['', '  OPTIONS', ...lines]
+  return ['  NAME', `    ${name} - ${help}`, '', '  SYNOPSIS', `    ${synopsis.join(' ')}`, ...rest, ''].join('\n')
+}
+
+const usage = (message: string) => new FerryError('toolstack.usage', message)

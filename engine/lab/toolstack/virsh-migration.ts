@@ -1,0 +1,98 @@
+/** `virsh migrate`, and what acts on a migration under way. */
+import type { MigrateInput } from '../../contract/lab.ts'
+import type { QosTargets } from '../../contract/prediction.ts'
+import { virshBytes, virshLines } from '../../hypervisors/kvm/toolstack/format.ts'
+import { FerryError } from '../../util/errors.ts'
+import { PAGE_SIZE } from '../../vmstate/blocks.ts'
+import type { Guest } from '../guest.ts'
+import { migrateAndWait } from './migration.ts'
+import { failed, type Outcome, printed, type Session } from './session.ts'
+
+const BITS_OF_MIB = 8 * 2 ** 20
+/** What `migrate-setmaxdowntime` and `migrate-setspeed` have set for a guest, on whatever host it is. */
+const limits = new WeakMap<Guest, QosTargets>()
+
+type Options = ReadonlyMap<string, string | true>
+
+export async function virshMigrate(session: Session, guest: Guest, uri: string, options: Options): Promise<Outcome> {
+  const to = hostOf(session, uri)
+  const bandwidth = options.get('bandwidth')
+  const input: MigrateInput = {
+    guest: guest.identity.id,
+    to,
+    ...limits.get(guest),
+    ...(typeof bandwidth === 'string' ? { max_bandwidth_bps: bandwidthOf(bandwidth) } : {}),
+    algorithms: [algorithmOf(options)],
+    ...(options.has('compressed') ? { savings: { delta: true } } : {}),
+  }
+  const { error, summary } = await migrateAndWait(session, input)
+  const progress = options.has('verbose') ? 'Migration: [100 %]\n' : ''
+  return error === null ? printed(`${progress}ferry: ${summary}\n\n`) : failed(`error: ${error}\nferry: ${summary}\n\n`)
+}
+
+/** libvirt pauses a guest that is not moved live; what may become post-copy is the lab's hybrid. */
+function algorithmOf(options: Options): string {
+  if (options.has('postcopy') || options.has('postcopy-after-precopy')) return 'hybrid'
+  return options.has('live') ? 'pre-copy' : 'stop-and-copy'
+}
+
+/** The host of `qemu+ssh://[USER@]HOST/system` or `xen+ssh://HOST/`. @throws FerryError `toolstack.peer` */
+function hostOf({ lab }: Session, uri: string): string {
+  const match = /^(qemu|xen)\+(?:ssh|tcp|tls):\/\/(?:[^@/]+@)?([^@/:]+)(?::\d+)?(?:\/(?:system)?)?$/.exec(uri)
+  if (match === null) {
+    throw new FerryError('toolstack.peer', `failed to parse URI '${uri}'. It is e.g. qemu+ssh://kvm/system.`)
+  }
+  const [, scheme, name] = match
+  const host = lab.hosts.get(name)
+  if (host === undefined) {
+    const message = `Cannot recv data: ssh: Could not resolve hostname ${name}: Name or service not known`
+    throw new FerryError('toolstack.peer', message)
+  }
+  if ((scheme === 'xen') !== (host.kind === 'xen')) {
+    const right = host.kind === 'xen' ? `xen+ssh://${name}/` : `qemu+ssh://${name}/system`
+    throw new FerryError('toolstack.peer', `no connection driver available for ${uri}; ${name} is ${right}.`)
+  }
+  return name
+}
+
+/** @param text of the command @throws FerryError `toolstack.number` */
+function whole(text: string, most: number, what: string): number {
+  const number = Number(text)
+  if (/^\d+$/.test(text) && number >= 1 && number <= most) return number
+  const message = `Numeric value '${text}' for <${what}> option is malformed or out of range`
+  throw new FerryError('toolstack.number', message)
+}
+
+/** MiB/s, as virsh takes them, to bits per second. */
+const bandwidthOf = (text: string): number => whole(text, 10_000, 'bandwidth') * BITS_OF_MIB
+
+/** Sets what the migration under way keeps to, and those that come. */
+export function setLimit({ runs }: Session, guest: Guest, what: 'downtime' | 'bandwidth', text: string): void {
+  const change =
+    what === 'downtime'
+      ? { max_downtime_ms: whole(text, 60_000, 'downtime') }
+      : { max_bandwidth_bps: bandwidthOf(text) }
+  limits.set(guest, { ...limits.get(guest), ...change })
+  runs.of(guest)?.setTargets(change)
+}
+
+/** `virsh domjobinfo`. */
+export function jobInfo({ runs }: Session, guest: Guest): string {
+  const run = runs.of(guest)
+  if (run === undefined) return virshLines({ 'Job type': 'None' }, 18)
+  const { age_ms, progress } = run.view
+  const bytes = (pages: number) => virshBytes(pages * PAGE_SIZE)
+  return virshLines(
+    {
+      'Job type': 'Unbounded',
+      Operation: 'Outgoing migration',
+      'Time elapsed': `${Math.round(age_ms)} ms`,
+      'Data processed': virshBytes(progress?.bytes_sent_B ?? 0),
+      'Data remaining': bytes(progress?.remaining_pages ?? 0),
+      'Data total': bytes(progress?.pages_total ?? 0),
+      'Memory bandwidth': `${virshBytes(progress?.rate_Bps ?? 0)}/s`,
+      Iteration: String(progress?.round ?? 0),
+    },
+    18,
+  )
+}

@@ -1,0 +1,43 @@
+/** virsh on real guests: defined, started, moved, and what its jobs can be told. */
+import { expect, test } from 'vitest'
+import { openLab } from '../lab-fixture.ts'
+import { edit, fails, sh } from './toolstack-fixture.ts'
+
+test('a domain is defined, started, told of, suspended and moved, as virsh says it', async () => {
+  const service = await openLab([
+    { name: 'kvm', kind: 'kvm' },
+    { name: 'other', kind: 'kvm' },
+  ])
+  expect(await fails(service, 'kvm', 'virsh start labos')).toBe("error: failed to get domain 'labos'\n\n")
+  await edit(service, 'kvm', '/root/labos.xml', (text) => text.replace('<memory', '<memory&'))
+  expect(await fails(service, 'kvm', 'virsh define labos.xml')).toContain('/root/labos.xml, line 3: ')
+  await edit(service, 'kvm', '/root/labos.xml', (text) => text.replace('<memory&', '<memory'))
+  expect(await sh(service, 'kvm', 'virsh define labos.xml')).toBe("Domain 'labos' defined from labos.xml\n\n")
+  expect(await sh(service, 'kvm', 'virsh list --all')).toContain('\n -    labos   shut off\n')
+  expect(await sh(service, 'kvm', 'virsh start labos')).toBe("Domain 'labos' started\n\n")
+  expect(await sh(service, 'kvm', 'virsh list')).toBe(
+    ' Id   Name    State\n-----------------------\n 1    labos   running\n\n',
+  )
+  expect(await sh(service, 'kvm', 'virsh dominfo labos')).toContain('Used memory:    16384 KiB\n')
+  expect(await sh(service, 'kvm', 'virsh dumpxml labos')).toContain("<domain type='kvm' id='1'>\n  <name>labos</name>")
+  expect(await sh(service, 'kvm', 'virsh suspend labos')).toBe("Domain 'labos' suspended\n\n")
+  expect(await sh(service, 'kvm', 'virsh domstate labos')).toBe('paused\n\n')
+  await sh(service, 'kvm', 'virsh resume labos')
+  expect(await sh(service, 'kvm', 'virsh domjobinfo labos')).toBe('Job type:         None\n\n')
+
+  // Slow enough to be looked at, and then faster, by the very command.
+  await sh(service, 'kvm', 'virsh migrate-setspeed labos 1')
+  const moving = sh(service, 'kvm', 'virsh migrate --live --persistent labos qemu+ssh://root@other/system')
+  await expect.poll(() => sh(service, 'kvm', 'virsh domjobinfo labos')).toContain('Unbounded')
+  await sh(service, 'kvm', 'virsh migrate-setspeed labos 1000')
+  expect(await moving).toContain('labos runs on other: pre-copy')
+  expect(await sh(service, 'kvm', 'virsh list --all')).toContain('shut off')
+  expect(await sh(service, 'other', 'virsh list')).toContain(' 1    labos   running')
+
+  // Back, but Ctrl-C comes first.
+  await sh(service, 'other', 'virsh migrate-setspeed labos 1')
+  const back = fails(service, 'other', 'virsh migrate --live labos qemu+ssh://kvm/system')
+  await expect.poll(() => service.call('toolstack.interrupt', { host: 'other' })).toEqual({ cancelled: 1 })
+  expect(await back).toContain('labos is on other, as before')
+  expect(await fails(service, 'other', 'virsh migrate --live labos qemu+ssh://nowhere/system')).toContain('resolve')
+})
