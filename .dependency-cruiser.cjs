@@ -8,15 +8,16 @@ const may = {
   util: [],
   contract: ['util'],
   recording: ['util', 'contract'],
+  guide: ['util', 'contract'],
   vmstate: ['util'],
   storage: ['util', 'contract'],
   network: ['util', 'contract'],
   machine: ['util', 'vmstate'],
   hypervisors: ['util', 'vmstate'],
   migration: ['util', 'contract', 'vmstate', 'machine', 'hypervisors'],
-  lab: ['util', 'contract', 'recording', 'vmstate', 'machine', 'hypervisors', 'migration', 'network', 'storage'],
+  lab: ['util', 'contract', 'recording', 'guide', 'vmstate', 'machine', 'hypervisors', 'migration', 'network', 'storage'],
   serve: ['util', 'contract', 'lab'],
-  cli: ['util', 'contract', 'recording', 'lab', 'serve', 'hypervisors', 'migration'],
+  cli: ['util', 'contract', 'recording', 'guide', 'lab', 'serve', 'hypervisors', 'migration'],
 }
 
 module.exports = {

@@ -11,11 +11,11 @@ import { withLock, writeAtomically } from '../images/cache.ts'
 export const PROJECT = fileURLToPath(new URL('..', import.meta.url))
 export const COMPILED = join(PROJECT, 'dist-electron')
 
-const FOLDERS = ['electron', 'engine', 'images']
+const FOLDERS = ['electron', 'engine', 'guide', 'images']
 /** The package file says the version, and which file is the app's first. */
 const PACKAGE = 'package.json'
-/** Not needed at run time. */
-const LEFT_OUT = /\.md$|\.d\.ts$|\/src\//
+/** Not needed at run time; exercises are. */
+const LEFT_OUT = /(?<!\/guide\/exercises\/[^/]*)\.md$|\.d\.ts$|\/src\//
 /** Sources that are read as text, too: they are part of what a built image is known by (images/linux/image.ts). */
 const ALSO_SOURCE = /\/images\/linux\/[a-z]+\.ts$/
 

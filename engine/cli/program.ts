@@ -5,6 +5,7 @@ import { demoCommand } from './demo.ts'
 import { dirtyRateCommand } from './dirty-rate.ts'
 import { describeError, EXIT, exitCodeOf } from './errors.ts'
 import { experimentCommand } from './experiment.ts'
+import { guideCommand } from './guide.ts'
 import { guestsCommand } from './guests.ts'
 import { hostsCommand } from './hosts.ts'
 import { imagesCommand } from './images.ts'
@@ -31,6 +32,7 @@ const COMMANDS = [
   hostsCommand,
   guestsCommand,
   imagesCommand,
+  guideCommand,
   layoutsCommand,
   verifyStreamCommand,
 ]
@@ -40,6 +42,7 @@ const HELP = `
 
 Environment:
   FERRY_DATA    folder of the measurements (default: ferry in XDG_DATA_HOME, else ~/.local/share/ferry)
+  FERRY_GUIDE   folder of exercises of your own (guide/README.md)
   FERRY_CACHE   folder of built guest images (default: ferry/images in XDG_CACHE_HOME, else ~/.cache/ferry/images)
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`

@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot'
 import { EXPERIMENTS_EVENTS, EXPERIMENTS_METHODS } from './experiments.ts'
+import { GUIDE_EVENTS, GUIDE_METHODS } from './guide.ts'
 import { messageDetails, messageList, messageView } from './messages.ts'
 import { pagesView } from './pages.ts'
 import { dirtyRateView, importance, measureMs, predictionTable, qosTargets, targetChanges } from './prediction.ts'
@@ -267,6 +268,7 @@ const done = v.undefined()
 /** Every method: schema of its input and of its result. */
 export const METHODS = {
   ...TOOLSTACK_METHODS,
+  ...GUIDE_METHODS,
   'hosts.list': { input: nothing, output: v.array(hostView) },
   'hosts.add': { input: hostInput, output: hostView },
   'hosts.remove': { input: v.object({ name }), output: done },
@@ -374,6 +376,7 @@ export type MethodOutput<M extends MethodName> = v.InferOutput<(typeof METHODS)[
 
 /** What the lab tells without being asked: the schema of each event. */
 export const EVENTS = {
+  ...GUIDE_EVENTS,
   'hosts.changed': hostView,
   'guests.changed': guestView,
   'guests.removed': byId,

@@ -3,6 +3,7 @@
  * socket — ends here, and here inputs are checked.
  */
 import * as v from 'valibot'
+import type { GUIDE_METHODS } from '../contract/guide.ts'
 import { type LabEvents, METHODS, type MethodInput, type MethodName, type MethodOutput } from '../contract/lab.ts'
 import { FerryError } from '../util/errors.ts'
 import { Lab, type LabOptions } from './lab.ts'
@@ -14,6 +15,8 @@ import { Experiments } from './experiments/experiments.ts'
 import { experimentHandlers } from './experiments/handlers.ts'
 import { exportRuns } from './export/runs.ts'
 import type { Handlers } from './handlers.ts'
+import { Guide } from './guide/guide.ts'
+import { guideHandlers } from './guide/handlers.ts'
 import { HYPERVISORS } from './host.ts'
 import { pagesOf } from './guest-pages.ts'
 import { memoryOf, screenView, stateOf } from './inspect.ts'
@@ -29,6 +32,7 @@ export class LabService {
   readonly runs: Runs
   readonly experiments: Experiments
   readonly recordings: Recordings
+  readonly guide: Guide
   readonly #handlers: Handlers
 
   constructor(options: LabOptions) {
@@ -37,7 +41,14 @@ export class LabService {
     this.experiments = new Experiments(this.lab, this.runs, options.machine)
     const recorded = recordedLab(this.lab, this.runs, (method, input) => this.call(method, input))
     this.recordings = new Recordings(recorded, options.recordings ?? recordingsBeside(options.store))
-    this.#handlers = handlers(this.lab, this.runs, this.experiments, this.recordings)
+    // Methods that this lab may not have: `call` refuses those by name.
+    const ask = (method: string, input: unknown): Promise<unknown> =>
+      this.call(method as MethodName, input as MethodInput<MethodName>)
+    this.guide = new Guide(this.lab, options.store, ask)
+    this.#handlers = {
+      ...handlers(this.lab, this.runs, this.experiments, this.recordings),
+      ...guideHandlers(this.guide),
+    }
   }
 
   /** @throws FerryError `lab.method`, `lab.input` naming the field, or what the method throws */
@@ -57,6 +68,7 @@ export class LabService {
     try {
       const result = await handler(parsed.output)
       ended(null)
+      this.guide.observe(method, parsed.output, result)
       return result
     } catch (thrown) {
       ended(FerryError.from(thrown).code)
@@ -71,13 +83,19 @@ export class LabService {
   /** Cancels migrations under way, whose reports are stored, ends the recording, and ends everything. Idempotent. */
   async close(): Promise<void> {
     await this.experiments.close()
+    this.guide.close()
     await this.runs.close()
     await this.recordings.close()
     await this.lab.close()
   }
 }
 
-function handlers(lab: Lab, runs: Runs, experiments: Experiments, recordings: Recordings): Handlers {
+function handlers(
+  lab: Lab,
+  runs: Runs,
+  experiments: Experiments,
+  recordings: Recordings,
+): Omit<Handlers, keyof typeof GUIDE_METHODS> {
   return {
     ...toolstackHandlers(lab, runs),
     'hosts.list': () => [...lab.hosts.values()].map((host) => host.view),

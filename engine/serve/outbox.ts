@@ -38,6 +38,7 @@ const STATE_OF: { readonly [E in EventName]: ((payload: LabEvents[E]) => string)
   'experiments.changed': ({ experiment_id }) => experiment_id,
   'experiments.removed': null,
   'recordings.changed': () => '',
+  'guide.progress': ({ student, exercise }) => `${student}/${exercise}`,
 }
 /** All events there are. */
 export const EVENT_NAMES = Object.keys(STATE_OF) as EventName[]

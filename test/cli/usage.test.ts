@@ -18,6 +18,7 @@ describe('the command line', () => {
       'hosts',
       'guests',
       'images',
+      'guide',
       'layouts',
       'verify-stream',
     ]
