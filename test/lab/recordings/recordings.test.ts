@@ -80,6 +80,9 @@ test('every action is recorded, with how it failed, without paths of files; read
     'runs.note': { run_id, text: 'x' },
     'runs.remove': { run_id },
     'runs.restore': { run_id },
+    'toolstack.run': { host: 'nowhere', line: 'xm list' },
+    'toolstack.interrupt': { host: 'xen' },
+    'files.write': { host: 'xen', path: '/tmp/x', text: 'x' },
   } satisfies { [M in MethodName]?: MethodInput<M> }
   const acts = (Object.keys(EFFECTS) as MethodName[]).filter((method) => EFFECTS[method] === 'acts')
   expect(Object.keys(inputs).sort()).toEqual([...acts].sort())
