@@ -5,8 +5,9 @@ import type { MethodName } from './lab.ts'
  * `reads`: nothing changes, and nobody notices.
  * `acts`: somebody does something to the lab; a recording tells it.
  * `records`: it is about a recording, not about the lab.
+ * `studies`: it is about a student and the guide, which nobody else is to read.
  */
-export type Effect = 'reads' | 'acts' | 'records'
+export type Effect = 'reads' | 'acts' | 'records' | 'studies'
 
 export const EFFECTS: Readonly<Record<MethodName, Effect>> = {
   'hosts.list': 'reads',
@@ -67,6 +68,15 @@ export const EFFECTS: Readonly<Record<MethodName, Effect>> = {
   'files.list': 'reads',
   'files.read': 'reads',
   'files.write': 'acts',
+  'guide.list': 'reads',
+  'guide.exercise': 'reads',
+  'guide.add': 'studies',
+  'guide.students': 'reads',
+  'guide.open': 'studies',
+  'guide.progress': 'reads',
+  'guide.answer': 'studies',
+  'guide.reset': 'studies',
+  'guide.undoReset': 'studies',
   'recordings.start': 'records',
   'recordings.stop': 'records',
   'recordings.status': 'records',

@@ -5,6 +5,7 @@
 import * as v from 'valibot'
 import { EXPERIMENTS_EVENTS, EXPERIMENTS_METHODS } from './experiments.ts'
 import { GUIDE_EVENTS, GUIDE_METHODS } from './guide.ts'
+import { memoryView, screenView, stateView } from './inspection.ts'
 import { messageDetails, messageList, messageView } from './messages.ts'
 import { pagesView } from './pages.ts'
 import { dirtyRateView, importance, measureMs, predictionTable, qosTargets, targetChanges } from './prediction.ts'
@@ -14,6 +15,8 @@ import { type errorReport, hostKind, roundReport, runReport } from './report.ts'
 import { savingsInput } from './savings.ts'
 import { TOOLSTACK_METHODS } from './toolstack.ts'
 import { imageView } from './workloads.ts'
+
+export * from './inspection.ts'
 
 const name = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'a name has 1 to 32 of a-z, 0-9 and -'))
 const guestId = v.pipe(v.string(), v.minLength(1), v.maxLength(64))
@@ -161,69 +164,6 @@ export type ActiveMigration = v.InferOutput<typeof activeMigration>
 
 export const compatibilityPoint = v.object({ id: v.string(), ok: v.boolean(), title: v.string(), detail: v.string() })
 export type CompatibilityPoint = v.InferOutput<typeof compatibilityPoint>
-
-/** One field of a native record or of the common format, as an inspector shows it. */
-export const fieldView = v.object({
-  path: v.string(),
-  offset: v.number(),
-  bytes: v.number(),
-  type: v.string(),
-  /** Numbers in hexadecimal, byte strings as hex pairs. */
-  value: v.string(),
-})
-export type FieldView = v.InferOutput<typeof fieldView>
-
-export const recordView = v.object({
-  name: v.string(),
-  instance: v.number(),
-  bytes: v.number(),
-  fields: v.array(fieldView),
-})
-export type RecordView = v.InferOutput<typeof recordView>
-
-/** A guest's state as its host's hypervisor, the common format, and another hypervisor hold it. */
-export const stateView = v.object({
-  source: v.object({ kind: hostKind, records: v.array(recordView) }),
-  common: v.array(recordView),
-  target: v.object({ kind: hostKind, records: v.array(recordView) }),
-  /** Fields that a native form has no place for. */
-  not_representable: v.array(v.object({ kind: hostKind, section: v.string(), path: v.string(), reason: v.string() })),
-})
-export type StateView = v.InferOutput<typeof stateView>
-
-/** A stretch of a guest's memory, as its hypervisor sees it. */
-export const memoryRow = v.object({
-  name: v.string(),
-  guest_address: v.number(),
-  bytes: v.number(),
-  target: v.string(),
-  logged: v.boolean(),
-  dirty_pages: v.number(),
-})
-export const memoryView = v.object({
-  kind: hostKind,
-  mode: v.string(),
-  pages: v.number(),
-  /** How many stretches there are; `rows` has the first of them. */
-  rows_total: v.number(),
-  rows: v.array(memoryRow),
-  /** p2m: the machine frame of each guest frame, u32 little endian, in base64; null where not asked for, or none. */
-  frames: v.nullable(v.string()),
-})
-export type MemoryViewView = v.InferOutput<typeof memoryView>
-
-/** What the guest's screen shows. */
-export const screenView = v.variant('kind', [
-  v.object({ kind: v.literal('text'), columns: v.number(), rows: v.number(), lines: v.array(v.string()) }),
-  v.object({
-    kind: v.literal('graphics'),
-    width: v.number(),
-    height: v.number(),
-    /** RGBA, 4 bytes a pixel, in base64. */
-    rgba: v.string(),
-  }),
-])
-export type ScreenView = v.InferOutput<typeof screenView>
 
 export const probeView = v.object({
   seq: v.number(),

@@ -211,8 +211,9 @@ export class Recordings {
   }
 }
 
-/** All but what is about the recording itself. */
-export const RECORDED = (Object.keys(EVENTS) as EventName[]).filter((event) => event !== 'recordings.changed')
+const NOT_RECORDED: readonly EventName[] = ['recordings.changed', 'guide.progress']
+/** All but what is about the recording itself, or about a student. */
+export const RECORDED = (Object.keys(EVENTS) as EventName[]).filter((event) => !NOT_RECORDED.includes(event))
 
 function viewOf({ id, recorder }: UnderWay): RecordingNow {
   const { about, file, t, sound } = recorder
