@@ -17,6 +17,7 @@ import { recordingCommand } from './recording.ts'
 import { runCommand } from './run.ts'
 import { runsCommand } from './runs.ts'
 import { serveCommand } from './serve.ts'
+import { toolstackCommand } from './toolstack.ts'
 import { verifyStreamCommand } from './verify-stream.ts'
 
 const COMMANDS = [
@@ -31,6 +32,7 @@ const COMMANDS = [
   runsCommand,
   hostsCommand,
   guestsCommand,
+  toolstackCommand,
   imagesCommand,
   guideCommand,
   layoutsCommand,

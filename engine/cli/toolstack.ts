@@ -1,0 +1,77 @@
+/** `ferry toolstack HOST`: the terminal of a host of a lab that runs. */
+import { createInterface } from 'node:readline/promises'
+import type { Command } from 'commander'
+import { type ControlClient, runningLabs } from '../lab/control-client.ts'
+import { FerryError } from '../util/errors.ts'
+import { EXIT, usageError } from './errors.ts'
+import { print } from './output.ts'
+
+const HELP = `
+A lab runs while \`ferry run\` or the app is open. Without LINE the host prompts for lines until \`exit\` or Ctrl-D; Ctrl-C
+cancels the migration that a command waits for. The exit code is that of the last line.
+
+Examples:
+  ferry toolstack xen
+  ferry toolstack xen xm list
+  ferry toolstack kvm -- virsh list --all`
+
+export function toolstackCommand(program: Command, done: (code: number) => void): void {
+  program
+    .command('toolstack <host> [line...]')
+    .description("a host's own commands: xm or virsh, and its configuration files")
+    .addHelpText('after', HELP)
+    .action(async (host: string, line: string[]) => {
+      const labs = await runningLabs()
+      try {
+        const lab = await labOf(labs, host)
+        done(await (line.length > 0 ? runLine(lab, host, line.join(' ')) : prompt(lab, host)))
+      } finally {
+        for (const lab of labs) lab.close()
+      }
+    })
+}
+
+/** @throws FerryError `host.unknown`, `usage` where two labs have such a host */
+async function labOf(labs: readonly ControlClient[], name: string): Promise<ControlClient> {
+  const found: ControlClient[] = []
+  for (const lab of labs) if ((await lab.call('hosts.list', {})).some((host) => host.name === name)) found.push(lab)
+  if (found.length === 1) return found[0]
+  if (found.length > 1) throw usageError(`More than one running lab has a host "${name}". End one of them.`)
+  const message = `No running lab has a host "${name}". \`ferry hosts\` lists those there are.`
+  throw new FerryError('host.unknown', message, { host: name })
+}
+
+/** @returns the exit status */
+async function runLine(lab: ControlClient, host: string, line: string): Promise<number> {
+  const { output, status, next } = await lab.call('toolstack.run', { host, line })
+  if (output !== '') print(output.replace(/\n$/, ''))
+  if (next?.do === 'console') print(`The guest's console is in the window, and with \`ferry run\`.`)
+  else if (next?.do === 'edit') print((await lab.call('files.read', { host, path: next.path })).text)
+  return status
+}
+
+async function prompt(lab: ControlClient, host: string): Promise<number> {
+  const { stdin: input, stdout: output } = process
+  const history = [...(await lab.call('toolstack.history', { host }))].reverse()
+  const terminal = createInterface({ input, output, history, prompt: `root@${host}:~# ` })
+  let status: number = EXIT.ok
+  terminal.on('SIGINT', () => {
+    void lab.call('toolstack.interrupt', { host }).then(({ cancelled }) => {
+      if (cancelled === 0) terminal.close()
+    })
+  })
+  // Lines that came through a pipe may all be there, and their end too, before the first is carried out.
+  let ended = false
+  terminal.on('close', () => (ended = true))
+  const ask = () => {
+    if (!ended) terminal.prompt()
+  }
+  ask()
+  for await (const line of terminal) {
+    if (line.trim() === 'exit') break
+    status = await runLine(lab, host, line)
+    ask()
+  }
+  terminal.close()
+  return status
+}

@@ -1,0 +1,25 @@
+/** `ferry toolstack`: lines and a prompt on a host of a lab that runs. */
+import { expect, onTestFinished, test } from 'vitest'
+import { Sandbox } from './command.ts'
+
+test('a line is carried out with its exit status, and the prompt takes lines until their end', async () => {
+  const sandbox = new Sandbox()
+  const serving = sandbox.start(['serve', '--port', '0', '--store', ':memory:'])
+  onTestFinished(async () => {
+    serving.child.kill('SIGINT')
+    await serving.ended
+    sandbox.remove()
+  })
+  await serving.until('stdout', /http:/)
+  expect(await sandbox.ferry('toolstack', 'xen', 'xm', 'domid', 'nobody')).toMatchObject({
+    code: 1,
+    stdout: "Error: Domain 'nobody' does not exist.\n",
+  })
+  expect((await sandbox.ferry('toolstack', 'kvm', '--', 'virsh', 'list', '--all')).stdout).toContain(
+    'Id   Name   State',
+  )
+  expect((await sandbox.ferry('toolstack', 'nowhere')).stderr).toContain('No running lab has a host "nowhere"')
+  const prompt = sandbox.start(['toolstack', 'xen'])
+  prompt.child.stdin.end('cd /etc/xen\npwd\nxm pause nobody\n')
+  expect(await prompt.ended).toMatchObject({ code: 1, stdout: expect.stringContaining('/etc/xen\n') as string })
+})
