@@ -85,6 +85,8 @@ export function menuTemplate(
       ]
   const help = [
     item('Ferry Help', 'help.contents', 'F1'),
+    // Its key, Alt-G, is the page's: see above.
+    { id: 'view.guide', label: 'Guide', click: () => actions.command('view.guide') },
     item('Keyboard Shortcuts', 'help.shortcuts', key('/')),
     ...(mac ? [] : [separator, { role: 'about' as const }]),
   ]

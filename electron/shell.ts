@@ -16,6 +16,7 @@ export type ShellCommand =
   | 'view.measurements'
   | 'view.experiments'
   | 'view.recordings'
+  | 'view.guide'
   | 'pane.next'
   | 'pane.previous'
   | 'help.shortcuts'

@@ -1,7 +1,7 @@
 /** What the user chose, kept in this browser or app. */
 export type Theme = 'system' | 'light' | 'dark'
 
-function read(key: string): string | null {
+export function read(key: string): string | null {
   try {
     return localStorage.getItem(`ferry.${key}`)
   } catch {
@@ -9,7 +9,7 @@ function read(key: string): string | null {
   }
 }
 
-function write(key: string, value: string): void {
+export function write(key: string, value: string): void {
   try {
     localStorage.setItem(`ferry.${key}`, value)
   } catch {

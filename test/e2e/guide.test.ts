@@ -1,0 +1,82 @@
+/** The guide beside the lab: an exercise is done, and ticks. */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { AxeBuilder } from '@axe-core/playwright'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { because } from '../setup/needs.ts'
+import type { Driver, Theme } from './driver.ts'
+import { inChromium, noChromium } from './in-chromium.ts'
+import { LabPage, WAIT } from './lab-page.ts'
+
+const reason = noChromium()
+const SHOTS = join('output', 'screenshots')
+
+describe.skipIf(reason !== undefined)(`the guide${because(reason)}`, () => {
+  let driver: Driver
+  let lab: LabPage
+  beforeAll(async () => {
+    mkdirSync(SHOTS, { recursive: true })
+    driver = await inChromium()
+    lab = new LabPage(driver.page)
+    await driver.page.getByText('Connected').waitFor(WAIT)
+  })
+  afterAll(() => driver?.close())
+
+  async function pictures(name: string): Promise<void> {
+    for (const theme of ['light', 'dark'] as const satisfies readonly Theme[]) {
+      await driver.setTheme(theme)
+      await driver.page.screenshot({ path: join(SHOTS, `guide-${name}-${theme}.png`), animations: 'disabled' })
+    }
+    await driver.setTheme('light')
+  }
+
+  test('opens by its key, lists exercises, and finds them by their words', async () => {
+    const { page } = driver
+    await page.keyboard.press('Alt+g')
+    const guide = page.getByRole('complementary', { name: 'Guide' })
+    await guide.getByRole('button', { name: /^Meet the hosts/ }).waitFor(WAIT)
+    await pictures('list')
+    await guide.getByLabel('Search').fill('retransmi')
+    await guide.getByRole('button', { name: /^Meet the hosts/ }).waitFor({ state: 'hidden', ...WAIT })
+    await guide.getByLabel('Search').fill('')
+  })
+
+  test('an exercise ticks by what is done in the lab, and keeps an answer', async () => {
+    const { page } = driver
+    const guide = page.getByRole('complementary', { name: 'Guide' })
+    await guide.getByRole('button', { name: /^Meet the hosts/ }).click()
+    const check = guide.getByRole('group', { name: 'Check: A LabOS guest runs on a Xen-like host' })
+    await check.getByText('Not yet.').waitFor(WAIT)
+    await lab.newGuest('xen', 'labos')
+    await check.getByText('Done.').waitFor(WAIT)
+    await lab.tab('State')
+    await guide.getByRole('group', { name: 'Check: The state inspector was open' }).getByText('Done.').waitFor(WAIT)
+    const answer = guide.getByLabel(/^Which machine frames/)
+    await answer.fill('Scattered: no neighbours.')
+    await guide.getByText('Kept').waitFor(WAIT)
+    await pictures('exercise')
+    const { violations } = await new AxeBuilder({ page }).include('aside').analyze()
+    expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([])
+    await page.reload()
+    await expect.poll(() => answer.inputValue().catch(() => ''), { timeout: 30_000 }).toBe('Scattered: no neighbours.')
+    await check.getByText('Done.').waitFor(WAIT)
+  })
+
+  test('is begun anew, and that is undone', async () => {
+    const { page } = driver
+    const guide = page.getByRole('complementary', { name: 'Guide' })
+    await guide.getByRole('button', { name: 'Begin this exercise anew' }).click()
+    const answer = guide.getByLabel(/^Which machine frames/)
+    await expect.poll(() => answer.inputValue(), { timeout: 30_000 }).toBe('')
+    await page.getByRole('button', { name: 'Undo' }).click()
+    await expect.poll(() => answer.inputValue(), { timeout: 30_000 }).toBe('Scattered: no neighbours.')
+  })
+
+  test('fits a small window, beside which the lab can be used', async () => {
+    const { page } = driver
+    await page.setViewportSize({ width: 1024, height: 700 })
+    await pictures('small')
+    await page.keyboard.press('Alt+g')
+    await page.getByRole('complementary', { name: 'Guide' }).waitFor({ state: 'hidden', ...WAIT })
+  })
+})
