@@ -149,6 +149,8 @@ export class ThreadMachine implements Machine {
 
   async cpuTimeMs(): Promise<number> {
     if (this.#ended !== null) throw this.#ended
+    // Node has it since 24.6; the one inside an Electron may be older.
+    if (!('cpuUsage' in this.#worker)) return 0
     const { user, system } = await this.#worker.cpuUsage()
     return (user + system) / 1000
   }
