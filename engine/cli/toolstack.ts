@@ -3,12 +3,13 @@ import { createInterface } from 'node:readline/promises'
 import type { Command } from 'commander'
 import { type ControlClient, runningLabs } from '../lab/control-client.ts'
 import { FerryError } from '../util/errors.ts'
+import { editText } from './edit-text.ts'
 import { EXIT, usageError } from './errors.ts'
 import { print } from './output.ts'
 
 const HELP = `
 A lab runs while \`ferry run\` or the app is open. Without LINE the host prompts for lines until \`exit\` or Ctrl-D; Ctrl-C
-cancels the migration that a command waits for. The exit code is that of the last line.
+cancels the migration that a command waits for. \`edit FILE\` (nano, vi) opens $EDITOR. The exit code is that of the last line.
 
 Examples:
   ferry toolstack xen
@@ -46,8 +47,22 @@ async function runLine(lab: ControlClient, host: string, line: string): Promise<
   const { output, status, next } = await lab.call('toolstack.run', { host, line })
   if (output !== '') print(output.replace(/\n$/, ''))
   if (next?.do === 'console') print(`The guest's console is in the window, and with \`ferry run\`.`)
-  else if (next?.do === 'edit') print((await lab.call('files.read', { host, path: next.path })).text)
+  else if (next?.do === 'edit') return await editFile(lab, host, next.path)
   return status
+}
+
+/** What the editor leaves becomes the host's file, unless somebody else has changed that meanwhile. @returns the exit status */
+async function editFile(lab: ControlClient, host: string, path: string): Promise<number> {
+  const { text: before, version } = await lab.call('files.read', { host, path })
+  const text = editText(before, path)
+  if (text === before) return EXIT.ok
+  try {
+    await lab.call('files.write', { host, path, text, version })
+    return EXIT.ok
+  } catch (thrown) {
+    print(FerryError.from(thrown).message)
+    return EXIT.failed
+  }
 }
 
 async function prompt(lab: ControlClient, host: string): Promise<number> {
@@ -69,7 +84,9 @@ async function prompt(lab: ControlClient, host: string): Promise<number> {
   ask()
   for await (const line of terminal) {
     if (line.trim() === 'exit') break
+    terminal.pause()
     status = await runLine(lab, host, line)
+    terminal.resume()
     ask()
   }
   terminal.close()

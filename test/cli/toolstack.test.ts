@@ -19,6 +19,17 @@ test('a line is carried out with its exit status, and the prompt takes lines unt
     'Id   Name   State',
   )
   expect((await sandbox.ferry('toolstack', 'nowhere')).stderr).toContain('No running lab has a host "nowhere"')
+  const edited = sandbox.start(['toolstack', 'xen', 'edit', '/etc/xen/xend-config.sxp'], {
+    EDITOR: `sed -i 's/^(xend-relocation-port.*/(xend-relocation-port 8010)/'`,
+  })
+  expect(await edited.ended).toMatchObject({ code: 0 })
+  const { stdout } = await sandbox.ferry('toolstack', 'xen', 'cat', '/etc/xen/xend-config.sxp')
+  expect(stdout).toContain('\n(xend-relocation-port 8010)\n')
+  const broken = sandbox.start(['toolstack', 'xen', 'edit', '/etc/xen/xend-config.sxp'], {
+    EDITOR: `sed -i '1s/^/(/'`,
+  })
+  expect(await broken.ended).toMatchObject({ code: 1, stdout: expect.stringContaining('line') as string })
+  expect((await sandbox.ferry('toolstack', 'xen', 'cat', '/etc/xen/xend-config.sxp')).stdout).toBe(stdout)
   const prompt = sandbox.start(['toolstack', 'xen'])
   prompt.child.stdin.end('cd /etc/xen\npwd\nxm pause nobody\n')
   expect(await prompt.ended).toMatchObject({ code: 1, stdout: expect.stringContaining('/etc/xen\n') as string })

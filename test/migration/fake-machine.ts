@@ -144,9 +144,7 @@ export class FakeMachine implements Machine {
 
   writePages(batch: PageBatch): Promise<void> {
     const moved = transfer(batch)
-    return this.#call('writePages', () => {
-      this.#write(moved)
-    })
+    return this.#call('writePages', () => this.#write(moved))
   }
 
   guardStart(): Promise<void> {
@@ -272,7 +270,6 @@ export class FakeMachine implements Machine {
   readonly throttle = (share: number) => Promise.resolve(this.throttles.push(share))
 
   cpuTimeMs = () => Promise.resolve(0)
-
   close = () => Promise.resolve(this.#end(null))
 
   die(): void {
