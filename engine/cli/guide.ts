@@ -4,6 +4,7 @@ import type { Block, ExerciseProblem, Inline } from '../contract/guide.ts'
 import type { Exercise } from '../guide/exercise.ts'
 import { Library, readExercise } from '../lab/guide/library.ts'
 import { EXIT } from './errors.ts'
+import { addReports } from './guide-reports.ts'
 import { jsonOption } from './options.ts'
 import { print, printJson, say } from './output.ts'
 import { type Column, printable, table } from './table.ts'
@@ -16,7 +17,9 @@ Exit codes: 0 done, 1 an exercise cannot be used, or there is no such exercise, 
 Examples:
   ferry guide list
   ferry guide show meet-the-hosts
-  ferry guide check my-exercise.md`
+  ferry guide check my-exercise.md
+  ferry guide report Ada --out ada.html
+  ferry guide table *.html --csv`
 
 export function guideCommand(program: Command, done: (code: number) => void): void {
   const guide = program.command('guide').description('list, show and check the exercises of the guide')
@@ -56,6 +59,7 @@ export function guideCommand(program: Command, done: (code: number) => void): vo
       tell(problems)
       done(problems.length === 0 ? EXIT.ok : EXIT.failed)
     })
+  addReports(guide, done)
 }
 
 /** As compilers do it: editors jump to the place. */

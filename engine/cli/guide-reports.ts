@@ -1,0 +1,79 @@
+/** `ferry guide report` and `ferry guide table`: a student's report as a file, and many of them as a table. */
+import { existsSync } from 'node:fs'
+import { readFile, stat, writeFile } from 'node:fs/promises'
+import { basename } from 'node:path'
+import type { Command } from 'commander'
+import { lineOf, MAX_REPORT_CHARS, readReport, type ReportLine } from '../guide/report.ts'
+import { reportPage } from '../guide/report-page.ts'
+import { csv } from '../lab/export/csv.ts'
+import { Library } from '../lab/guide/library.ts'
+import { ProgressStore } from '../lab/guide/progress-store.ts'
+import { studentReport } from '../lab/guide/report.ts'
+import { defaultStore } from '../lab/places.ts'
+import { openStore } from '../lab/store/run-store.ts'
+import { FerryError } from '../util/errors.ts'
+import { EXIT } from './errors.ts'
+import { storeOption } from './options.ts'
+import { print, say } from './output.ts'
+import { type Column, printable, table } from './table.ts'
+
+export function addReports(guide: Command, done: (code: number) => void): void {
+  guide
+    .command('report <student>')
+    .description("a student's answers, checks and runs as one HTML page, which can be printed and read back")
+    .option('--out <file>', 'where to write it (default: STUDENT.html)')
+    .addOption(storeOption())
+    .action(async (student: string, { out, store: path = defaultStore() }: { out?: string; store?: string }) => {
+      // Without a store there are no runs; looking must not make one.
+      const store = openStore(existsSync(path) ? path : ':memory:')
+      try {
+        const report = studentReport(student, await Library.open(), new ProgressStore(path), store)
+        const file = out ?? `${student.replace(/[^\p{L}\p{N}._-]+/gu, '-')}.html`
+        await writeFile(file, reportPage(report))
+        print(`${printable(file)}: ${report.exercises.length} exercises, ${report.runs.length} runs`)
+      } finally {
+        store.close()
+      }
+      done(EXIT.ok)
+    })
+  guide
+    .command('table <file...>')
+    .description('reports of many students, a line each; one that cannot be read is told, and the others are shown')
+    .option('--csv', 'as CSV')
+    .action(async (files: string[], options: { csv?: true }) => {
+      const lines: ReportLine[] = []
+      for (const file of files) {
+        try {
+          lines.push(lineOf(await read(file)))
+        } catch (thrown) {
+          say(printable(FerryError.from(thrown).message))
+        }
+      }
+      lines.sort((a, b) => a.student.localeCompare(b.student, 'en'))
+      if (options.csv === true) print(csv(CSV_COLUMNS, lines).trimEnd())
+      else if (lines.length > 0) print(table(COLUMNS, lines))
+      done(lines.length === files.length ? EXIT.ok : EXIT.failed)
+    })
+}
+
+async function read(file: string) {
+  const { size } = await stat(file)
+  // A character takes up to four bytes.
+  if (size > 4 * MAX_REPORT_CHARS) {
+    throw new FerryError('report.size', `${file} is too large to be a report of the guide.`, { file })
+  }
+  return readReport(await readFile(file, 'utf8'), basename(file))
+}
+
+const of = (some: number, all: number): string => `${some} of ${all}`
+const COLUMNS: readonly Column<ReportLine>[] = [
+  { title: 'student', cell: ({ student }) => printable(student) },
+  { title: 'exercises', align: 'right', cell: ({ exercises }) => String(exercises) },
+  { title: 'checks passed', align: 'right', cell: ({ passed, checks }) => of(passed, checks) },
+  { title: 'questions answered', align: 'right', cell: ({ answered, questions }) => of(answered, questions) },
+  { title: 'runs', align: 'right', cell: ({ runs }) => String(runs) },
+  { title: 'made', cell: ({ made_at }) => printable(made_at) },
+]
+
+const NAMES = ['student', 'exercises', 'passed', 'checks', 'answered', 'questions', 'runs', 'made_at'] as const
+const CSV_COLUMNS = NAMES.map((header) => ({ header, cell: (line: ReportLine) => line[header] }))
