@@ -14,6 +14,8 @@ export default defineConfig(({ mode }) => {
       // Real guests on a busy machine: a hang is found all the same.
       testTimeout: long ? 1_800_000 : 180_000,
       hookTimeout: 120_000,
+      // One second, the default, is less than a busy machine takes to tell that a process has ended.
+      expect: { poll: { timeout: 30_000 } },
       reporters: ['default', ['json', { outputFile: long ? 'output/test-long.json' : 'output/test.json' }]],
     },
   }
