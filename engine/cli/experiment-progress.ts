@@ -1,6 +1,7 @@
 /** The way of an experiment on stderr: a bar of its trials where stderr is a terminal, else a line for each trial. */
-import { SingleBar } from 'cli-progress'
+import type { SingleBar } from 'cli-progress'
 import type { ExperimentView } from '../contract/experiments.ts'
+import { startBar } from './bar.ts'
 import { duration } from './format.ts'
 import { say } from './output.ts'
 import { printable } from './table.ts'
@@ -62,19 +63,5 @@ function titleOf({ current, conditions }: ExperimentView): string {
 
 const leftOf = ({ eta_ms }: ExperimentView): string => (eta_ms === null ? '' : `about ${duration(eta_ms)} left`)
 
-function start(): SingleBar {
-  const bar = new SingleBar({
-    format: '  [{bar}] {value}/{total}{failed}, {left}  {what}',
-    barCompleteChar: '=',
-    barIncompleteChar: '.',
-    barsize: 24,
-    stream: process.stderr,
-    hideCursor: true,
-    clearOnComplete: true,
-    stopOnComplete: false,
-    gracefulExit: false,
-    linewrap: false,
-  })
-  bar.start(1, 0, { what: '', left: '', failed: '' })
-  return bar
-}
+const start = (): SingleBar =>
+  startBar('  [{bar}] {value}/{total}{failed}, {left}  {what}', { what: '', left: '', failed: '' })

@@ -1,7 +1,8 @@
 /** The way of a migration on stderr: a bar of the current round where stderr is a terminal, else lines now and then. */
-import { SingleBar } from 'cli-progress'
+import type { SingleBar } from 'cli-progress'
 import type { LabEvents } from '../contract/lab.ts'
 import { STAGE_NAMES } from '../contract/report.ts'
+import { startBar } from './bar.ts'
 import { bitRate, count, ms } from './format.ts'
 import { say } from './output.ts'
 import { printable } from './table.ts'
@@ -101,19 +102,4 @@ class BarView implements ProgressView {
   }
 }
 
-function start(): SingleBar {
-  const bar = new SingleBar({
-    format: '  {what} [{bar}] {percentage} %  {figures}',
-    barCompleteChar: '=',
-    barIncompleteChar: '.',
-    barsize: 24,
-    stream: process.stderr,
-    hideCursor: true,
-    clearOnComplete: true,
-    stopOnComplete: false,
-    gracefulExit: false,
-    linewrap: false,
-  })
-  bar.start(1, 0, { what: '', figures: '' })
-  return bar
-}
+const start = (): SingleBar => startBar('  {what} [{bar}] {percentage} %  {figures}', { what: '', figures: '' })
