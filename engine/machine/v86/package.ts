@@ -1,4 +1,5 @@
 /** The pinned v86 package: found, checked, its wasm patched and compiled once per process. */
+import { setFlagsFromString } from 'node:v8'
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -47,9 +48,19 @@ export function verifyDigest(name: keyof typeof V86_DIGESTS, bytes: Uint8Array):
 
 let compiled: Promise<WebAssembly.Module> | undefined
 
+/**
+ * V8 (Node 24) at times ends the process when it replaces the wrapper of a function that WebAssembly calls by a faster one
+ * while other threads instantiate modules: `Check failed: jit_page_->allocations_.erase(addr) == 1`, under
+ * `Runtime_TierUpWasmToJSWrapper` and `WasmImportWrapperCache::Free` (cf. nodejs/node#64500). That would be every guest of the
+ * lab. With this many calls to go it never replaces one; guests were measured to run as fast. A V8 without the flag
+ * ignores it.
+ */
+const NO_WRAPPER_TIER_UP = '--wasm-wrapper-tiering-budget=2000000000'
+
 /** The patched and compiled module. It can be sent to worker threads, which share the compiled code. */
 export function patchedModule(): Promise<WebAssembly.Module> {
   compiled ??= (async () => {
+    setFlagsFromString(NO_WRAPPER_TIER_UP)
     await readVerified('libv86.mjs')
     return WebAssembly.compile(patchV86(await readVerified('v86.wasm')))
   })()
