@@ -57,7 +57,7 @@ export class App {
   ): Promise<App> {
     const folder = options.folder ?? newFolder()
     const electron = await _electron.launch({
-      timeout: 30_000,
+      timeout: 90_000,
       // As the system has it, not as Playwright pretends.
       colorScheme: null,
       executablePath: runtime.program,
