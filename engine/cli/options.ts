@@ -1,5 +1,6 @@
 /** Readers of option values, and options that several commands share. Wrong values end with exit code 2 and a hint. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { MigrateInput } from '../contract/lab.ts'
 import { parseLink } from '../migration/link.ts'
 import { ALGORITHM_NAMES } from '../migration/policy/pool.ts'
 import { FerryError } from '../util/errors.ts'
@@ -114,6 +115,12 @@ export function addMoveOptions(command: Command): Command {
     )
     .addOption(new Option('--verify-ram', 'compare all of RAM on both sides before the guest goes on'))
     .addOption(
+      new Option(
+        '--cut-stage <n>',
+        'cut the link as soon as stage n, 0 to 5, begins: what becomes of the guest?',
+      ).argParser(whole(0, 5)),
+    )
+    .addOption(
       new Option('--threshold-pages <n>', 'pre-copy switches over when so few dirty pages are left').argParser(
         whole(0, 1_000_000),
       ),
@@ -142,6 +149,7 @@ export interface MoveOptions extends TargetOptions, SavingOptions {
   readonly link: string
   readonly probe: number
   readonly verifyRam?: true
+  readonly cutStage?: MigrateInput['cut_in_stage']
   readonly thresholdPages?: number
   readonly maxRounds?: number
   readonly seed: number

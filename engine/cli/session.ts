@@ -128,6 +128,7 @@ export function migrateInput(guest: string, to: string, options: MoveOptions, re
     verify_ram: options.verifyRam ?? false,
     probe_ms: options.probe,
     seed: options.seed + repeat,
+    ...(options.cutStage === undefined ? {} : { cut_in_stage: options.cutStage }),
     savings: savingsInput(options),
     pre_copy: {
       ...pre_copy,

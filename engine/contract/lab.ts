@@ -108,6 +108,8 @@ export const migrateInput = v.object({
   check: v.optional(v.boolean(), true),
   /** Milliseconds between the client's probes, 1–10; 0 = no probes. */
   probe_ms: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(10)), 5),
+  /** The link is cut as soon as this stage begins, to see what becomes of the guest. */
+  cut_in_stage: v.optional(v.picklist([0, 1, 2, 3, 4, 5])),
   pre_copy: v.optional(preCopyInput),
   savings: v.optional(savingsInput),
   seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 1),

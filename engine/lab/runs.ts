@@ -173,6 +173,7 @@ export class Runs {
       link: run.link,
       savings: savingsOf(input),
       verify: input.verify_ram === true ? 'all' : 'none',
+      cutInStage: input.cut_in_stage,
       seed: input.seed,
       recorder,
       onProgress: (event) => lab.events.emit('migrations.progress', { run_id: id, ...run.progressed(event) }),

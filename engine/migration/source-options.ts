@@ -10,6 +10,7 @@ import type { Decision } from './policy/policy.ts'
 import type { AlgorithmName, PolicyOptions } from './policy/pool.ts'
 import type { ProgressEvent } from './progress.ts'
 import type { MessageEvent } from './protocol/connection.ts'
+import type { Stage } from './protocol/frame.ts'
 import type { Extras, GuestSummary, HostIdentity, MachineSettings } from './protocol/guest-config.ts'
 import type { Recorder } from './protocol/recorder.ts'
 import type { VerifyScope } from './ram-check.ts'
@@ -71,6 +72,8 @@ export interface SourceOptions {
   readonly clock?: 'continue' | 'freeze' | undefined
   readonly tuning?: Partial<Tuning> | undefined
   readonly deadlines?: Partial<Deadlines> | undefined
+  /** The link breaks as soon as this stage begins: a trial of what happens then. Default: never. */
+  readonly cutInStage?: Stage | undefined
   /** Seed of the link's jitter. */
   readonly seed?: number | undefined
   readonly recorder?: Recorder | undefined

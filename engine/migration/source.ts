@@ -158,7 +158,14 @@ class SourceSession {
       recorder,
       onMessage,
     })
+    if (this.#options.cutInStage === 0) this.#cut()
     return this.#connection
+  }
+
+  /** All connections, as one cable has them. */
+  #cut(): void {
+    this.#connection?.cut()
+    this.#pull?.cut()
   }
 
   async #agree(connection: Connection): Promise<Agreed> {
@@ -370,7 +377,9 @@ class SourceSession {
   #enter(stage: Stage): void {
     const atMs = nowMs()
     if (this.#connection !== null) this.#connection.stage = stage
-    if (this.#stages.enter(stage, atMs)) this.#progress.change({ kind: 'stage', stage, atMs })
+    if (!this.#stages.enter(stage, atMs)) return
+    this.#progress.change({ kind: 'stage', stage, atMs })
+    if (this.#options.cutInStage === stage) this.#cut()
   }
 
   /** Of all connections. */

@@ -243,7 +243,14 @@ export class Connection {
     })
   }
 
-  /** Cuts the connection. */
+  /** Breaks the connection as a network that fails would: both sides find out, and what they do is up to them. */
+  cut(): void {
+    // This side knows at once: nothing is decided any more as if it still had a connection.
+    this.#fail(new FerryError('connection.cut', 'The link was cut.'))
+    this.#socket.destroy()
+  }
+
+  /** Ends the connection at once; nobody here waits for it any more. */
   destroy(): void {
     this.#closed = true
     clearInterval(this.#keepalive)

@@ -103,6 +103,11 @@ export class SourcePull {
     }
   }
 
+  /** Breaks the connections besides the migration's own. */
+  cut(): void {
+    for (const connection of this.#opened) connection.cut()
+  }
+
   /**
    * What the target will miss when the guest runs there.
    * @param used pages that the guest used last

@@ -34,6 +34,8 @@ export interface MigrateForm {
   verify_ram: boolean
   check: boolean
   probe_ms: number
+  /** When the link is cut; null = never. */
+  cut_in_stage: NonNullable<MigrateInput['cut_in_stage']> | null
 }
 
 /** The engine's own values, but for the link and the places. */
@@ -59,6 +61,7 @@ export const formFor = (to: string, choice: string, link: string): MigrateForm =
   verify_ram: false,
   check: true,
   probe_ms: 5,
+  cut_in_stage: null,
 })
 
 /** Which parameters of the rounds the choice can make use of. */
@@ -104,7 +107,7 @@ function algorithmOf({ choice, targets, first, predict }: MigrateForm, seed: num
 
 /** @param seed of a random choice */
 export function inputOf(form: MigrateForm, guest: string, seed: number): MigrateInput {
-  const { to, link, delta, compress, verify_ram, check, probe_ms } = form
+  const { to, link, delta, compress, verify_ram, check, probe_ms, cut_in_stage } = form
   return {
     guest,
     to,
@@ -114,6 +117,7 @@ export function inputOf(form: MigrateForm, guest: string, seed: number): Migrate
     verify_ram,
     check,
     probe_ms,
+    ...(cut_in_stage === null ? {} : { cut_in_stage }),
     ...(roundsOf(form.choice) === 'none' ? {} : { pre_copy: preCopyOf(form) }),
   }
 }
