@@ -5,6 +5,7 @@ import { demoCommand } from './demo.ts'
 import { dirtyRateCommand } from './dirty-rate.ts'
 import { describeError, EXIT, exitCodeOf } from './errors.ts'
 import { experimentCommand } from './experiment.ts'
+import { exportCommand } from './export.ts'
 import { guideCommand } from './guide.ts'
 import { guestsCommand } from './guests.ts'
 import { hostsCommand } from './hosts.ts'
@@ -32,6 +33,7 @@ const COMMANDS = [
   runsCommand,
   hostsCommand,
   guestsCommand,
+  exportCommand,
   toolstackCommand,
   imagesCommand,
   guideCommand,

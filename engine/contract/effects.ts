@@ -22,6 +22,8 @@ export const EFFECTS: Readonly<Record<MethodName, Effect>> = {
   'guests.workload': 'acts',
   // What it types is seen on the guest's console.
   'guests.check': 'acts',
+  // The guest is held meanwhile: who wants to resume it is told that it is being exported.
+  'guests.export': 'acts',
   'guests.dirtyRate': 'acts',
   'guests.write': 'acts',
   'guests.console': 'reads',
@@ -93,4 +95,5 @@ export const PATHS: Partial<Readonly<Record<MethodName, readonly string[]>>> = {
   'migrations.predict': ['record'],
   'migrations.start': ['record'],
   'recordings.start': ['path'],
+  'guests.export': ['path'],
 }

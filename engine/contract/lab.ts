@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot'
 import { EXPERIMENTS_EVENTS, EXPERIMENTS_METHODS } from './experiments.ts'
+import { guestFileFormat, guestFileView } from './guest-files.ts'
 import { GUIDE_EVENTS, GUIDE_METHODS } from './guide.ts'
 import { memoryView, screenView, stateView } from './inspection.ts'
 import { messageDetails, messageList, messageView } from './messages.ts'
@@ -221,6 +222,11 @@ export const METHODS = {
   'guests.resume': { input: byId, output: guestView },
   'guests.destroy': { input: byId, output: done },
   'guests.workload': { input: v.object({ guest: guestId, workload: text(100) }), output: guestView },
+  /** Writes a paused guest into a file that another hypervisor's tools read; the guest stays as it is. */
+  'guests.export': {
+    input: v.object({ guest: guestId, format: guestFileFormat, path: text(4096) }),
+    output: guestFileView,
+  },
   'guests.check': { input: byId, output: v.object({ ok: v.boolean(), answer: v.string() }) },
   /** Watches which pages the guest changes for so long. Not while it is migrated (`guest.migrating`). */
   'guests.dirtyRate': {

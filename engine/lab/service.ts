@@ -14,6 +14,7 @@ import { measureDirtyRate } from './dirty-rate.ts'
 import { Experiments } from './experiments/experiments.ts'
 import { experimentHandlers } from './experiments/handlers.ts'
 import { exportRuns } from './export/runs.ts'
+import { exportGuest } from './guest-files/export.ts'
 import type { Handlers } from './handlers.ts'
 import { Guide } from './guide/guide.ts'
 import { guideHandlers } from './guide/handlers.ts'
@@ -112,6 +113,8 @@ function handlers(
       return lab.guest(guest).view
     },
     'guests.check': ({ guest }) => lab.guest(guest).check(),
+    'guests.export': ({ guest, format, path }) =>
+      lab.hold(guest, 'exported', (held) => exportGuest(held, format, path)),
     'guests.dirtyRate': ({ guest, duration_ms }) => measureDirtyRate(lab, guest, duration_ms),
     'guests.write': ({ guest, data }) => {
       lab.guest(guest).console.write(data)

@@ -246,5 +246,6 @@ function aboutOf(began: Date, title = ''): About {
 function withoutPaths(method: MethodName, input: unknown): unknown {
   const paths = PATHS[method]
   if (paths === undefined || typeof input !== 'object' || input === null) return input
-  return Object.fromEntries(Object.entries(input).filter(([name]) => !paths.includes(name)))
+  // Empty and not gone: what the method requires is still there for whoever reads it.
+  return Object.fromEntries(Object.entries(input).map(([name, value]) => [name, paths.includes(name) ? '' : value]))
 }

@@ -1,0 +1,17 @@
+/** A guest as a file for other hypervisors' tools. */
+import * as v from 'valibot'
+
+/** `xen`: libxc's save image. */
+export const GUEST_FILE_FORMATS = ['xen'] as const
+export const guestFileFormat = v.picklist(GUEST_FILE_FORMATS)
+export type GuestFileFormat = v.InferOutput<typeof guestFileFormat>
+
+export const guestFileView = v.object({
+  path: v.string(),
+  bytes: v.number(),
+  /** Pages of RAM in it. */
+  pages: v.number(),
+  /** What of the guest the format has no place for, a sentence each. */
+  left_out: v.array(v.string()),
+})
+export type GuestFileView = v.InferOutput<typeof guestFileView>
