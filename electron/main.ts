@@ -18,6 +18,8 @@ import { openWindow } from './window.ts'
 const forTest = (name: string): string | undefined => (app.isPackaged ? undefined : process.env[name])
 const RENDERER = forTest('FERRY_TEST_RENDERER') ?? fileURLToPath(new URL('../../renderer/dist', import.meta.url))
 const HOST = forTest('FERRY_TEST_SERVICE') ?? fileURLToPath(new URL('./service-host.js', import.meta.url))
+const first = forTest('FERRY_TEST_FIRST')
+if (first !== undefined) await import(first)
 
 app.setName('Ferry')
 // The launcher says --no-sandbox where the operating system has none to offer; the page has no Node either way.

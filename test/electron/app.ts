@@ -3,13 +3,17 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { _electron, type ElectronApplication, type Page } from 'playwright-core'
+import { _electron, type ElectronApplication, errors, type Page } from 'playwright-core'
 import { COMPILED, compile } from '../../build/compile.ts'
 import { findRuntime, NoRuntime, type Runtime } from '../../build/runtime/find.ts'
 import { because } from '../setup/needs.ts'
 import { type Display, noDisplay, openDisplay } from './display.ts'
 
 const PAGE = fileURLToPath(new URL('./page', import.meta.url))
+const HOLD = new URL('./hold.js', import.meta.url).href
+
+/** A second or two where nothing else runs. */
+const START_MS = 40_000
 
 export interface Setting {
   readonly runtime: Runtime
@@ -56,15 +60,26 @@ export class App {
     options: { env?: Record<string, string>; folder?: string; renderer?: string } = {},
   ): Promise<App> {
     const folder = options.folder ?? newFolder()
-    const electron = await _electron.launch({
-      timeout: 90_000,
-      // As the system has it, not as Playwright pretends.
-      colorScheme: null,
-      executablePath: runtime.program,
-      args: launchArguments(folder),
-      env: environment(display, folder, { FERRY_TEST_RENDERER: options.renderer ?? PAGE, ...options.env }),
+    const launch = () =>
+      _electron.launch({
+        timeout: START_MS,
+        // As the system has it, not as Playwright pretends.
+        colorScheme: null,
+        executablePath: runtime.program,
+        args: launchArguments(folder),
+        env: environment(display, folder, {
+          FERRY_TEST_FIRST: HOLD,
+          FERRY_TEST_RENDERER: options.renderer ?? PAGE,
+          ...options.env,
+        }),
+      })
+    // A start that hangs is Electron's or Playwright's, and no test is about it; Playwright has ended it.
+    const electron = await launch().catch((error: unknown) => {
+      if (!(error instanceof errors.TimeoutError)) throw error
+      console.error(`The app did not start within ${START_MS / 1000} s; it is started once more. ${error.message}`)
+      return launch()
     })
-    return new App(electron, await electron.firstWindow(), folder)
+    return new App(electron, await electron.firstWindow({ timeout: START_MS }), folder)
   }
 
   /** The page is connected to the lab for the n-th time. */
@@ -73,7 +88,7 @@ export class App {
   }
 
   /** Playwright's own waiting evaluates in the page, which our policy refuses. */
-  async until(condition: string, timeoutMs = 15_000): Promise<void> {
+  async until(condition: string, timeoutMs = 60_000): Promise<void> {
     const deadline = performance.now() + timeoutMs
     while (!(await this.page.evaluate<boolean>(condition))) {
       if (performance.now() > deadline) throw new Error(`Not within ${timeoutMs} ms: ${condition}`)

@@ -1,5 +1,6 @@
 /** The window of an app that was started by its own program, not by Playwright: over its remote debugging port. */
 import type { ChildProcess } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Browser, chromium, type Page } from 'playwright-core'
 
 /** On a machine that does much else: that it takes long is no failure. */
@@ -20,9 +21,23 @@ export function debuggingAddress(app: ChildProcess): Promise<string> {
 
 /** Its window. The browser is to be closed by the caller, before the app. */
 export async function attach(address: string): Promise<{ browser: Browser; page: Page }> {
+  await pageIsThere(address)
   const browser = await chromium.connectOverCDP(address, { timeout: ATTACH_MS })
   const [context] = browser.contexts()
   if (context === undefined) throw new Error('The app has no browser context.')
   const page = context.pages()[0] ?? (await context.waitForEvent('page', { timeout: ATTACH_MS }))
   return { browser, page }
+}
+
+/**
+ * The page has a title, so its navigation is over: who begins to look in the middle of one is not told of it, and waits
+ * for ever (hold.js).
+ */
+async function pageIsThere(address: string): Promise<void> {
+  const targets = new URL('/json/list', address.replace('ws:', 'http:'))
+  for (const deadline = performance.now() + ATTACH_MS; ; await sleep(50)) {
+    const answer = await fetch(targets)
+    if ((await answer.text()).includes('"title": "Ferry"')) return
+    if (performance.now() > deadline) throw new Error(`The app shows no page within ${ATTACH_MS / 1000} s.`)
+  }
 }
