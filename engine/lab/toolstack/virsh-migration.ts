@@ -5,6 +5,7 @@ import { virshBytes, virshLines } from '../../hypervisors/kvm/toolstack/format.t
 import { FerryError } from '../../util/errors.ts'
 import { PAGE_SIZE } from '../../vmstate/blocks.ts'
 import type { Guest } from '../guest.ts'
+import type { Host } from '../host.ts'
 import { migrateAndWait } from './migration.ts'
 import { failed, type Outcome, printed, type Session } from './session.ts'
 
@@ -49,11 +50,14 @@ function hostOf({ lab }: Session, uri: string): string {
     throw new FerryError('toolstack.peer', message)
   }
   if ((scheme === 'xen') !== (host.kind === 'xen')) {
-    const right = host.kind === 'xen' ? `xen+ssh://${name}/` : `qemu+ssh://${name}/system`
-    throw new FerryError('toolstack.peer', `no connection driver available for ${uri}; ${name} is ${right}.`)
+    throw new FerryError('toolstack.peer', `no connection driver available for ${uri}; ${name} is ${uriOf(host)}.`)
   }
   return name
 }
+
+/** How virsh names a host. */
+export const uriOf = ({ kind, name }: Pick<Host, 'kind' | 'name'>): string =>
+  kind === 'xen' ? `xen+ssh://${name}/` : `qemu+ssh://${name}/system`
 
 /** @param text of the command @throws FerryError `toolstack.number` */
 function whole(text: string, most: number, what: string): number {
