@@ -64,6 +64,8 @@ export function menuTemplate(
     item('Experiments', 'view.experiments', 'Alt+4'),
     item('Recordings', 'view.recordings', 'Alt+5'),
     separator,
+    item('Terminal of a Host', 'view.terminal', key('T')),
+    separator,
     item('Next Pane', 'pane.next', 'F6'),
     item('Previous Pane', 'pane.previous', 'Shift+F6'),
     separator,

@@ -17,6 +17,7 @@ export type ShellCommand =
   | 'view.experiments'
   | 'view.recordings'
   | 'view.guide'
+  | 'view.terminal'
   | 'pane.next'
   | 'pane.previous'
   | 'help.shortcuts'

@@ -1,4 +1,5 @@
 /** `ferry toolstack HOST`: the terminal of a host of a lab that runs. */
+import { randomUUID } from 'node:crypto'
 import { createInterface } from 'node:readline/promises'
 import type { Command } from 'commander'
 import { type ControlClient, runningLabs } from '../lab/control-client.ts'
@@ -9,7 +10,7 @@ import { print } from './output.ts'
 
 const HELP = `
 A lab runs while \`ferry run\` or the app is open. Without LINE the host prompts for lines until \`exit\` or Ctrl-D; Ctrl-C
-cancels the migration that a command waits for. \`edit FILE\` (nano, vi) opens $EDITOR. The exit code is that of the last line.
+cancels the migration that a command waits for, Tab completes. \`edit FILE\` (nano, vi) opens $EDITOR. The exit code is that of the last line.
 
 Examples:
   ferry toolstack xen
@@ -43,8 +44,8 @@ async function labOf(labs: readonly ControlClient[], name: string): Promise<Cont
 }
 
 /** @returns the exit status */
-async function runLine(lab: ControlClient, host: string, line: string): Promise<number> {
-  const { output, status, next } = await lab.call('toolstack.run', { host, line })
+async function runLine(lab: ControlClient, host: string, line: string, terminal?: string): Promise<number> {
+  const { output, status, next } = await lab.call('toolstack.run', { host, line, terminal })
   if (output !== '') print(output.replace(/\n$/, ''))
   if (next?.do === 'console') print(`The guest's console is in the window, and with \`ferry run\`.`)
   else if (next?.do === 'edit') return await editFile(lab, host, next.path)
@@ -68,10 +69,21 @@ async function editFile(lab: ControlClient, host: string, path: string): Promise
 async function prompt(lab: ControlClient, host: string): Promise<number> {
   const { stdin: input, stdout: output } = process
   const history = [...(await lab.call('toolstack.history', { host }))].reverse()
-  const terminal = createInterface({ input, output, history, prompt: `root@${host}:~# ` })
+  // A directory of its own, whatever other terminals of the host do.
+  const own = randomUUID()
+  const completer = async (line: string): Promise<[string[], string]> => {
+    const { from, common, candidates } = await lab.call('toolstack.complete', {
+      host,
+      line,
+      cursor: line.length,
+      terminal: own,
+    })
+    return [candidates.length === 1 ? [common] : candidates, line.slice(from)]
+  }
+  const terminal = createInterface({ input, output, history, completer, prompt: `root@${host}:~# ` })
   let status: number = EXIT.ok
   terminal.on('SIGINT', () => {
-    void lab.call('toolstack.interrupt', { host }).then(({ cancelled }) => {
+    void lab.call('toolstack.interrupt', { host, terminal: own }).then(({ cancelled }) => {
       if (cancelled === 0) terminal.close()
     })
   })
@@ -85,7 +97,7 @@ async function prompt(lab: ControlClient, host: string): Promise<number> {
   for await (const line of terminal) {
     if (line.trim() === 'exit') break
     terminal.pause()
-    status = await runLine(lab, host, line)
+    status = await runLine(lab, host, line, own)
     terminal.resume()
     ask()
   }

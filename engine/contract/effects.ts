@@ -65,6 +65,7 @@ export const EFFECTS: Readonly<Record<MethodName, Effect>> = {
   'experiments.export': 'reads',
   'experiments.meta': 'reads',
   'toolstack.run': 'acts',
+  'toolstack.complete': 'reads',
   'toolstack.interrupt': 'acts',
   'toolstack.history': 'reads',
   'files.list': 'reads',

@@ -53,6 +53,8 @@ export class Host {
   readonly memory: HostMemory
   readonly bridge: HostBridge
   readonly algorithms: readonly string[]
+  /** Its configuration files are those of its tools' installation: nobody has set up anything. */
+  readonly asInstalled: boolean
   readonly guests = new Map<string, Guest>()
   readonly standby = new Standby((shape) => BlankMachine.start(shape))
   readonly #arrivals: Arrivals
@@ -71,7 +73,8 @@ export class Host {
     this.#portWanted = input.port
     const port = input.port === undefined || input.port === 0 ? DEFAULT_PORT[input.kind] : input.port
     // libvirt takes guests in as it is installed.
-    const enabled = input.kind === 'kvm' || input.as_installed !== true
+    this.asInstalled = input.as_installed === true
+    const enabled = input.kind === 'kvm' || !this.asInstalled
     this.#relocation = { enabled, port, address: '', hostsAllow: input.hosts_allow ?? [] }
     this.#arrivals = arrivals
   }

@@ -1,6 +1,15 @@
 /** The configuration files of a host: what is in them at first, and what happens to the host when they are written. */
 import { domainXml } from '../../hypervisors/kvm/toolstack/domain-xml.ts'
-import { isLoopback, syntaxError } from '../../hypervisors/toolstack/relocation.ts'
+import {
+  type DaemonRules,
+  LIBVIRTD_CONF,
+  libvirtdConf,
+  parseLibvirtdConf,
+  parseQemuConf,
+  QEMU_CONF,
+  qemuConf,
+} from '../../hypervisors/kvm/toolstack/libvirt-config.ts'
+import { isLoopback, type Relocation, syntaxError } from '../../hypervisors/toolstack/relocation.ts'
 import { domainConfig } from '../../hypervisors/xen/toolstack/domain-config.ts'
 import {
   parseXendConfig,
@@ -10,7 +19,7 @@ import {
 } from '../../hypervisors/xen/toolstack/xend-config.ts'
 import type { Host } from '../host.ts'
 import type { Lab } from '../lab.ts'
-import type { Apply } from './files.ts'
+import type { Apply, HostFiles } from './files.ts'
 
 /** Kernels are images of the lab; see `xm.ts`. */
 const LABOS = { name: 'labos', kernel: '/boot/labos', memoryMb: 16 }
@@ -18,11 +27,16 @@ const LABOS = { name: 'labos', kernel: '/boot/labos', memoryMb: 16 }
 const DEBIAN = { name: 'debian-base-xen', kernel: '/boot/linux', memoryMb: 128 }
 
 /** Texts by path. */
-export function initialFiles({ kind, relocation }: Host): Record<string, string> {
-  if (kind !== 'xen')
-    return { '/root/labos.xml': domainXml({ ...LABOS, disk: null, commandLine: 'workload=idle hb=0' }) }
+export function initialFiles({ kind, relocation, asInstalled }: Host): Record<string, string> {
+  if (kind !== 'xen') {
+    return {
+      [LIBVIRTD_CONF]: libvirtdConf(!asInstalled),
+      [QEMU_CONF]: qemuConf(relocation.port),
+      '/root/labos.xml': domainXml({ ...LABOS, disk: null, commandLine: 'workload=idle hb=0' }),
+    }
+  }
   return {
-    [XEND_CONFIG]: relocation.enabled ? xendConfig(relocation) : xendConfigAsInstalled(),
+    [XEND_CONFIG]: asInstalled ? xendConfigAsInstalled() : xendConfig(relocation),
     '/etc/xen/labos.cfg': domainConfig(LABOS),
     '/etc/xen/debian-base-xen.cfg': domainConfig({ ...DEBIAN, disk: '/dev/vg_xen/debian-base-xen' }),
   }
@@ -30,15 +44,42 @@ export function initialFiles({ kind, relocation }: Host): Record<string, string>
 
 /** What writing this file does to the host; undefined: nothing. */
 export function settingsOf(lab: Lab, host: Host, path: string): Apply | undefined {
-  if (host.kind !== 'xen' || path !== XEND_CONFIG) return undefined
-  return async (text) => {
-    const rules = parseXendConfig(text, path)
-    if (!['', '0.0.0.0', host.name].includes(rules.address) && !isLoopback(rules.address)) {
-      const line = text.split('\n').findIndex((l) => /^[^#]*\(\s*xend-relocation-address\b/.test(l)) + 1
-      const what = `${host.name} has no address "${rules.address}". Write '' for all, its name, or 'localhost'.`
-      throw syntaxError(path, line, what)
-    }
+  const relocate = async (rules: Relocation, text: string, entry: RegExp) => {
+    checkAddress(host, rules.address, { text, path, entry })
     await host.relocate(rules)
     lab.events.emit('hosts.changed', host.view)
   }
+  if (host.kind === 'xen') {
+    if (path !== XEND_CONFIG) return undefined
+    return (text) => relocate(parseXendConfig(text, path), text, /^[^#]*\(\s*xend-relocation-address\b/)
+  }
+  if (path === QEMU_CONF) {
+    return (text) => relocate({ ...host.relocation, ...parseQemuConf(text, path) }, text, /^\s*migration_address\b/)
+  }
+  // It is looked at whenever somebody connects.
+  if (path === LIBVIRTD_CONF) {
+    return (text) =>
+      checkAddress(host, parseLibvirtdConf(text, path).address, { text, path, entry: /^\s*listen_addr\b/ })
+  }
+  return undefined
+}
+
+interface Place {
+  readonly text: string
+  readonly path: string
+  /** Its line. */
+  readonly entry: RegExp
+}
+
+/** @throws FerryError `config.syntax` where the host has no such address to listen at */
+function checkAddress({ name }: Host, address: string, { text, path, entry }: Place): void {
+  if (['', '0.0.0.0', name].includes(address) || isLoopback(address)) return
+  const line = text.split('\n').findIndex((l) => entry.test(l)) + 1
+  const what = `${name} has no address "${address}". Write 0.0.0.0 for all, its name, or localhost.`
+  throw syntaxError(path, line, what)
+}
+
+/** How a host's libvirtd is reached, by its file; where that was removed, as libvirt has it then. */
+export function daemonRules(files: HostFiles): DaemonRules {
+  return parseLibvirtdConf(files.has(LIBVIRTD_CONF) ? files.read(LIBVIRTD_CONF).text : '')
 }

@@ -6,6 +6,12 @@ import { FerryError } from '../../util/errors.ts'
 const MAX_FILES = 256
 const MAX_BYTES = 65_536
 
+/** Of the user whose terminals these are. */
+export const HOME = '/root'
+/** Where xm looks for domains' configurations, and libvirt keeps their definitions. */
+export const DOMAINS_XEN = '/etc/xen'
+export const DOMAINS_XML = '/etc/libvirt/qemu'
+
 interface Kept {
   readonly text: string
   readonly version: number

@@ -1,7 +1,8 @@
 /** The contract's methods about toolstacks and files. */
-import type { CommandResult, FileText } from '../../contract/toolstack.ts'
+import type { CommandResult, Completion, FileText } from '../../contract/toolstack.ts'
 import type { Lab } from '../lab.ts'
 import type { Runs } from '../runs.ts'
+import { completeLine } from './completion.ts'
 import { normalPath } from './files.ts'
 import { Toolstacks } from './toolstacks.ts'
 
@@ -11,16 +12,26 @@ interface OfHost {
 interface OfFile extends OfHost {
   readonly path: string
 }
+interface OfTerminal extends OfHost {
+  readonly terminal: string
+}
+interface OfLine extends OfTerminal {
+  readonly line: string
+}
 
 export function toolstackHandlers(lab: Lab, runs: Runs) {
   const toolstacks = new Toolstacks(lab, runs)
   return {
-    'toolstack.run': ({ host, line }: OfHost & { line: string }): Promise<CommandResult> => toolstacks.run(host, line),
-    'toolstack.interrupt': ({ host }: OfHost) => ({ cancelled: toolstacks.interrupt(host) }),
-    'toolstack.history': ({ host }: OfHost): string[] => [...toolstacks.session(host).history],
-    'files.list': ({ host }: OfHost) => toolstacks.session(host).files.list,
-    'files.read': ({ host, path }: OfFile): FileText => toolstacks.session(host).files.read(normalPath(path)),
+    'toolstack.run': ({ host, terminal, line }: OfLine): Promise<CommandResult> => toolstacks.run(host, terminal, line),
+    'toolstack.complete': ({ host, terminal, line, cursor }: OfLine & { cursor: number }): Completion => {
+      const { from, common, candidates } = completeLine(toolstacks.session(host, terminal), line, cursor)
+      return { from, common, candidates: [...candidates] }
+    },
+    'toolstack.interrupt': ({ host, terminal }: OfTerminal) => ({ cancelled: toolstacks.interrupt(host, terminal) }),
+    'toolstack.history': ({ host }: OfHost): string[] => [...toolstacks.toolstack(host).history],
+    'files.list': ({ host }: OfHost) => toolstacks.toolstack(host).files.list,
+    'files.read': ({ host, path }: OfFile): FileText => toolstacks.toolstack(host).files.read(normalPath(path)),
     'files.write': ({ host, path, text, version }: OfFile & { text: string; version?: number | undefined }) =>
-      toolstacks.session(host).files.write(path, text, version),
+      toolstacks.toolstack(host).files.write(path, text, version),
   }
 }

@@ -8,23 +8,27 @@ import type { Runs } from '../runs.ts'
 import type { DomainIds } from './domain-ids.ts'
 import type { HostFiles } from './files.ts'
 
-/** The terminal of one host. */
-export interface Session {
+/** What all terminals of one host have in common. */
+export interface Toolstack {
   readonly lab: Lab
   readonly runs: Runs
   readonly host: Host
   readonly files: HostFiles
   readonly ids: DomainIds
-  /** Working directory. */
-  directory: string
   /** Lines given, the oldest first. */
   readonly history: string[]
-  /** Migrations that a command is waiting for. */
-  readonly waiting: Set<ActiveRun>
   /** Files of another host. @throws FerryError `host.unknown` */
   filesOf(host: string): HostFiles
   /** Reads the configuration files of the host again, as restarting its daemon does. @throws FerryError `config.*` */
   reconfigure(): Promise<void>
+}
+
+/** A terminal. */
+export interface Session extends Toolstack {
+  /** Working directory. */
+  directory: string
+  /** Migrations that a command is waiting for. */
+  readonly waiting: Set<ActiveRun>
 }
 
 export type Outcome = Omit<CommandResult, 'directory'>

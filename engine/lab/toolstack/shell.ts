@@ -1,4 +1,5 @@
 /** What a host's terminal has beside its toolstack: files, services, help. */
+import type { Place } from '../../hypervisors/toolstack/complete.ts'
 import { FerryError } from '../../util/errors.ts'
 import { normalPath } from './files.ts'
 import { failed, type Outcome, printed, type Session } from './session.ts'
@@ -6,6 +7,8 @@ import { failed, type Outcome, printed, type Session } from './session.ts'
 interface ShellCommand {
   readonly usage: string
   readonly help: string
+  /** What its operands are; the last may come again. */
+  readonly takes: readonly Place[]
   run(session: Session, words: readonly string[]): Outcome | Promise<Outcome>
 }
 
@@ -18,12 +21,13 @@ function edit(session: Session, words: readonly string[]): Outcome {
   return { ...printed(''), next: { do: 'edit', path } }
 }
 
-const EDIT = { usage: 'FILE', help: 'open a file in the editor', run: edit }
+const EDIT: ShellCommand = { usage: 'FILE', help: 'open a file in the editor', takes: ['file'], run: edit }
 
 export const SHELL_COMMANDS: Readonly<Record<string, ShellCommand>> = {
   cat: {
     usage: 'FILE...',
     help: 'print files',
+    takes: ['file'],
     run: (session, words) =>
       each(words, 'cat', (word) => {
         const path = at(session, word)
@@ -34,6 +38,7 @@ export const SHELL_COMMANDS: Readonly<Record<string, ShellCommand>> = {
   cd: {
     usage: '[DIRECTORY]',
     help: 'change the working directory',
+    takes: ['directory'],
     run: (session, [word = '/root']) => {
       const path = at(session, word)
       if (!session.files.isDirectory(path)) return failed(`bash: cd: ${word}: ${missing(session, path)}\n`)
@@ -41,10 +46,11 @@ export const SHELL_COMMANDS: Readonly<Record<string, ShellCommand>> = {
       return printed('')
     },
   },
-  clear: { usage: '', help: 'clear the terminal', run: () => ({ ...printed(''), next: { do: 'clear' } }) },
+  clear: { usage: '', help: 'clear the terminal', takes: [], run: () => ({ ...printed(''), next: { do: 'clear' } }) },
   cp: {
     usage: 'FILE FILE',
     help: 'copy a file',
+    takes: ['file'],
     run: async (session, words) => {
       if (words.length !== 2) return failed('usage: cp FILE FILE\n')
       await session.files.write(into(session, words[1], words[0]), textOf(session, words[0]))
@@ -52,15 +58,18 @@ export const SHELL_COMMANDS: Readonly<Record<string, ShellCommand>> = {
     },
   },
   edit: EDIT,
+  exit: { usage: '', help: 'leave this terminal', takes: [], run: () => ({ ...printed(''), next: { do: 'exit' } }) },
   history: {
     usage: '',
     help: 'lines given before',
+    takes: [],
     run: ({ history }) => printed(history.map((line, i) => `${String(i + 1).padStart(5)}  ${line}\n`).join('')),
   },
-  hostname: { usage: '', help: 'name of this host', run: ({ host }) => printed(`${host.name}\n`) },
+  hostname: { usage: '', help: 'name of this host', takes: [], run: ({ host }) => printed(`${host.name}\n`) },
   ls: {
     usage: '[PATH...]',
     help: 'list files',
+    takes: ['file'],
     run: (session, words) =>
       each(words.filter((word) => !word.startsWith('-')).concat(words.length === 0 ? ['.'] : []), 'ls', (word) => {
         const path = at(session, word)
@@ -74,10 +83,11 @@ export const SHELL_COMMANDS: Readonly<Record<string, ShellCommand>> = {
       }),
   },
   nano: EDIT,
-  pwd: { usage: '', help: 'print the working directory', run: ({ directory }) => printed(`${directory}\n`) },
+  pwd: { usage: '', help: 'print the working directory', takes: [], run: ({ directory }) => printed(`${directory}\n`) },
   rm: {
     usage: 'FILE...',
     help: 'remove files',
+    takes: ['file'],
     run: (session, words) =>
       each(words, 'rm', (word) => {
         const path = at(session, word)
@@ -87,7 +97,12 @@ export const SHELL_COMMANDS: Readonly<Record<string, ShellCommand>> = {
         return ''
       }),
   },
-  scp: { usage: 'FILE [root@]HOST:PATH', help: 'copy a file to or from another host', run: scp },
+  scp: {
+    usage: 'FILE [root@]HOST:PATH',
+    help: 'copy a file to or from another host',
+    takes: ['remote-file'],
+    run: scp,
+  },
   vi: EDIT,
 }
 

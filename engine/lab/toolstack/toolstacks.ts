@@ -1,4 +1,4 @@
-/** The terminals of a lab's hosts: one session each, made when it is first asked for, gone with its host. */
+/** The terminals of a lab's hosts, each made when it is first asked for, gone with its host. */
 import type { CommandResult } from '../../contract/toolstack.ts'
 import { splitWords } from '../../hypervisors/toolstack/words.ts'
 import { FerryError } from '../../util/errors.ts'
@@ -7,19 +7,29 @@ import type { Lab } from '../lab.ts'
 import type { Runs } from '../runs.ts'
 import { initialFiles, settingsOf } from './configuration.ts'
 import { DomainIds } from './domain-ids.ts'
-import { HostFiles } from './files.ts'
-import { failed, type Outcome, printed, type Session } from './session.ts'
+import { DOMAINS_XEN, DOMAINS_XML, HOME, HostFiles } from './files.ts'
+import { failed, type Outcome, printed, type Session, type Toolstack } from './session.ts'
+import { DAEMON, service } from './services.ts'
 import { SHELL_COMMANDS } from './shell.ts'
 import { virsh } from './virsh.ts'
 import { xm } from './xm.ts'
 
 const MAX_HISTORY = 500
+/** Of a host, that are remembered. */
+const MAX_TERMINALS = 32
+/** There even while nothing is in them. */
+const DIRECTORIES = [HOME, DOMAINS_XEN, DOMAINS_XML, '/tmp']
+
+interface OfHost {
+  readonly toolstack: Toolstack
+  readonly terminals: Map<string, Session>
+}
 
 export class Toolstacks {
   readonly #lab: Lab
   readonly #runs: Runs
   readonly #ids: DomainIds
-  readonly #sessions = new WeakMap<Host, Session>()
+  readonly #hosts = new WeakMap<Host, OfHost>()
 
   constructor(lab: Lab, runs: Runs) {
     this.#lab = lab
@@ -27,35 +37,28 @@ export class Toolstacks {
     this.#ids = new DomainIds(lab)
   }
 
-  /** @throws FerryError `host.unknown` */
-  session(name: string): Session {
-    const host = this.#lab.host(name)
-    const known = this.#sessions.get(host)
-    if (known !== undefined) return known
-    const files = new HostFiles(name, initialFiles(host), ['/root', '/etc/xen', '/etc/libvirt/qemu', '/tmp'], (path) =>
-      settingsOf(this.#lab, host, path),
-    )
-    const session: Session = {
-      lab: this.#lab,
-      runs: this.#runs,
-      ids: this.#ids,
-      host,
-      files,
-      directory: '/root',
-      history: [],
-      waiting: new Set(),
-      filesOf: (other) => this.session(other).files,
-      reconfigure: async () => {
-        for (const { path } of files.list) await settingsOf(this.#lab, host, path)?.(files.read(path).text, path)
-      },
+  /** What a host's terminals have in common. @throws FerryError `host.unknown` */
+  toolstack(host: string): Toolstack {
+    return this.#of(host).toolstack
+  }
+
+  /** One of its terminals. @throws FerryError `host.unknown` */
+  session(host: string, terminal: string): Session {
+    const { toolstack, terminals } = this.#of(host)
+    const session = terminals.get(terminal) ?? { ...toolstack, directory: HOME, waiting: new Set() }
+    // The one that was used longest ago is forgotten first: all that is lost is where it was.
+    terminals.delete(terminal)
+    terminals.set(terminal, session)
+    for (const [name, { waiting }] of terminals) {
+      if (terminals.size <= MAX_TERMINALS) break
+      if (waiting.size === 0) terminals.delete(name)
     }
-    this.#sessions.set(host, session)
     return session
   }
 
   /** Carries out a line. Whatever the command has to complain about is in its output. @throws FerryError `host.unknown` */
-  async run(name: string, line: string): Promise<CommandResult> {
-    const session = this.session(name)
+  async run(host: string, terminal: string, line: string): Promise<CommandResult> {
+    const session = this.session(host, terminal)
     const { history } = session
     if (line.trim() !== '' && history.at(-1) !== line) history.push(line)
     if (history.length > MAX_HISTORY) history.shift()
@@ -63,9 +66,31 @@ export class Toolstacks {
     return { ...outcome, directory: session.directory }
   }
 
-  /** Cancels what commands of the host are waiting for. @returns how many migrations end by that */
-  interrupt(name: string): number {
-    return [...this.session(name).waiting].filter((run) => run.cancel()).length
+  /** Cancels what commands of the terminal are waiting for. @returns how many migrations end by that */
+  interrupt(host: string, terminal: string): number {
+    return [...this.session(host, terminal).waiting].filter((run) => run.cancel()).length
+  }
+
+  #of(name: string): OfHost {
+    const host = this.#lab.host(name)
+    const known = this.#hosts.get(host)
+    if (known !== undefined) return known
+    const files = new HostFiles(name, initialFiles(host), DIRECTORIES, (path) => settingsOf(this.#lab, host, path))
+    const toolstack: Toolstack = {
+      lab: this.#lab,
+      runs: this.#runs,
+      ids: this.#ids,
+      host,
+      files,
+      history: [],
+      filesOf: (other) => this.toolstack(other).files,
+      reconfigure: async () => {
+        for (const { path } of files.list) await settingsOf(this.#lab, host, path)?.(files.read(path).text, path)
+      },
+    }
+    const made = { toolstack, terminals: new Map<string, Session>() }
+    this.#hosts.set(host, made)
+    return made
   }
 }
 
@@ -86,30 +111,6 @@ async function carryOut(session: Session, line: string): Promise<Outcome> {
       code === 'toolstack.syntax' ? 2 : 1,
     )
   }
-}
-
-/** The daemon of each kind of host, which reads the configuration. */
-const DAEMON = { xen: { unit: 'xend', title: 'xend daemon' }, kvm: { unit: 'libvirtd', title: 'libvirtd daemon' } }
-
-/** `service xend restart`, `systemctl restart libvirtd`. */
-async function service(session: Session, command: string, words: readonly string[]): Promise<Outcome> {
-  const [unit, verb] = command === 'service' ? words : [words[1], words[0]]
-  const daemon = DAEMON[session.host.kind]
-  if (unit === undefined || verb === undefined) {
-    return failed(
-      command === 'service' ? 'Usage: service SERVICE restart|status\n' : 'Usage: systemctl restart|status UNIT\n',
-      2,
-    )
-  }
-  if (unit.replace(/\.service$/, '') !== daemon.unit) return failed(`${unit}: unrecognized service\n`, 1)
-  if (verb === 'status') return printed(`${daemon.unit} is running\n`)
-  if (!['restart', 'reload', 'force-reload'].includes(verb)) {
-    return failed(
-      `ferry: ${daemon.unit} of this lab can be restarted; it is not stopped, for its guests would be lost.\n`,
-    )
-  }
-  await session.reconfigure()
-  return printed(command === 'service' ? `Restarting ${daemon.title}: ${daemon.unit}.\n` : '')
 }
 
 function help({ host }: Session): string {

@@ -6,12 +6,11 @@ import { parseExtra } from '../../hypervisors/toolstack/extra.ts'
 import { FerryError } from '../../util/errors.ts'
 import type { Guest } from '../guest.ts'
 import { createDomain } from './domains.ts'
-import { normalPath } from './files.ts'
+import { DOMAINS_XML, normalPath } from './files.ts'
 import { failed, findGuest, type Outcome, printed, type Session } from './session.ts'
 import { jobInfo, setLimit, virshMigrate } from './virsh-migration.ts'
 
 const MIB = 2 ** 20
-const DEFINITIONS = '/etc/libvirt/qemu'
 
 /** @param words what follows `virsh` */
 export async function virsh(session: Session, words: readonly string[]): Promise<Outcome> {
@@ -91,7 +90,7 @@ function stateOf({ state }: Guest): VirshState {
   return state === 'paused' || state === 'crashed' ? state : 'running'
 }
 
-const pathOf = (name: string): string => `${DEFINITIONS}/${name}.xml`
+const pathOf = (name: string): string => `${DOMAINS_XML}/${name}.xml`
 
 /** Path of a definition. @throws FerryError `toolstack.domain` */
 function definition({ files }: Session, name: string): string {
@@ -113,7 +112,7 @@ function rows(session: Session, options: VirshCommand['options']): VirshRow[] {
   const running = [...host.guests.values()]
     .map((guest) => ({ id: ids.of(guest), name: guest.identity.name, state: stateOf(guest) }))
     .sort((a, b) => a.id - b.id)
-  const names = files.isDirectory(DEFINITIONS) ? files.names(DEFINITIONS).filter((name) => name.endsWith('.xml')) : []
+  const names = files.isDirectory(DOMAINS_XML) ? files.names(DOMAINS_XML).filter((name) => name.endsWith('.xml')) : []
   const off = names
     .map((name) => name.replace(/\.xml$/, ''))
     .filter((name) => !running.some((guest) => guest.name === name))

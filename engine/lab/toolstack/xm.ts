@@ -7,7 +7,7 @@ import { FerryError } from '../../util/errors.ts'
 import { PAGE_SIZE } from '../../vmstate/blocks.ts'
 import type { Guest } from '../guest.ts'
 import { createDomain, imageOf } from './domains.ts'
-import { normalPath } from './files.ts'
+import { DOMAINS_XEN, normalPath } from './files.ts'
 import { migrateAndWait, reached } from './migration.ts'
 import { failed, findGuest, type Outcome, printed, type Session } from './session.ts'
 
@@ -128,7 +128,7 @@ type Options = XmCommand['options']
 
 /** xm looks for a file here, and then in `/etc/xen`. */
 function configPath({ files, directory }: Session, name: string): string {
-  const found = [normalPath(name, directory), normalPath(name, '/etc/xen')].find((path) => files.has(path))
+  const found = [normalPath(name, directory), normalPath(name, DOMAINS_XEN)].find((path) => files.has(path))
   if (found === undefined) throw new FerryError('toolstack.file', `Unable to open config file: ${name}`)
   return found
 }

@@ -6,11 +6,14 @@ const isView = ({ altKey, ctrlKey, key }: KeyboardEvent) =>
 /** Begins and ends the recording of the lab. */
 export const isRecord = ({ altKey, ctrlKey, shiftKey, key }: KeyboardEvent) =>
   ctrlKey && shiftKey && !altKey && key.toLowerCase() === 'l'
+/** Opens a host's terminal. */
+export const isTerminal = ({ altKey, ctrlKey, shiftKey, key }: KeyboardEvent) =>
+  ctrlKey && shiftKey && !altKey && key.toLowerCase() === 't'
 const isWayOut = (event: KeyboardEvent) => event.key === 'Escape' && event.ctrlKey && event.shiftKey
 
 /** True: the guest does not get this key. F6 always leaves; Ctrl+Shift+Esc, too, where the system lets it through. */
 export function windowHas(event: KeyboardEvent): boolean {
-  if (event.key === 'F6' || isView(event) || isRecord(event)) return true
+  if (event.key === 'F6' || isView(event) || isRecord(event) || isTerminal(event)) return true
   if (!isWayOut(event)) return false
   if (event.type === 'keydown') cyclePanes(false)
   return true

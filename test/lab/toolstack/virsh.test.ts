@@ -1,5 +1,7 @@
 /** virsh on real guests: defined, started, moved, and what its jobs can be told. */
 import { expect, test } from 'vitest'
+import { LIBVIRTD_CONF, QEMU_CONF } from '../../../engine/hypervisors/kvm/toolstack/libvirt-config.ts'
+import { FerryError } from '../../../engine/util/errors.ts'
 import { openLab } from '../lab-fixture.ts'
 import { edit, fails, sh } from './toolstack-fixture.ts'
 
@@ -40,4 +42,40 @@ test('a domain is defined, started, told of, suspended and moved, as virsh says 
   await expect.poll(() => service.call('toolstack.interrupt', { host: 'other' })).toEqual({ cancelled: 1 })
   expect(await back).toContain('labos is on other, as before')
   expect(await fails(service, 'other', 'virsh migrate --live labos qemu+ssh://nowhere/system')).toContain('resolve')
+})
+
+test('libvirtd.conf says who reaches the daemon, qemu.conf where guests come in: what they forbid is refused', async () => {
+  const service = await openLab([
+    { name: 'kvm', kind: 'kvm' },
+    { name: 'new', kind: 'kvm', as_installed: true },
+  ])
+  await sh(service, 'kvm', 'virsh define labos.xml')
+  await sh(service, 'kvm', 'virsh start labos')
+  const migrate = (more: string) => `virsh migrate --live labos ${more}`
+  const conf = (change: (text: string) => string) => edit(service, 'new', LIBVIRTD_CONF, change)
+  const refused = await fails(service, 'kvm', migrate('qemu+tcp://new/system'))
+  expect(refused).toContain("error: unable to connect to server at 'new:16509': Connection refused\nferry: ")
+  await conf((text) => text.replace('#listen_tcp', 'listen_tcp'))
+  expect(await fails(service, 'kvm', migrate('qemu+tcp://new/system'))).toContain('error: authentication failed')
+  await conf((text) => text.replace('#auth_tcp', 'auth_tcp').replace('#tcp_port = "16509"', 'tcp_port = "16510"'))
+  expect(await fails(service, 'kvm', migrate('qemu+tcp://new/system'))).toContain('tcp_port = "16510"')
+  expect(await fails(service, 'kvm', migrate('qemu+tls://new:16510/system'))).toContain('CA certificate')
+  await edit(service, 'new', QEMU_CONF, (text) => `${text}migration_address = "localhost"\n`)
+  expect(await fails(service, 'kvm', migrate('qemu+ssh://new/system'))).toMatch(/'new:\d+': Connection refused/)
+  const broken = edit(service, 'new', QEMU_CONF, () => 'migration_port_min = 0\n')
+  expect(FerryError.from(await broken.catch((thrown: unknown) => thrown)).data['line']).toBe(1)
+  await edit(service, 'new', QEMU_CONF, () => 'migration_port_min = 49200\n')
+  expect(await fails(service, 'kvm', migrate('qemu+tcp://new:16510/system tcp://new:49152'))).toContain(
+    'unexpected data',
+  )
+  expect(await fails(service, 'kvm', migrate('qemu+tcp://new:16510/system --migrateuri tcp://new:49152'))).toContain(
+    "'new:49152': Connection refused",
+  )
+  // Nobody has gone anywhere; all is set up by now.
+  expect(await service.call('runs.list', {})).toEqual([])
+  expect(await sh(service, 'kvm', migrate('qemu+tcp://new:16510/system --migrateuri tcp://new:49200'))).toContain(
+    'labos runs on new',
+  )
+  // A host of the lab lets everybody in.
+  expect(await sh(service, 'new', migrate('qemu+tcp://kvm/system'))).toContain('labos runs on kvm')
 })

@@ -90,4 +90,15 @@ test('files are listed, printed, and copied to another host', async () => {
   expect(await sh(service, 'host-2', 'ls')).toBe('debian-base-xen.cfg\nlabos.cfg\nxend-config.sxp\n')
   expect(await fails(service, 'host-1', 'scp /etc/hosts root@nowhere:')).toContain('Could not resolve hostname nowhere')
   expect(await service.call('toolstack.history', { host: 'host-2' })).toContain('cd /etc/xen')
+  const tab = async (line: string) => {
+    const { from, common } = await service.call('toolstack.complete', { host: 'host-2', line, cursor: line.length })
+    return line.slice(0, from) + common
+  }
+  expect(await tab('cat deb')).toBe('cat debian-base-xen.cfg ')
+  expect(await tab('xm migrate labos h')).toBe('xm migrate labos host-1 ')
+  expect(await tab('scp labos.cfg root@host-1:/etc/xen/xe')).toBe('scp labos.cfg root@host-1:/etc/xen/xend-config.sxp ')
+  expect(await tab('service xend st')).toBe('service xend status ')
+  // Another terminal of the host is where it was.
+  const other = await service.call('toolstack.run', { host: 'host-2', line: 'pwd', terminal: 'other' })
+  expect(other.output).toBe('/root\n')
 })

@@ -1,11 +1,14 @@
 /** The commands of `virsh`: options and help, and the reading of a command line, in virsh's words. */
 import { FerryError } from '../../../util/errors.ts'
+import type { Grammar, Place } from '../../toolstack/complete.ts'
 import { type OptionSpec, parseOptions } from '../../toolstack/getopt.ts'
 
 interface CommandSpec {
   readonly help: string
   /** Names of its operands. */
   readonly operands: readonly string[]
+  /** What the operand `domain` is; absent: one that runs. */
+  readonly domain?: Place
   readonly options: readonly OptionSpec[]
 }
 
@@ -17,11 +20,11 @@ export const VIRSH_COMMANDS = {
   define: { help: "define (but don't start) a domain from an XML file", operands: ['file'], options: [] },
   destroy: { help: 'destroy (stop) a domain', operands: DOMAIN, options: [] },
   domid: { help: 'convert a domain name or UUID to domain id', operands: DOMAIN, options: [] },
-  dominfo: { help: 'domain information', operands: DOMAIN, options: [] },
+  dominfo: { help: 'domain information', operands: DOMAIN, domain: 'any-domain', options: [] },
   domjobabort: { help: 'abort active domain job', operands: DOMAIN, options: [] },
   domjobinfo: { help: 'domain job information', operands: DOMAIN, options: [] },
-  domstate: { help: 'domain state', operands: DOMAIN, options: [] },
-  dumpxml: { help: 'domain information in XML', operands: DOMAIN, options: [] },
+  domstate: { help: 'domain state', operands: DOMAIN, domain: 'any-domain', options: [] },
+  dumpxml: { help: 'domain information in XML', operands: DOMAIN, domain: 'any-domain', options: [] },
   list: {
     help: 'list domains',
     operands: [],
@@ -49,16 +52,34 @@ export const VIRSH_COMMANDS = {
   start: {
     help: 'start a (previously defined) inactive domain',
     operands: DOMAIN,
+    domain: 'defined',
     options: [
       flag('console', 'attach to console after creation'),
       flag('paused', 'leave the guest paused after creation'),
     ],
   },
   suspend: { help: 'suspend a domain', operands: DOMAIN, options: [] },
-  undefine: { help: 'undefine a domain', operands: DOMAIN, options: [] },
+  undefine: { help: 'undefine a domain', operands: DOMAIN, domain: 'any-domain', options: [] },
 } as const satisfies Record<string, CommandSpec>
 
 export type VirshName = keyof typeof VIRSH_COMMANDS
+
+const PLACES: Readonly<Record<string, Place>> = { file: 'file', desturi: 'uri' }
+
+/** For completion of what follows `virsh`. */
+export const VIRSH_GRAMMAR: Grammar = {
+  operands: [],
+  commands: {
+    ...Object.fromEntries(Object.entries<CommandSpec>(VIRSH_COMMANDS).map(([name, spec]) => [name, grammarOf(spec)])),
+    help: { operands: [Object.keys(VIRSH_COMMANDS)] },
+  },
+}
+
+function grammarOf({ operands, domain = 'domain', options }: CommandSpec): Grammar {
+  const places = operands.map((operand): Place => (operand === 'domain' ? domain : (PLACES[operand] ?? [])))
+  const named = operands.map((long, i) => ({ long, value: 'string', place: places[i] }))
+  return { operands: places, options: [...options, ...named] }
+}
 
 export interface VirshCommand {
   readonly name: VirshName

@@ -1,5 +1,6 @@
 /** The commands of `xm`: their options and help, and the reading of a command line, in the words of xm's main.py. */
 import { FerryError } from '../../../util/errors.ts'
+import type { Grammar, Place } from '../../toolstack/complete.ts'
 import { type OptionSpec, parseOptions } from '../../toolstack/getopt.ts'
 
 interface CommandSpec {
@@ -7,18 +8,23 @@ interface CommandSpec {
   readonly help: string
   /** Fewest and most operands. */
   readonly operands: readonly [number, number]
+  /** What they are. */
+  readonly places: readonly Place[]
   readonly options: readonly OptionSpec[]
 }
 
 const QUIET: OptionSpec = { long: 'quiet', short: 'q', help: 'Quiet.' }
 const LONG: OptionSpec = { long: 'long', short: 'l', help: 'Output all VM details in SXP.' }
 
+const DOMAIN: readonly Place[] = ['domain']
+
 export const XM_COMMANDS = {
-  console: { usage: '<Domain>', help: "Attach to <Domain>'s console", operands: [1, 1], options: [] },
+  console: { usage: '<Domain>', help: "Attach to <Domain>'s console", operands: [1, 1], places: DOMAIN, options: [] },
   create: {
     usage: '<ConfigFile> [options] [vars]',
     help: 'Create a domain based on <ConfigFile>',
     operands: [1, 1],
+    places: ['config'],
     options: [
       QUIET,
       { long: 'paused', short: 'p', help: 'Leave the domain paused after it is created.' },
@@ -26,30 +32,52 @@ export const XM_COMMANDS = {
       { long: 'dryrun', short: 'n', help: 'Dry run - prints the resulting configuration but does not create it.' },
     ],
   },
-  destroy: { usage: '<Domain>', help: 'Terminate a domain immediately', operands: [1, 1], options: [] },
-  domid: { usage: '<DomainName>', help: 'Convert a domain name to domain id', operands: [1, 1], options: [] },
-  domname: { usage: '<DomId>', help: 'Convert a domain id to domain name', operands: [1, 1], options: [] },
-  info: { usage: '', help: 'Get information about Xen host', operands: [0, 0], options: [] },
+  destroy: { usage: '<Domain>', help: 'Terminate a domain immediately', operands: [1, 1], places: DOMAIN, options: [] },
+  domid: {
+    usage: '<DomainName>',
+    help: 'Convert a domain name to domain id',
+    operands: [1, 1],
+    places: DOMAIN,
+    options: [],
+  },
+  domname: { usage: '<DomId>', help: 'Convert a domain id to domain name', operands: [1, 1], places: [], options: [] },
+  info: { usage: '', help: 'Get information about Xen host', operands: [0, 0], places: [], options: [] },
   list: {
     usage: '[options] [Domain, ...]',
     help: 'List information about all/some domains',
     operands: [0, 64],
+    places: DOMAIN,
     options: [LONG],
   },
   migrate: {
     usage: '<Domain> <Host>',
     help: 'Migrate a domain to another machine',
     operands: [2, 2],
+    places: ['domain', 'host'],
     options: [
       { long: 'live', short: 'l', help: 'Use live migration.' },
       { long: 'port', short: 'p', value: 'portnum', help: 'Use specified port for migration.' },
     ],
   },
-  pause: { usage: '<Domain>', help: 'Pause execution of a domain', operands: [1, 1], options: [] },
-  unpause: { usage: '<Domain>', help: 'Unpause a paused domain', operands: [1, 1], options: [] },
+  pause: { usage: '<Domain>', help: 'Pause execution of a domain', operands: [1, 1], places: DOMAIN, options: [] },
+  unpause: { usage: '<Domain>', help: 'Unpause a paused domain', operands: [1, 1], places: DOMAIN, options: [] },
 } as const satisfies Record<string, CommandSpec>
 
 export type XmName = keyof typeof XM_COMMANDS
+
+/** For completion of what follows `xm`. */
+export const XM_GRAMMAR: Grammar = {
+  operands: [],
+  commands: {
+    ...Object.fromEntries(
+      Object.entries<CommandSpec>(XM_COMMANDS).map(([name, { places, operands, options }]) => [
+        name,
+        { operands: places, repeats: operands[1] > places.length, options },
+      ]),
+    ),
+    help: { operands: [Object.keys(XM_COMMANDS)] },
+  },
+}
 
 export interface XmCommand {
   readonly name: XmName

@@ -19,4 +19,5 @@ export interface LabCommands {
   migrateSelected(): void
   cancelSelected(): void
   inspect(): void
+  terminal(): void
 }
