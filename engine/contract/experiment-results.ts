@@ -1,6 +1,7 @@
 /** What came of an experiment: figures of each condition, comparisons of levels, and every attempt behind them. */
 import * as v from 'valibot'
 import { condition, plan } from './experiment-plan.ts'
+import { downtimeParts } from './report.ts'
 
 const number = v.number()
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
@@ -21,7 +22,28 @@ export const description = v.object({
   ci_high: nullable,
   /** All values, in the order of the trials. */
   values: v.array(number),
+  /** For each value, the place of its trial in the order of the whole plan. */
+  trials: v.array(count),
 })
+
+/** Means of the parts of the downtime, which add up to the mean downtime of the `n` trials that have them. */
+export const groupParts = v.object({ n: count, ...downtimeParts.entries })
+export type GroupParts = v.InferOutput<typeof groupParts>
+
+/** A trial with more rounds has the others in its run alone. */
+export const MOST_ROUNDS = 100
+
+/** A round of pre-copy: medians of the trials that had it. */
+export const groupRound = v.object({
+  /** 0 is the first, full round. */
+  index: count,
+  n: count,
+  /** Zero pages included. */
+  pages_sent: number,
+  /** Pages that the guest dirtied while the round was sent. */
+  dirty_pages: number,
+})
+export type GroupRound = v.InferOutput<typeof groupRound>
 
 /** The trials of a condition on a machine, or on all of them. */
 export const resultGroup = v.object({
@@ -41,6 +63,10 @@ export const resultGroup = v.object({
     total_ms: description,
     bytes_sent_B: description,
   }),
+  /** Null where no completed trial has them. */
+  downtime_parts: v.nullable(groupParts),
+  /** Empty where no completed trial sent any. */
+  rounds: v.pipe(v.array(groupRound), v.maxLength(MOST_ROUNDS)),
 })
 export type ResultGroup = v.InferOutput<typeof resultGroup>
 

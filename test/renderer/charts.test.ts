@@ -3,7 +3,6 @@ import fc from 'fast-check'
 import { describe as group, expect, it } from 'vitest'
 import { describe } from '../../engine/lab/export/statistics.ts'
 import type { PullReport } from '../../engine/contract/report.ts'
-import type { Palette } from '../../renderer/src/charts/looks.ts'
 import type { ChartModel } from '../../renderer/src/charts/model.ts'
 import { boxesByCondition, partsByCondition } from '../../renderer/src/charts/models/by-condition.ts'
 import { downtimeOfRun } from '../../renderer/src/charts/models/downtime-parts.ts'
@@ -14,6 +13,7 @@ import { boxOf, median } from '../../renderer/src/charts/statistics.ts'
 import { renderSvg } from '../../renderer/src/charts/svg/render.ts'
 import { linearTicks, logTicks } from '../../renderer/src/charts/svg/scale.ts'
 import { brokenReport, sampleProbes, sampleReport } from '../lab/store/samples.ts'
+import { palette } from './palette.ts'
 
 const values = fc.array(fc.double({ min: 0, max: 1e6, noNaN: true }), { minLength: 1, maxLength: 60 })
 
@@ -164,17 +164,6 @@ group('pulled pages over time', () => {
   })
 })
 
-const palette: Palette = {
-  text: '#000',
-  text2: '#444',
-  surface: '#fff',
-  line: '#ddd',
-  axis: '#888',
-  good: '#060',
-  bad: '#a00',
-  series: ['#1f5d99', '#8a5300'],
-  font: 'sans-serif',
-}
 const models: (ChartModel | null)[] = [
   boxesByCondition(runs, 'downtime_ms'),
   boxesByCondition(runs, 'outage_ms', 'linear'),

@@ -204,9 +204,14 @@ describe.skipIf(noChromium !== null)(`on the page${noChromium === null ? '' : ` 
         expect(svg).toContain('n = 180 completed runs')
         expect(svg).not.toMatch(/light-dark|var\(/)
         grounds.push(/<rect[^>]*fill="(rgb\([^"]+\))"/.exec(svg)?.[1])
-        const png = await saved('PNG')
-        expect(png.subarray(1, 4).toString('latin1')).toBe('PNG')
-        expect(png.length).toBeGreaterThan(5000)
+        for (const scale of [1, 2, 3]) {
+          await page.getByLabel('Size of the PNG').selectOption(`${scale}×`)
+          const png = await saved('PNG')
+          expect(png.subarray(1, 4).toString('latin1')).toBe('PNG')
+          // IHDR (PNG, 11.2.2): width and height, big endian.
+          expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([800 * scale, 460 * scale])
+          expect(png.length).toBeGreaterThan(5000)
+        }
       }
       expect(grounds).toEqual(['rgb(255, 255, 255)', 'rgb(24, 33, 41)'])
     })

@@ -53,8 +53,17 @@ describe.skipIf(noChromium !== null)(
       await page.getByText('Completed', { exact: true }).waitFor({ timeout: 120_000 })
       await page.getByText('4 of 4 measured trials').waitFor()
       expect(await page.getByRole('region', { name: 'Comparisons' }).locator('tbody tr').count()).toBe(1)
-      expect(await page.getByRole('figure').count()).toBe(4)
+      // Four figures, the parts of the downtime, and the rounds.
+      expect(await page.getByRole('figure').count()).toBe(6)
       expect(await barriers('results')).toEqual([])
+      for (const [way, title] of [
+        ['Medians', 'Downtime: medians'],
+        ['Distribution', 'Downtime: distribution'],
+        ['Trial by trial', 'Downtime: trial by trial'],
+      ] as const) {
+        await page.getByText(way, { exact: true }).click()
+        await page.getByRole('figure', { name: title }).waitFor()
+      }
 
       const files: string[] = []
       page.on('download', (download) => files.push(download.suggestedFilename()))

@@ -16,6 +16,7 @@ import { cliffsDelta, magnitudeOf, ratioOfMedians } from '../export/effect.ts'
 import { describe } from '../export/statistics.ts'
 import type { MachineRecord, TrialRecord } from '../store/experiment-records.ts'
 import { conditionsOf, levelText, titleOf, variedFactors } from './expand.ts'
+import { partsOf, type Profiled, roundsOf } from './profile.ts'
 
 export interface Measured {
   readonly plan: Plan
@@ -28,7 +29,7 @@ export interface Measured {
 }
 
 /** What results take of a run. */
-type Figures = Pick<RunReport, ResultMetric>
+type Figures = Pick<RunReport, ResultMetric> & Profiled
 
 /** @param pool throw the trials of all machines together */
 export function resultsOf(measured: Measured, pool: boolean): Results {
@@ -67,14 +68,19 @@ function groupOf(
   reports: Measured['reports'],
   names: Pick<ResultGroup, 'machine_id' | 'condition' | 'title'>,
 ): ResultGroup {
-  const completed = held.flatMap(({ state, run_id }) => {
+  const completed = held.flatMap(({ state, run_id, trial }) => {
     const report = state === 'completed' && run_id !== null ? reports.get(run_id) : undefined
-    return report === undefined || run_id === null ? [] : [{ run_id, report }]
+    return report === undefined || run_id === null ? [] : [{ run_id, report, trial }]
   })
   const metric = (name: ResultMetric): ResultGroup['metrics'][ResultMetric] => {
-    const values = completed.flatMap(({ report }) => report[name] ?? [])
+    const measured = completed.flatMap(({ report, trial }) => {
+      const value = report[name]
+      return value === null ? [] : [{ value, trial }]
+    })
+    const values = measured.map(({ value }) => value)
     const { n, median, q1, q3, interval } = describe(values)
-    return { n, median, q1, q3, ci_low: interval?.low ?? null, ci_high: interval?.high ?? null, values }
+    const [ci_low, ci_high] = [interval?.low ?? null, interval?.high ?? null]
+    return { n, median, q1, q3, ci_low, ci_high, values, trials: measured.map(({ trial }) => trial) }
   }
   return {
     ...names,
@@ -88,6 +94,8 @@ function groupOf(
       total_ms: metric('total_ms'),
       bytes_sent_B: metric('bytes_sent_B'),
     },
+    downtime_parts: partsOf(completed.map(({ report }) => report)),
+    rounds: roundsOf(completed.map(({ report }) => report)),
   }
 }
 

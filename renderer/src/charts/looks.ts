@@ -41,6 +41,20 @@ export const PATTERNS: readonly Pattern[] = [
 const FIRST: Pattern = PATTERNS[0] ?? pattern(1)
 export const patternOf = (look: number): Pattern => PATTERNS[look % PATTERNS.length] ?? FIRST
 
+/** Names that Chart.js knows; `svg/lines.ts` draws the same. */
+const MARKS = ['circle', 'rect', 'triangle', 'rectRot', 'cross', 'crossRot', 'star'] as const
+export type Mark = (typeof MARKS)[number]
+/** Lengths of strokes and gaps in turn, px. */
+const DASHES: readonly (readonly number[])[] = [[], [7, 3], [2, 3], [9, 3, 2, 3], [14, 4]]
+
+/** How a line and its points are told apart. With four colours, 140 looks pass before one comes again. */
+export function lineLookOf(look: number): { readonly mark: Mark; readonly dash: readonly number[] } {
+  return { mark: MARKS[look % MARKS.length] ?? MARKS[0], dash: DASHES[look % DASHES.length] ?? [] }
+}
+
+/** Half of the stroke at the ends of an interval, px. */
+export const INTERVAL_CAP = 5
+
 export interface Palette {
   readonly text: string
   readonly text2: string

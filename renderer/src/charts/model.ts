@@ -10,6 +10,8 @@ export interface Axis {
   readonly scale: 'linear' | 'log'
   /** Where the axis ends, if not where the values do. */
   readonly most?: number
+  /** Marks at whole numbers only. */
+  readonly whole?: boolean
 }
 
 export interface TableTwin {
@@ -45,7 +47,31 @@ export interface BarChart extends ChartText {
   readonly stacked: boolean
   readonly categories: readonly string[]
   readonly categoryTitle: string
-  readonly series: readonly { readonly name: string; readonly look: number; readonly values: readonly number[] }[]
+  /** A value is null where there is nothing to draw; `intervals` are drawn over the tops of columns. */
+  readonly series: readonly {
+    readonly name: string
+    readonly look: number
+    readonly values: readonly (number | null)[]
+    readonly intervals?: readonly (readonly [low: number, high: number] | null)[]
+  }[]
+  readonly value: Axis
+}
+
+/** A point without a mark only leads the line on. */
+export interface LinePoint {
+  readonly x: number
+  readonly y: number
+  readonly bare?: boolean
+}
+
+/** Points over an axis of numbers. */
+export interface LineChart extends ChartText {
+  readonly kind: 'lines'
+  /** `steps`: level until the next point. `points`: nothing between them. */
+  readonly drawn: 'line' | 'steps' | 'points'
+  /** `look` is an index into the marks and dashes. */
+  readonly series: readonly { readonly name: string; readonly look: number; readonly points: readonly LinePoint[] }[]
+  readonly x: Axis
   readonly value: Axis
 }
 
@@ -76,4 +102,4 @@ export interface TimelineChart extends ChartText {
   readonly value: Axis
 }
 
-export type ChartModel = BoxChart | BarChart | SpanChart | TimelineChart
+export type ChartModel = BoxChart | BarChart | LineChart | SpanChart | TimelineChart

@@ -1,7 +1,7 @@
 /** What Chart.js does not draw by itself: counts below boxes, lengths beside spans, bands behind a timeline. */
 import type { Chart, Plugin } from 'chart.js'
-import type { Palette } from './looks.ts'
-import type { BoxChart, SpanChart, TimelineChart } from './model.ts'
+import { INTERVAL_CAP, type Palette } from './looks.ts'
+import type { BarChart, BoxChart, SpanChart, TimelineChart } from './model.ts'
 
 function pen(chart: Chart, p: Palette): CanvasRenderingContext2D {
   const { ctx } = chart
@@ -23,6 +23,39 @@ export function countsPlugin(model: BoxChart, p: Palette): Plugin {
         chart.getDatasetMeta(s).data.forEach((element, c) => {
           const box = boxes[c]
           if (box !== null && box !== undefined) ctx.fillText(`n ${box.n}`, element.x, chart.chartArea.bottom + 14)
+        })
+      })
+      ctx.restore()
+    },
+  }
+}
+
+/** The interval of each column, as a bracket over its top. */
+export function intervalsPlugin(model: BarChart, p: Palette): Plugin {
+  return {
+    id: 'intervals',
+    afterDatasetsDraw(chart) {
+      const y = chart.scales['y']
+      if (y === undefined || model.stacked) return
+      const ctx = pen(chart, p)
+      ctx.save()
+      ctx.lineWidth = 1.5
+      ctx.strokeStyle = p.text
+      model.series.forEach(({ intervals = [] }, s) => {
+        if (!chart.isDatasetVisible(s)) return
+        chart.getDatasetMeta(s).data.forEach(({ x }, c) => {
+          const interval = intervals[c]
+          if (interval === null || interval === undefined) return
+          const [low, high] = interval.map((value) => y.getPixelForValue(value))
+          if (low === undefined || high === undefined) return
+          ctx.beginPath()
+          ctx.moveTo(x, low)
+          ctx.lineTo(x, high)
+          for (const end of [low, high]) {
+            ctx.moveTo(x - INTERVAL_CAP, end)
+            ctx.lineTo(x + INTERVAL_CAP, end)
+          }
+          ctx.stroke()
         })
       })
       ctx.restore()

@@ -5,11 +5,9 @@ import {
   BarElement,
   CategoryScale,
   Chart,
-  type ChartConfiguration,
-  type ChartOptions,
-  type ChartType,
   Legend,
   LinearScale,
+  LineElement,
   LogarithmicScale,
   PointElement,
   ScatterController,
@@ -17,10 +15,11 @@ import {
 } from 'chart.js'
 import { fixed } from '../data/format.ts'
 import { type Palette, colourOf, patternOf } from './looks.ts'
-import type { Axis, BarChart, BoxChart, ChartModel, SpanChart, TimelineChart } from './model.ts'
-import { bandsPlugin, countsPlugin, spanLabelsPlugin } from './plugins.ts'
-import { tickText } from './svg/frame.ts'
-import { logTicks, rangeOf } from './svg/scale.ts'
+import type { BarChart, BoxChart, ChartModel, SpanChart, TimelineChart } from './model.ts'
+import { bandsPlugin, countsPlugin, intervalsPlugin, spanLabelsPlugin } from './plugins.ts'
+import { categoryScale, type Config, options, valueScale } from './screen-axes.ts'
+import { lineConfig } from './screen-lines.ts'
+import { heightsOf, rangeOf } from './svg/scale.ts'
 
 Chart.register(
   BarController,
@@ -30,6 +29,7 @@ Chart.register(
   CategoryScale,
   Legend,
   LinearScale,
+  LineElement,
   LogarithmicScale,
   PointElement,
   ScatterController,
@@ -67,58 +67,6 @@ function fillOf(look: number, colour: string, palette: Palette): CanvasPattern |
   made?.setTransform(new DOMMatrix().scale(1 / ratio))
   return made ?? colour
 }
-
-type Scale = NonNullable<NonNullable<ChartOptions['scales']>[string]>
-
-function valueScale({ title, scale, most }: Axis, p: Palette): Scale {
-  return {
-    ...(most === undefined ? {} : { max: most }),
-    type: scale === 'log' ? 'logarithmic' : 'linear',
-    ...(scale === 'linear'
-      ? { beginAtZero: true }
-      : {
-          afterBuildTicks(axis) {
-            axis.ticks = logTicks(axis.min, axis.max).map((value) => ({ value }))
-          },
-        }),
-    grid: { color: p.line },
-    border: { color: p.axis },
-    title: { display: true, text: title, color: p.text2 },
-    ticks: {
-      color: p.text2,
-      maxRotation: 0,
-      autoSkipPadding: 16,
-      callback: (value: string | number) => tickText(Number(value)),
-    },
-  }
-}
-
-const categoryScale = (p: Palette, title = ''): Scale => ({
-  type: 'category',
-  grid: { display: false },
-  border: { color: p.axis },
-  title: { display: title !== '', text: title, color: p.text2 },
-  ticks: { color: p.text, maxRotation: 0, autoSkipPadding: 8 },
-})
-
-function options(p: Palette, more: ChartOptions): ChartOptions {
-  return {
-    responsive: true,
-    maintainAspectRatio: false,
-    animation: false,
-    ...more,
-    plugins: {
-      legend: {
-        position: 'top',
-        align: 'start',
-        labels: { color: p.text, boxWidth: 16, boxHeight: 12, padding: 12 },
-      },
-      ...more.plugins,
-    },
-  }
-}
-
-type Config = ChartConfiguration<ChartType>
 
 function boxConfig(model: BoxChart, p: Palette): Config {
   const all = model.series.flatMap(({ boxes }) => boxes.flatMap((box) => (box === null ? [] : [box.min, box.max])))
@@ -184,6 +132,7 @@ function barConfig(model: BarChart, p: Palette): Config {
       maxBarThickness: 40,
     }
   })
+  const [suggestedMin, suggestedMax] = rangeOf(heightsOf(model.series), model.value.scale)
   const value = valueScale(model.value, p)
   const category = categoryScale(p, model.stacked ? '' : model.categoryTitle)
   return {
@@ -200,8 +149,9 @@ function barConfig(model: BarChart, p: Palette): Config {
             x: { ...value, stacked: true },
             y: { ...category, stacked: true, ticks: { color: p.text, autoSkip: false } },
           }
-        : { x: category, y: value },
+        : { x: category, y: { ...value, suggestedMin, suggestedMax } },
     }),
+    plugins: [intervalsPlugin(model, p)],
   }
 }
 
@@ -283,6 +233,8 @@ export function chartConfig(model: ChartModel, palette: Palette): Config {
       return boxConfig(model, palette)
     case 'bars':
       return barConfig(model, palette)
+    case 'lines':
+      return lineConfig(model, palette)
     case 'spans':
       return spanConfig(model, palette)
     case 'timeline':

@@ -4,11 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { Results } from '../../../engine/contract/experiment-results.ts'
 import { attemptsCsv, comparisonsCsv, groupsCsv } from '../../../engine/lab/experiments/csv.ts'
-import { resultsOf } from '../../../engine/lab/experiments/results.ts'
 import { runsCsv, summaryCsv } from '../../../engine/lab/export/csv.ts'
-import { MACHINE, planOf } from '../experiments/plans.ts'
+import { resultsFrom } from '../experiments/sample-results.ts'
 import { brokenReport, sampleReport } from '../store/samples.ts'
 import { because, lacks, NEEDS } from '../../setup/needs.ts'
 
@@ -17,29 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 const reports = [...Array.from({ length: 8 }, (_, i) => sampleReport(i)), brokenReport(8, 'failed')]
 
-function results(): Results {
-  const trials = reports.map(({ run_id, outcome }, trial) => ({
-    experiment_id: 'e',
-    trial,
-    attempt: 1,
-    condition: trial % 2,
-    repeat: 1 + Math.floor(trial / 2),
-    warm_up: false,
-    machine_id: MACHINE.machine_id,
-    state: outcome === 'completed' ? ('completed' as const) : ('failed' as const),
-    run_id,
-    error_code: null,
-    error_message: null,
-    started_at: '2026-01-01T00:00:00.000Z',
-    duration_ms: 1234.5,
-  }))
-  const plan = planOf({ repeats: 5, factors: { algorithm: ['pre-copy', 'stop-and-copy'] } })
-  const held = new Map(reports.map((report) => [report.run_id, report]))
-  const measured = { plan, plan_digest: 'd', experiments: ['e'], trials, reports: held, machines: [MACHINE] }
-  return resultsOf(measured, false)
-}
-
-const found = results()
+const found = resultsFrom(reports, { repeats: 5, factors: { algorithm: ['pre-copy', 'stop-and-copy'] } })
 const FILES: Readonly<Record<string, string>> = {
   'runs.csv': runsCsv(reports),
   'run-summary.csv': summaryCsv(reports),

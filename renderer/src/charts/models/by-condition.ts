@@ -12,7 +12,7 @@ import {
 } from '../../data/format.ts'
 import type { BarChart, BoxChart } from '../model.ts'
 import { boxOf, mean } from '../statistics.ts'
-import { DOWNTIME_PARTS } from './downtime-parts.ts'
+import { stackedParts } from './stacked-parts.ts'
 
 export type Metric = 'downtime_ms' | 'outage_ms' | 'total_ms'
 
@@ -132,56 +132,33 @@ export function boxesByCondition(
   }
 }
 
-/**
- * Mean parts of the downtime, stacked; means, because they add up to the mean downtime while medians do not.
- * @param share each part in % of its mean downtime, so that short ones can be read beside long ones
- */
+/** Mean parts of the downtime of each direction and algorithm. @param share in % of each mean downtime */
 export function partsByCondition(runs: readonly RunReport[], share = false): BarChart | null {
   const measured = runs.filter((run) => run.outcome === 'completed' && run.downtime_parts !== null)
   if (measured.length === 0) return null
   const { directions, algorithms, of } = groupsOf(measured)
   const groups = directions.flatMap((direction) =>
     algorithms.flatMap((algorithm) => {
-      const held = of(direction, algorithm)
+      const held = of(direction, algorithm).flatMap(({ downtime_parts }) => downtime_parts ?? [])
       if (held.length === 0) return []
-      const part = (key: keyof DowntimeParts): number => mean(held.map((run) => run.downtime_parts?.[key] ?? 0)) ?? 0
-      return [{ name: `${directionTitle(direction)}, ${algorithm}`, n: held.length, part }]
+      return [{ name: `${directionTitle(direction)}, ${algorithm}`, n: held.length, parts: meanParts(held) }]
     }),
   )
-  const total = (group: (typeof groups)[number]): number =>
-    DOWNTIME_PARTS.reduce((sum, { key }) => sum + group.part(key), 0)
-  const largest = (group: (typeof groups)[number]): string =>
-    DOWNTIME_PARTS.reduce((a, b) => (group.part(b.key) > group.part(a.key) ? b : a)).name
+  const caption = `n = ${plural(measured.length, 'completed run')}.${remarks(runs, measured.length)}`
+  return stackedParts(groups, { id: 'downtime-parts', subject: 'Direction, algorithm', caption }, share)
+}
+
+/** @param held not empty */
+function meanParts(held: readonly DowntimeParts[]): DowntimeParts {
+  const part = (key: keyof DowntimeParts): number => mean(held.map((parts) => parts[key])) ?? 0
   return {
-    kind: 'bars',
-    stacked: true,
-    id: 'downtime-parts',
-    title: 'What the downtime is made of',
-    definition: `Mean of each part; the parts follow each other and add up to the mean downtime. ${DOWNTIME_PARTS.map(({ name, meaning }) => `${name}: ${meaning}`).join(' ')}`,
-    caption: `n = ${plural(measured.length, 'completed run')}.${remarks(runs, measured.length)}`,
-    summary: groups
-      .map((g) => `${g.name}: mean downtime ${milliseconds(total(g))}, mostly ${largest(g)}, n = ${g.n}.`)
-      .join(' '),
-    table: {
-      columns: ['Direction, algorithm', 'n', ...DOWNTIME_PARTS.map(({ name }) => `${name} (ms)`), 'Mean downtime (ms)'],
-      rows: groups.map((g) => [
-        g.name,
-        count(g.n),
-        ...DOWNTIME_PARTS.map(({ key }) => fixed(g.part(key), 2)),
-        fixed(total(g), 2),
-      ]),
-    },
-    categories: groups.map((g) => `${g.name} (n ${g.n}, ${milliseconds(total(g))})`),
-    categoryTitle: 'Direction, algorithm',
-    series: DOWNTIME_PARTS.map(({ key, name }, look) => ({
-      name,
-      look,
-      values: groups.map((g) => (share ? (100 * g.part(key)) / (total(g) || 1) : g.part(key))),
-    })),
-    value: {
-      title: share ? 'Share of the mean downtime (%)' : 'Mean downtime (ms)',
-      scale: 'linear',
-      ...(share ? { most: 100 } : {}),
-    },
+    pause_ms: part('pause_ms'),
+    last_pages_ms: part('last_pages_ms'),
+    capture_ms: part('capture_ms'),
+    pack_ms: part('pack_ms'),
+    send_ms: part('send_ms'),
+    unpack_ms: part('unpack_ms'),
+    restore_ms: part('restore_ms'),
+    resume_ms: part('resume_ms'),
   }
 }

@@ -1,43 +1,10 @@
-/** The four kinds of drawing, each on the area that the frame leaves it. */
-import { count } from '../../data/format.ts'
+/** Boxes, spans and timelines, each on the area that the frame leaves it. */
 import { colourOf, type Palette } from '../looks.ts'
-import type { BarChart, BoxChart, SpanChart, TimelineChart } from '../model.ts'
+import type { BoxChart, SpanChart, TimelineChart } from '../model.ts'
 import type { Box } from '../statistics.ts'
 import { el, line, text, widthOf } from './elements.ts'
-import {
-  type Area,
-  bottomAxis,
-  bottomTitle,
-  categoryLabels,
-  fillOf,
-  FONT,
-  leftAxis,
-  legend,
-  patternDefs,
-} from './frame.ts'
+import { type Area, BELOW, bottomAxis, categoryLabels, fillOf, FONT, LEFT, leftAxis, withLegend } from './frame.ts'
 import { rangeOf, scaleOf } from './scale.ts'
-
-const LEFT = 64
-const BELOW = 42
-
-function withLegend(
-  model: BoxChart | BarChart,
-  stacked: boolean,
-  area: Area,
-  p: Palette,
-): { area: Area; markup: string } {
-  const defs = el(
-    'defs',
-    {},
-    patternDefs(
-      model.series.map(({ look }) => look),
-      stacked,
-      p,
-    ),
-  )
-  const { markup, height } = legend(model.series, stacked, area, p)
-  return { area: { ...area, top: area.top + height }, markup: defs + markup }
-}
 
 export function drawBoxes(model: BoxChart, whole: Area, p: Palette): string {
   const held = withLegend(model, false, whole, p)
@@ -89,63 +56,6 @@ function drawBox(box: Box, x: number, width: number, at: (v: number) => number, 
     line(x - half, at(box.median), x + half, at(box.median), { stroke: p.text, 'stroke-width': 2.5 }),
     ...box.outliers.map((value) => el('circle', { cx: x, cy: at(value), r: 2.5, fill: 'none', ...stroke })),
   ].join('')
-}
-
-export function drawBars(model: BarChart, whole: Area, p: Palette): string {
-  return model.stacked ? drawStacks(model, whole, p) : drawColumns(model, whole, p)
-}
-
-function drawColumns(model: BarChart, whole: Area, p: Palette): string {
-  const held = withLegend(model, false, whole, p)
-  const area = { ...held.area, left: whole.left + LEFT - 16, bottom: whole.bottom - BELOW }
-  const range = rangeOf(
-    model.series.flatMap(({ values }) => values),
-    model.value.scale,
-  )
-  const scale = scaleOf(range, model.value.scale, area.bottom, area.top)
-  const slot = (area.right - area.left) / model.categories.length
-  const each = Math.min(40, (slot * 0.8) / model.series.length)
-  const bars = model.series.flatMap(({ values, look }, s) =>
-    values.map((value, c) => {
-      if (value <= 0) return ''
-      const x = area.left + (c + 0.5) * slot + (s - model.series.length / 2) * each
-      const y = scale.at(value)
-      const label =
-        each >= widthOf(count(value), 10)
-          ? text(x + each / 2, y - 4, count(value), { 'text-anchor': 'middle', 'font-size': 10, fill: p.text2 })
-          : ''
-      const bar = { x, y, width: Math.max(1, each - 2), height: area.bottom - y }
-      return el('rect', { ...bar, fill: fillOf(look, false), stroke: colourOf(p, look, false) }) + label
-    }),
-  )
-  // Labels that would touch are thinned out.
-  const every = Math.ceil(24 / slot)
-  const names = model.categories.map((name, i) => (i % every === 0 ? name : ''))
-  const below = categoryLabels(area, names, p) + bottomTitle(area, model.categoryTitle, p)
-  return [held.markup, leftAxis(area, scale, model.value.title, p), ...bars, below].join('')
-}
-
-function drawStacks(model: BarChart, whole: Area, p: Palette): string {
-  const held = withLegend(model, true, whole, p)
-  const names = Math.max(...model.categories.map((name) => widthOf(name, FONT)))
-  const area = { ...held.area, left: whole.left + names + 12, bottom: whole.bottom - BELOW }
-  const totals = model.categories.map((_, c) => model.series.reduce((sum, { values }) => sum + (values[c] ?? 0), 0))
-  const range: [number, number] = model.value.most === undefined ? rangeOf(totals, 'linear') : [0, model.value.most]
-  const scale = scaleOf(range, 'linear', area.left, area.right)
-  const slot = (area.bottom - area.top) / model.categories.length
-  const high = Math.min(28, slot * 0.7)
-  const rows = model.categories.map((name, c) => {
-    const y = area.top + (c + 0.5) * slot
-    let sum = 0
-    const parts = model.series.map(({ values, look }) => {
-      const from = scale.at(sum)
-      sum += values[c] ?? 0
-      const bar = { x: from, y: y - high / 2, width: scale.at(sum) - from, height: high }
-      return bar.width < 0.1 ? '' : el('rect', { ...bar, fill: fillOf(look, true), stroke: colourOf(p, look, true) })
-    })
-    return text(area.left - 8, y + 4, name, { 'text-anchor': 'end', fill: p.text }) + parts.join('')
-  })
-  return [held.markup, bottomAxis(area, scale, model.value.title, p), ...rows].join('')
 }
 
 export function drawSpans(model: SpanChart, whole: Area, p: Palette): string {

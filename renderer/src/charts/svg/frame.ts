@@ -7,6 +7,9 @@ import type { Scale } from './scale.ts'
 
 export const FONT = 12
 const TITLE = 15
+/** What an axis with its title takes on the left, and below. */
+export const LEFT = 64
+export const BELOW = 42
 
 export interface Area {
   readonly left: number
@@ -82,12 +85,12 @@ interface LegendEntry {
   readonly name: string
   readonly look: number
 }
-/** Rows of entries from the left; returns the markup and the height that it takes. */
+/** Rows of entries from the left, each with a sample of 16 × 12 px; returns the markup and the height that it takes. */
 export function legend(
   entries: readonly LegendEntry[],
-  stacked: boolean,
   { left, right, top }: Pick<Area, 'left' | 'right' | 'top'>,
   p: Palette,
+  sample: (look: number, x: number, y: number) => string,
 ): { markup: string; height: number } {
   let x = left
   let y = top
@@ -97,12 +100,29 @@ export function legend(
       x = left
       y += 20
     }
-    const box = { x, y, width: 16, height: 12, fill: fillOf(look, stacked), stroke: colourOf(p, look, stacked) }
-    const markup = el('rect', box) + text(x + 22, y + 10, name, { fill: p.text })
+    const markup = sample(look, x, y) + text(x + 22, y + 10, name, { fill: p.text })
     x += width
     return markup
   })
   return { markup: parts.join(''), height: y - top + 24 }
+}
+
+/** Patterns and legend of what is filled with them; the area is what they leave. */
+export function withLegend(
+  { series }: { readonly series: readonly LegendEntry[] },
+  stacked: boolean,
+  area: Area,
+  p: Palette,
+): { area: Area; markup: string } {
+  const looks = series.map(({ look }) => look)
+  const { markup, height } = legend(series, area, p, (look, x, y) => {
+    const box = { x, y, width: 16, height: 12, fill: fillOf(look, stacked), stroke: colourOf(p, look, stacked) }
+    return el('rect', box)
+  })
+  return {
+    area: { ...area, top: area.top + height },
+    markup: el('defs', {}, patternDefs(looks, stacked, p)) + markup,
+  }
 }
 
 /** The whole picture: title, drawing, caption. The drawing gets the area that is left. */

@@ -1,4 +1,6 @@
 /** From a value to a place, and where an axis has its marks. */
+import type { BarChart } from '../model.ts'
+
 export interface Scale {
   readonly at: (value: number) => number
   readonly ticks: readonly number[]
@@ -33,6 +35,14 @@ export function rangeOf(values: readonly number[], kind: 'linear' | 'log'): [num
   if (kind === 'log') return [low / 1.5, high * 1.5]
   const bottom = Math.min(0, low)
   return [bottom, high === bottom ? bottom + 1 : high + (high - bottom) * 0.06]
+}
+
+/** How far columns reach, with the intervals over them. */
+export function heightsOf(series: BarChart['series']): number[] {
+  return series.flatMap(({ values, intervals = [] }) => [
+    ...values.flatMap((value) => value ?? []),
+    ...intervals.flatMap((interval) => interval ?? []),
+  ])
 }
 
 /** @param start place of the low end, `end` of the high one; for a vertical axis start is the greater */
