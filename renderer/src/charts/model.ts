@@ -61,6 +61,23 @@ export interface SpanChart extends ChartText {
   readonly value: Axis
 }
 
+/** Stretches of time in rows, several in each. */
+export interface FlameChart extends ChartText {
+  readonly kind: 'flame'
+  /** From above. */
+  readonly rows: readonly string[]
+  readonly spans: readonly {
+    /** Index of its row. */
+    readonly row: number
+    readonly name: string
+    readonly from: number
+    readonly to: number
+    /** Its length, with the unit. */
+    readonly label: string
+  }[]
+  readonly value: Axis
+}
+
 export interface TimelineChart extends ChartText {
   readonly kind: 'timeline'
   readonly points: readonly { readonly x: number; readonly y: number }[]
@@ -76,4 +93,4 @@ export interface TimelineChart extends ChartText {
   readonly value: Axis
 }
 
-export type ChartModel = BoxChart | BarChart | SpanChart | TimelineChart
+export type ChartModel = BoxChart | BarChart | SpanChart | FlameChart | TimelineChart

@@ -2,6 +2,7 @@
 import type { Palette } from '../looks.ts'
 import type { ChartModel } from '../model.ts'
 import { drawBars, drawBoxes, drawSpans, drawTimeline } from './drawings.ts'
+import { drawFlame } from './flame.ts'
 import { picture } from './frame.ts'
 
 export interface Size {
@@ -18,6 +19,8 @@ export function renderSvg(model: ChartModel, palette: Palette, size: Size = { wi
         return drawBars(model, area, palette)
       case 'spans':
         return drawSpans(model, area, palette)
+      case 'flame':
+        return drawFlame(model, area, palette)
       case 'timeline':
         return drawTimeline(model, area, palette)
     }
