@@ -4,6 +4,7 @@ import type { SavingsReport } from '../contract/savings.ts'
 import { describe } from '../lab/export/statistics.ts'
 import { count, memory, ms, msFigure, percent, plural, shortId, traffic } from './format.ts'
 import { comparisonText } from './prediction-view.ts'
+import { windowText } from './window-view.ts'
 import { pairs, printable, table, type Column } from './table.ts'
 
 const PART_NAMES: Readonly<Record<keyof DowntimeParts, string>> = {
@@ -45,6 +46,7 @@ export function succeeded(run: RunReport): boolean {
 export function runText(run: RunReport, title = ''): string {
   const lines = [`${title}${title === '' ? '' : ' · '}${shortId(run.run_id)} · ${conditionsLine(run)}`]
   lines.push(pairs(runPairs(run)))
+  if (run.critical_window !== null) lines.push('', windowText(run.critical_window))
   if (run.rounds.length > 0) lines.push('', roundsTable(run.rounds))
   if (run.prediction !== null) lines.push('', comparisonText(run))
   return lines.join('\n')

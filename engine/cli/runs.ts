@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
 import type { HostKind } from '../contract/report.ts'
 import { defaultStore } from '../lab/places.ts'
-import { probesCsv, roundsCsv, runsCsv, summaryCsv } from '../lab/export/csv.ts'
+import { probesCsv, roundsCsv, runsCsv, summaryCsv, windowsCsv } from '../lab/export/csv.ts'
 import type { RunFilter, RunListItem } from '../lab/store/records.ts'
 import { openStore, type RunStore } from '../lab/store/run-store.ts'
 import { FerryError } from '../util/errors.ts'
@@ -39,6 +39,7 @@ interface FilterOptions extends StoreOptions {
 interface ExportOptions extends FilterOptions {
   readonly rounds?: true
   readonly probes?: true
+  readonly windows?: true
   readonly summary?: true
   readonly out?: string
 }
@@ -77,8 +78,11 @@ export function runsCommand(program: Command, done: (code: number) => void): voi
     )
 
   filters(runs.command('export [id...]').description('as CSV: one line a run, unless an option says otherwise'))
-    .addOption(new Option('--rounds', 'one line a round of pre-copy').conflicts(['probes', 'summary']))
-    .addOption(new Option('--probes', "one line a request of the network client's probe").conflicts('summary'))
+    .addOption(new Option('--rounds', 'one line a round of pre-copy').conflicts(['probes', 'windows', 'summary']))
+    .addOption(
+      new Option('--probes', "one line a request of the network client's probe").conflicts(['windows', 'summary']),
+    )
+    .addOption(new Option('--windows', 'one line a stretch of the critical window').conflicts('summary'))
     .addOption(new Option('--summary', 'medians, quartiles and 95 % intervals by conditions'))
     .addOption(new Option('--limit <n>', 'at most so many runs, the newest').argParser(whole(1, 1_000_000)))
     .addOption(new Option('--out <file>', 'write to a file instead of stdout'))
@@ -243,6 +247,7 @@ async function exportRuns(store: RunStore, prefixes: readonly string[], options:
 
 function csvOf(store: RunStore, reports: ReturnType<RunStore['reports']>, options: ExportOptions): string {
   if (options.rounds === true) return roundsCsv(reports)
+  if (options.windows === true) return windowsCsv(reports)
   if (options.summary === true) return summaryCsv(reports)
   if (options.probes !== true) return runsCsv(reports)
   return probesCsv(reports.map(({ run_id }) => ({ run_id, probes: store.get(run_id)?.probes ?? [] })))

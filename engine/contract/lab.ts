@@ -311,7 +311,10 @@ export const METHODS = {
   'runs.restore': { input: v.object({ run_id: text(64) }), output: done },
   /** CSV of all runs that the filter selects: raw, one row a run; rounds; probes; or the summary by conditions. */
   'runs.export': {
-    input: v.object({ what: v.picklist(['runs', 'rounds', 'probes', 'summary']), filter: v.optional(runFilter, {}) }),
+    input: v.object({
+      what: v.picklist(['runs', 'rounds', 'windows', 'probes', 'summary']),
+      filter: v.optional(runFilter, {}),
+    }),
     output: v.object({ csv: v.string(), runs: v.number() }),
   },
   ...EXPERIMENTS_METHODS,

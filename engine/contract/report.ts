@@ -3,6 +3,7 @@
  * unit; the meaning of each figure is the sentence beside it.
  */
 import * as v from 'valibot'
+import { criticalWindow } from './critical-window.ts'
 import { runPrediction } from './prediction.ts'
 import { savingsReport } from './savings.ts'
 
@@ -120,6 +121,8 @@ export const runReport = v.object({
   /** From the request to the end of the last stage. */
   total_ms: ms,
   downtime_parts: v.nullable(downtimeParts),
+  /** The same time as stretches on one axis; null where the guest did not cross, or the run is older. */
+  critical_window: v.optional(v.nullable(criticalWindow), null),
   rounds: v.array(roundReport),
   stages: v.array(stageReport),
   /** All pages sent, of RAM and device memory, zero pages included, the last ones too. */

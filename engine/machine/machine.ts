@@ -64,6 +64,8 @@ export interface PageRange {
 
 /** Times are milliseconds of `nowMs()`. */
 export interface StopReport {
+  /** When the order was taken up, `nowMs()`. */
+  readonly beganMs: number
   /** When the vCPU stopped: no instruction runs after it. */
   readonly pausedAtMs: number
   /** Time taken, in ms, to stop, to collect the last pages, and to capture the state. */
@@ -89,6 +91,8 @@ export interface StopOptions {
 }
 
 export interface LoadReport {
+  /** When it was taken up, `nowMs()`. */
+  readonly beganMs: number
   readonly pagesMs: number
   readonly restoreMs: number
 }

@@ -96,6 +96,7 @@ function stop({ inlinePages, leaveRam = false }: StopOptions): StopReport {
   const pagesDone = nowMs()
   const state = captureState(emulator, config.apic)
   return {
+    beganMs: begun,
     pausedAtMs,
     pauseMs: Math.max(0, pausedAtMs - begun),
     lastPagesMs: pagesDone - Math.max(pausedAtMs, begun),
@@ -169,7 +170,7 @@ const handlers: { [N in CallName]: (argument: Calls[N][0]) => Calls[N][1] } = {
     const pagesDone = nowMs()
     restoreState(emulator, state, clock)
     screen.markStale()
-    return { pagesMs: pagesDone - begun, restoreMs: nowMs() - pagesDone }
+    return { beganMs: begun, pagesMs: pagesDone - begun, restoreMs: nowMs() - pagesDone }
   },
   faults: () => missing.takeFaults(),
   digests: (block) => blocks.digests(block),

@@ -1,11 +1,12 @@
 /** Stage 3 at the source: the guest stops; its last pages, CPU and devices go over in one write. */
 import { nowMs } from '../util/clock.ts'
+import type { WindowInstants } from './critical-window.ts'
 import type { Deadlines } from './deadlines.ts'
+import type { SwitchOverTimes } from './downtime.ts'
 import { splitBatch } from './page-sender.ts'
 import type { Connection } from './protocol/connection.ts'
 import type { Message } from './protocol/messages.ts'
 import type { SourcePull } from './pull/source-pull.ts'
-import type { SwitchOverTimes } from './report.ts'
 import type { SourceOptions, Tuning } from './source-options.ts'
 import type { SourceRounds } from './source-rounds.ts'
 import type { Statistics } from './statistics.ts'
@@ -20,7 +21,8 @@ export interface SwitchOverContext {
   readonly pull: SourcePull | null
 }
 
-type StopTimes = Omit<SwitchOverTimes, 'commitSentMs' | 'runningReceivedMs' | 'resumeMs' | 'runAtMs' | 'sinceRunMs'>
+type StopTimes = WindowInstants &
+  Omit<SwitchOverTimes, 'commitSentMs' | 'runningReceivedMs' | 'resumeMs' | 'runAtMs' | 'sinceRunMs'>
 
 /**
  * Resolves when the target has loaded everything.
@@ -36,22 +38,24 @@ export async function stopAndSend(connection: Connection, context: SwitchOverCon
   const stopKnownMs = nowMs()
   if (stop.remaining.length > 0) await rounds.sendStopped(stop.remaining)
   const pagesSentMs = stop.remaining.length > 0 ? nowMs() : stopKnownMs
-  const packStartMs = nowMs()
   const { bytes } = translator.toCommon(hypervisor, stop.state)
-  const packMs = nowMs() - packStartMs
+  const packMs = nowMs() - pagesSentMs
   const batches = stop.batches.flatMap(splitBatch)
   const inlinePages = batches.reduce((sum, b) => sum + b.pages.length + b.zeroPages.length, 0)
   const cut = translator.deviceOffset?.(bytes) ?? 0
   const held = await rounds.encodeHeld(batches)
+  const missing = pull === null ? [] : [rounds.leave(stop, pull)]
+  const encodedMs = nowMs()
   connection.post([
     ...held.map((body): Message => ({ type: 'PAGES', body })),
-    ...(pull === null ? [] : [rounds.leave(stop, pull)]),
+    ...missing,
     {
       type: 'CPU_BEG',
       body: { stateBytes: bytes.length, pagesSent: s.pages_sent + inlinePages, bytes: bytes.subarray(0, cut) },
     },
     { type: 'DEV_BEG', body: { bytes: bytes.subarray(cut) } },
   ])
+  const writtenMs = nowMs()
   const ready = connection.receive(['READY'], deadlines.readyMs, 'ready')
   // Bookkeeping while the target loads.
   rounds.countStopped(batches)
@@ -60,6 +64,9 @@ export async function stopAndSend(connection: Connection, context: SwitchOverCon
   s.paused_at_ms = stop.pausedAtMs
   s.stop_wait_ms = Math.max(0, stop.pausedAtMs - orderedMs)
   const { pausedAtMs, lastPagesMs, captureMs } = stop
-  const { unpackMs, restoreMs } = (await ready).body
-  return { pausedAtMs, lastPagesMs, captureMs, stopKnownMs, pagesSentMs, packMs, unpackMs, restoreMs, verifyMs: 0 }
+  const { unpackMs, restoreMs, at } = (await ready).body
+  return {
+    ...{ pausedAtMs, lastPagesMs, captureMs, stopKnownMs, pagesSentMs, packMs, unpackMs, restoreMs, verifyMs: 0 },
+    ...{ stopBeganMs: stop.beganMs, encodedMs, writtenMs, readyMs: nowMs(), target: at },
+  }
 }

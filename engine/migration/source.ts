@@ -5,8 +5,10 @@
 import { nowMs, sleep } from '../util/clock.ts'
 import { FerryError } from '../util/errors.ts'
 import { PAGE_SIZE } from '../vmstate/blocks.ts'
+import type { WindowInstants } from './critical-window.ts'
 import { DEADLINES } from './deadlines.ts'
 import type { Deadlines } from './deadlines.ts'
+import type { SwitchOverTimes } from './downtime.ts'
 import { Interrupt } from './interrupt.ts'
 import { LINK_PRESETS } from './link.ts'
 import type { LinkSpec } from './link.ts'
@@ -23,7 +25,6 @@ import { lostAfterCommit, stranded, undecided } from './fates.ts'
 import { askComparison, blocksToVerify, pagesDiffer } from './ram-check.ts'
 import type { VerifyResult } from './ram-check.ts'
 import { buildReport } from './report.ts'
-import type { SwitchOverTimes } from './report.ts'
 import { configure, request } from './source-agreement.ts'
 import type { Agreed } from './source-agreement.ts'
 import { stopAndSend } from './source-switch-over.ts'
@@ -53,7 +54,8 @@ const FAREWELL_MS = 300
 /** Between two looks at the lease after a cut, ms. */
 const LEASE_POLL_MS = 10
 
-type MutableTimes = { -readonly [K in keyof SwitchOverTimes]: SwitchOverTimes[K] }
+type Times = SwitchOverTimes & WindowInstants
+type MutableTimes = { -readonly [K in keyof Times]: Times[K] }
 
 class SourceSession {
   readonly #options: SourceOptions
@@ -359,7 +361,7 @@ class SourceSession {
       link: this.#link.text,
       error,
       crossed: guestAt === 'target',
-      switchOver: complete ? (this.#times as SwitchOverTimes) : null,
+      switchOver: complete ? (this.#times as Times) : null,
       rounds: this.#rounds.rounds,
       stages: this.#stages,
       statistics: s,

@@ -30,15 +30,26 @@ export interface StreamContext {
   readonly onStopped: () => void
 }
 
+/** The guest's state, and when it came, `nowMs()`. */
+export interface Arrival {
+  readonly container: Uint8Array
+  /** The first of what came with it was taken. */
+  readonly arrivedMs: number
+  readonly receivedMs: number
+}
+
 /** @throws FerryError `protocol.*`, or what machine and translator say */
-export async function receiveStream(context: StreamContext): Promise<Uint8Array> {
+export async function receiveStream(context: StreamContext): Promise<Arrival> {
   const { connection, deadlines, receiver } = context
   const { progressMs } = deadlines
   let before = 0
   let rounds = 0
+  let arrivedMs = Infinity
   const types = ['PAGES', 'ROUND_END', 'REHEARSAL', 'MISSING', 'CPU_BEG'] as const
   for (;;) {
     const message = await connection.receive(types, progressMs, 'pages')
+    const last = message.type === 'PAGES' ? message.body.hold : ['MISSING', 'CPU_BEG'].includes(message.type)
+    if (last) arrivedMs = Math.min(arrivedMs, nowMs())
     switch (message.type) {
       case 'PAGES':
         await receiver.take(message.body)
@@ -56,7 +67,7 @@ export async function receiveStream(context: StreamContext): Promise<Uint8Array>
         break
       case 'CPU_BEG':
         context.onStopped()
-        return receiveState(context, message.body)
+        return { container: await receiveState(context, message.body), arrivedMs, receivedMs: nowMs() }
     }
     context.onProgress(rounds)
   }
@@ -125,10 +136,13 @@ async function receiveState({ connection, deadlines, receiver }: StreamContext, 
 }
 
 /**
- * The state, and the pages that came with it, into the machine.
- * @returns the durations that READY tells, ms
+ * The state, and the pages that came with it, into the machine; and what a pull needs is set up.
+ * @returns what READY tells
  */
-export async function loadGuest(context: StreamContext, container: Uint8Array): Promise<Body<'READY'>> {
+export async function loadGuest(
+  context: StreamContext,
+  { container, arrivedMs, receivedMs }: Arrival,
+): Promise<Body<'READY'>> {
   const { connection, deadlines, slot, translator, clock, receiver, pull } = context
   const startMs = nowMs()
   const { state } = translator.fromCommon(slot.hypervisor, container)
@@ -142,5 +156,12 @@ export async function loadGuest(context: StreamContext, container: Uint8Array): 
   if (written.status === 'rejected') throw written.reason
   if (loaded.status === 'rejected') throw loaded.reason
   connection.interrupt.check()
-  return { unpackMs: unpackedMs - startMs, restoreMs: nowMs() - unpackedMs }
+  const loadedMs = nowMs()
+  const { beganMs, pagesMs, restoreMs } = loaded.value
+  const pagesLoadedMs = beganMs + pagesMs
+  const stateLoadedMs = pagesLoadedMs + restoreMs
+  const machine = { loadBeganMs: beganMs, pagesLoadedMs, stateLoadedMs }
+  await pull?.arm()
+  const at = { arrivedMs, receivedMs, unpackedMs, ...machine, loadedMs, readyMs: nowMs() }
+  return { unpackMs: unpackedMs - startMs, restoreMs: loadedMs - unpackedMs, at }
 }

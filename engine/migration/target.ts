@@ -26,7 +26,7 @@ import { StageClock } from './stages.ts'
 import { StateMachine, TARGET_STATES } from './states.ts'
 import type { TargetState } from './states.ts'
 import { loadGuest, receiveStream } from './target-stream.ts'
-import type { StreamContext } from './target-stream.ts'
+import type { Arrival, StreamContext } from './target-stream.ts'
 import type { TargetOptions, TargetResult, TargetSlot } from './target-options.ts'
 
 /** Longest farewell, ms; then the connection is cut. */
@@ -49,7 +49,7 @@ export class TargetSession {
   #pull: TargetPull | null = null
   #discarding: Promise<void> | null = null
   #discardError: FerryError | null = null
-  #container: Uint8Array = new Uint8Array(0)
+  #arrival: Arrival | null = null
   #algorithm = ''
   #savings: readonly Saving[] = []
   #refused = false
@@ -215,7 +215,7 @@ export class TargetSession {
         `The source announced ${begin.body.pagesTotal} pages of ${receiver.missing}.`,
       )
     }
-    this.#container = await receiveStream(this.#streamContext(slot, request))
+    this.#arrival = await receiveStream(this.#streamContext(slot, request))
   }
 
   #streamContext(slot: TargetSlot, { clock }: Body<'MIG_REQ'>): StreamContext {
@@ -241,8 +241,7 @@ export class TargetSession {
   // Stage 3: stop-and-copy
 
   async #load(slot: TargetSlot, request: Body<'MIG_REQ'>): Promise<void> {
-    const body = await loadGuest(this.#streamContext(slot, request), this.#container)
-    await this.#pull?.arm()
+    const body = await loadGuest(this.#streamContext(slot, request), this.#arrival as Arrival)
     this.#state.go('ready')
     this.#connection.post([{ type: 'READY', body }])
     this.#enter(4)

@@ -21,6 +21,7 @@ const RUN: RunReport = {
   outage_ms: null,
   total_ms: 100,
   downtime_parts: null,
+  critical_window: null,
   rounds: [],
   stages: [],
   pages_sent: 4096,

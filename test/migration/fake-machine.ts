@@ -205,6 +205,7 @@ export class FakeMachine implements Machine {
       const t2 = nowMs()
       const state = this.#state()
       return {
+        beganMs: t0,
         pausedAtMs,
         pauseMs: pausedAtMs - t0,
         lastPagesMs: t2 - t1,
@@ -247,7 +248,7 @@ export class FakeMachine implements Machine {
         this.missing.add(page)
       const t1 = nowMs()
       this.instructionCount = state.cpu.eip
-      return { pagesMs: t1 - t0, restoreMs: nowMs() - t1 }
+      return { beganMs: t0, pagesMs: t1 - t0, restoreMs: nowMs() - t1 }
     })
   }
 

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { checkCompatibility, peerAllowed, refusalOf } from '../../engine/migration/compatibility.ts'
 import type { HostOffer, MigrationRequest } from '../../engine/migration/compatibility.ts'
 import { memoryLease, sharedLease } from '../../engine/migration/lease.ts'
-import { downtimeOf, runTime } from '../../engine/migration/report.ts'
-import type { SwitchOverTimes } from '../../engine/migration/report.ts'
+import { downtimeOf, runTime } from '../../engine/migration/downtime.ts'
+import type { SwitchOverTimes } from '../../engine/migration/downtime.ts'
 import { COUNTERS, zeroStatistics } from '../../engine/migration/statistics.ts'
 
 const TIMES: SwitchOverTimes = {

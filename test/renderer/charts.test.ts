@@ -3,8 +3,10 @@ import fc from 'fast-check'
 import { describe as group, expect, it } from 'vitest'
 import { describe } from '../../engine/lab/export/statistics.ts'
 import type { PullReport } from '../../engine/contract/report.ts'
+import { placeNames } from '../../renderer/src/charts/flame.ts'
 import type { ChartModel } from '../../renderer/src/charts/model.ts'
 import { boxesByCondition, partsByCondition } from '../../renderer/src/charts/models/by-condition.ts'
+import { windowOfRun } from '../../renderer/src/charts/models/critical-window.ts'
 import { downtimeOfRun } from '../../renderer/src/charts/models/downtime-parts.ts'
 import { longestSilence, outageOfRun } from '../../renderer/src/charts/models/outage.ts'
 import { pullOfRun, stepsOf } from '../../renderer/src/charts/models/pull.ts'
@@ -91,12 +93,38 @@ group('models', () => {
     expect(partsByCondition([broken])).toBeNull()
     expect(downtimeOfRun(broken)).toBeNull()
     expect(roundsOfRun(broken)).toBeNull()
+    expect(windowOfRun({ ...broken, critical_window: null })).toBeNull()
     expect(outageOfRun(broken, [])).toBeNull()
   })
   it('lay the parts of the downtime end to end', () => {
     const spans = downtimeOfRun(sampleReport(0))?.spans ?? []
     spans.slice(1).forEach((span, i) => expect(span.from).toBe(spans[i]?.to))
     expect(spans.at(-1)?.to).toBeCloseTo(20.25)
+  })
+  it('put each stretch of the critical window into the row of its side, parts below their whole', () => {
+    const model = windowOfRun(sampleReport(0))
+    const rows = model?.spans.map(({ name, row }) => [name, model.rows[row]?.trim()])
+    expect(rows).toContainEqual(['stop', 'Source'])
+    expect(rows).toContainEqual(['capture', 'its parts'])
+    expect(rows).toContainEqual(['state', 'Link'])
+    expect(rows).toContainEqual(['resume', 'Target'])
+    expect(model?.table.rows).toHaveLength(model?.spans.length ?? 0)
+  })
+  it('leave no two names of the critical window on each other', () => {
+    const model = windowOfRun(sampleReport(0))
+    if (model === null) throw new Error('no model')
+    const names = placeNames(
+      model,
+      (ms) => ms * 4,
+      (name) => 6 * name.length,
+      90,
+    )
+    expect(names.length).toBeGreaterThan(3)
+    for (const { row, x, text } of names) {
+      expect(x + 6 * text.length).toBeLessThanOrEqual(90)
+      const others = names.filter((other) => other.row === row && other.x > x)
+      for (const other of others) expect(other.x).toBeGreaterThan(x + 6 * text.length)
+    }
   })
   it('find the longest silence between answers', () => {
     const probe = (seq: number, sent_ms: number, rtt_ms: number | null) => ({ seq, sent_ms, rtt_ms })
@@ -169,6 +197,7 @@ const models: (ChartModel | null)[] = [
   boxesByCondition(runs, 'outage_ms', 'linear'),
   partsByCondition(runs),
   downtimeOfRun(sampleReport(1)),
+  windowOfRun(sampleReport(1)),
   roundsOfRun(sampleReport(1)),
   outageOfRun(sampleReport(1), sampleProbes(1)),
   ...pullOfRun({ pull }),

@@ -5,6 +5,8 @@
  */
 import { stringify } from 'csv-stringify/sync'
 import * as v from 'valibot'
+import { CRITICAL_SPANS } from '../../contract/critical-window.ts'
+import type { CriticalSpan, CriticalWindow } from '../../contract/critical-window.ts'
 import { STAGE_NAMES, downtimeParts, pullReport, roundReport, slowdownOf } from '../../contract/report.ts'
 import type { DowntimeParts, PullReport, RoundReport, RunReport, StageReport } from '../../contract/report.ts'
 import { METRICS, summarize } from './summary.ts'
@@ -131,6 +133,16 @@ const PROBE_COLUMNS: readonly Column<{ run: ProbedRun; probe: ProbedRun['probes'
   { header: 'rtt_ms', cell: ({ probe }) => probe.rtt_ms },
 ]
 
+const WINDOW_COLUMNS: readonly Column<{ run_id: string; clock: CriticalWindow['clock']; span: CriticalSpan }>[] = [
+  { header: 'run_id', cell: ({ run_id }) => run_id },
+  { header: 'clock', cell: ({ clock }) => clock },
+  { header: 'side', cell: ({ span }) => CRITICAL_SPANS[span.name].lane },
+  { header: 'inside', cell: ({ span }) => CRITICAL_SPANS[span.name].inside ?? null },
+  { header: 'name', cell: ({ span }) => span.name },
+  { header: 'from_ms', cell: ({ span }) => span.from_ms },
+  { header: 'to_ms', cell: ({ span }) => span.to_ms },
+]
+
 /** e.g. `downtime_median_ms`: the figure's unit stays at the end. */
 const SUMMARY_COLUMNS: readonly Column<SummaryGroup>[] = [
   { header: 'direction', cell: (group) => group.direction },
@@ -171,6 +183,16 @@ export function roundsCsv(reports: readonly Pick<RunReport, 'run_id' | 'rounds'>
   return csv(
     ROUND_COLUMNS,
     reports.flatMap((run) => run.rounds.map((round) => ({ run, round }))),
+  )
+}
+
+/** Raw: one row a stretch of the critical window. */
+export function windowsCsv(reports: readonly Pick<RunReport, 'run_id' | 'critical_window'>[]): string {
+  return csv(
+    WINDOW_COLUMNS,
+    reports.flatMap(({ run_id, critical_window: window }) =>
+      window === null ? [] : window.spans.map((span) => ({ run_id, clock: window.clock, span })),
+    ),
   )
 }
 

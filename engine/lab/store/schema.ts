@@ -157,9 +157,20 @@ export function toRunRow(report: RunReport): RunRow {
   }
 }
 
-type Parts = Pick<RunReport, 'pull' | 'prediction' | 'savings' | 'pages_skipped' | 'throttle_max' | 'throttled_ms'>
+type Parts = Pick<
+  RunReport,
+  'critical_window' | 'pull' | 'prediction' | 'savings' | 'pages_skipped' | 'throttle_max' | 'throttled_ms'
+>
 /** Kept as JSON in one column, for what came after the table; with the values of rows that are older. */
-const PARTS: Parts = { pull: null, prediction: null, savings: null, pages_skipped: 0, throttle_max: 0, throttled_ms: 0 }
+const PARTS: Parts = {
+  critical_window: null,
+  pull: null,
+  prediction: null,
+  savings: null,
+  pages_skipped: 0,
+  throttle_max: 0,
+  throttled_ms: 0,
+}
 
 const scalars = v.omit(runReport, ['rounds', 'stages'])
 

@@ -9,6 +9,8 @@ import { code, extras, guestSummary, hostIdentity, label, machineSettings } from
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffff))
 const ms = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(1e9))
+/** A moment on the sender's clock, ms. */
+const instant = v.pipe(v.number(), v.finite())
 /** A guest may have waited for hours, with its connection cut. */
 const us = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(1e12))
 const text = v.pipe(v.string(), v.maxLength(2000))
@@ -65,7 +67,26 @@ export const SCHEMAS = {
     pages: count,
   }),
   ACK: v.object({ of: v.picklist(['round', 'rehearsal', 'pages', 'pull']), number: count }),
-  READY: v.object({ unpackMs: ms, restoreMs: ms }),
+  READY: v.object({
+    unpackMs: ms,
+    restoreMs: ms,
+    /** When what was done, on the target's clock. */
+    at: v.optional(
+      v.object({
+        /** The first of the last pages or of the state was taken; the last of it was. */
+        arrivedMs: instant,
+        receivedMs: instant,
+        unpackedMs: instant,
+        /** The machine took up the load, had its pages, had its state; its service knew of it. */
+        loadBeganMs: instant,
+        pagesLoadedMs: instant,
+        stateLoadedMs: instant,
+        loadedMs: instant,
+        /** This message was written. */
+        readyMs: instant,
+      }),
+    ),
+  }),
   VERIFY_RESULT: v.object({
     comparedPages: count,
     wrongPages: count,
@@ -75,7 +96,7 @@ export const SCHEMAS = {
   COMMIT: v.object({}),
   RUNNING: v.object({
     /** Time just before the first instruction, on the target's clock. */
-    runAtMs: v.pipe(v.number(), v.finite()),
+    runAtMs: instant,
     /** From the order to run until the first instruction. */
     resumeMs: ms,
     /** From the first instruction until this message was written: for clocks that do not agree. */

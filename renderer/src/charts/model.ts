@@ -87,6 +87,23 @@ export interface SpanChart extends ChartText {
   readonly value: Axis
 }
 
+/** Stretches of time in rows, several in each. */
+export interface FlameChart extends ChartText {
+  readonly kind: 'flame'
+  /** From above. */
+  readonly rows: readonly string[]
+  readonly spans: readonly {
+    /** Index of its row. */
+    readonly row: number
+    readonly name: string
+    readonly from: number
+    readonly to: number
+    /** Its length, with the unit. */
+    readonly label: string
+  }[]
+  readonly value: Axis
+}
+
 export interface TimelineChart extends ChartText {
   readonly kind: 'timeline'
   readonly points: readonly { readonly x: number; readonly y: number }[]
@@ -102,4 +119,4 @@ export interface TimelineChart extends ChartText {
   readonly value: Axis
 }
 
-export type ChartModel = BoxChart | BarChart | LineChart | SpanChart | TimelineChart
+export type ChartModel = BoxChart | BarChart | LineChart | SpanChart | FlameChart | TimelineChart

@@ -1,7 +1,8 @@
 /** What Chart.js does not draw by itself: counts below boxes, lengths beside spans, bands behind a timeline. */
 import type { Chart, Plugin } from 'chart.js'
+import { placeNames } from './flame.ts'
 import { INTERVAL_CAP, type Palette } from './looks.ts'
-import type { BarChart, BoxChart, SpanChart, TimelineChart } from './model.ts'
+import type { BarChart, BoxChart, FlameChart, SpanChart, TimelineChart } from './model.ts'
 
 function pen(chart: Chart, p: Palette): CanvasRenderingContext2D {
   const { ctx } = chart
@@ -74,6 +75,26 @@ export function spanLabelsPlugin(model: SpanChart, p: Palette): Plugin {
       chart.getDatasetMeta(0).data.forEach((element, i) => {
         ctx.fillText(model.spans[i]?.label ?? '', element.x + 6, element.y)
       })
+      ctx.restore()
+    },
+  }
+}
+
+/** The name of each stretch above its bar, where there is room. */
+export function flameNamesPlugin(model: FlameChart, p: Palette): Plugin {
+  return {
+    id: 'flame-names',
+    afterDatasetsDraw(chart) {
+      const { scales, chartArea } = chart
+      const [x, y] = [scales['x'], scales['y']]
+      if (x === undefined || y === undefined) return
+      const ctx = pen(chart, p)
+      ctx.save()
+      ctx.textBaseline = 'bottom'
+      const width = (name: string): number => ctx.measureText(name).width
+      for (const name of placeNames(model, (ms) => x.getPixelForValue(ms), width, chartArea.right)) {
+        ctx.fillText(name.text, name.x, y.getPixelForValue(name.row) - 10)
+      }
       ctx.restore()
     },
   }

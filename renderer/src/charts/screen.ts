@@ -15,8 +15,9 @@ import {
 } from 'chart.js'
 import { fixed } from '../data/format.ts'
 import { type Palette, colourOf, patternOf } from './looks.ts'
-import type { BarChart, BoxChart, ChartModel, SpanChart, TimelineChart } from './model.ts'
-import { bandsPlugin, countsPlugin, intervalsPlugin, spanLabelsPlugin } from './plugins.ts'
+import { lookOfRow } from './flame.ts'
+import type { BarChart, BoxChart, ChartModel, FlameChart, SpanChart, TimelineChart } from './model.ts'
+import { bandsPlugin, countsPlugin, flameNamesPlugin, intervalsPlugin, spanLabelsPlugin } from './plugins.ts'
 import { categoryScale, type Config, options, valueScale } from './screen-axes.ts'
 import { lineConfig } from './screen-lines.ts'
 import { heightsOf, rangeOf } from './svg/scale.ts'
@@ -179,6 +180,44 @@ function spanConfig(model: SpanChart, p: Palette): Config {
   }
 }
 
+function flameConfig(model: FlameChart, p: Palette): Config {
+  const fills = model.rows.map((_, row) => fillOf(lookOfRow(row), colourOf(p, lookOfRow(row), true), p))
+  return {
+    type: 'bar',
+    data: {
+      labels: [...model.rows],
+      datasets: [
+        {
+          data: model.spans.map(({ from, to, row }) => ({ x: [from, to], y: model.rows[row] })) as never[],
+          backgroundColor: model.spans.map(({ row }) => fills[row]),
+          borderColor: p.surface,
+          borderWidth: { left: 1, right: 1 },
+          borderSkipped: false,
+          minBarLength: 3,
+          maxBarThickness: 18,
+        },
+      ],
+    },
+    options: options(p, {
+      indexAxis: 'y',
+      scales: {
+        x: valueScale(model.value, p),
+        y: { ...categoryScale(p), ticks: { color: p.text, autoSkip: false } },
+      },
+      plugins: {
+        legend: { display: false },
+        tooltip: {
+          callbacks: {
+            title: ([item]) => (item === undefined ? '' : (model.spans[item.dataIndex]?.name ?? '')),
+            label: ({ dataIndex }) => model.spans[dataIndex]?.label ?? '',
+          },
+        },
+      },
+    }),
+    plugins: [flameNamesPlugin(model, p)],
+  }
+}
+
 function timelineConfig(model: TimelineChart, p: Palette): Config {
   const edge = Math.max(1, ...model.points.map(({ y }) => y)) * 1.08
   const datasets = [
@@ -237,6 +276,8 @@ export function chartConfig(model: ChartModel, palette: Palette): Config {
       return lineConfig(model, palette)
     case 'spans':
       return spanConfig(model, palette)
+    case 'flame':
+      return flameConfig(model, palette)
     case 'timeline':
       return timelineConfig(model, palette)
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { probesCsv, roundsCsv, runsCsv, summaryCsv } from '../../../engine/lab/export/csv.ts'
+import { probesCsv, roundsCsv, runsCsv, summaryCsv, windowsCsv } from '../../../engine/lab/export/csv.ts'
 import { anyReport } from '../store/arbitraries.ts'
 import { SAVED, brokenReport, sampleProbes, sampleReport } from '../store/samples.ts'
 
@@ -164,6 +164,17 @@ describe('the raw exports of rounds and probes', () => {
       dirty_pages: '500',
       duration_ms: '150.25',
     })
+  })
+
+  it('has one row a stretch of the critical window; runs without one have none', () => {
+    const csv = windowsCsv([sampleReport(0), sampleReport(1, { critical_window: null })])
+    expect(csv.split('\r\n').slice(0, 4)).toEqual([
+      'run_id,clock,side,inside,name,from_ms,to_ms',
+      'run-0,one,source,,stop,0,6',
+      'run-0,one,source,stop,last_pages,0,2',
+      'run-0,one,source,stop,capture,2,5',
+    ])
+    expect(table(csv)).toHaveLength(7)
   })
 
   it('has one row a probe; a lost one has no answer, and negative times stay numbers', () => {

@@ -1,5 +1,6 @@
 /** Any run that keeps to the contract, for property tests. */
 import fc from 'fast-check'
+import { CRITICAL_SPAN_NAMES } from '../../../engine/contract/critical-window.ts'
 import { STAGE_NAMES } from '../../../engine/contract/report.ts'
 import type { RunReport } from '../../../engine/contract/report.ts'
 import type { KeptMessage, ProbeRecord } from '../../../engine/lab/store/records.ts'
@@ -47,6 +48,14 @@ export const anyReport: fc.Arbitrary<RunReport> = fc.record({
       unpack_ms: ms,
       restore_ms: ms,
       resume_ms: ms,
+    }),
+  ),
+  critical_window: orNull(
+    fc.record({
+      clock: fc.constantFrom('one' as const, 'aligned' as const, 'source' as const),
+      spans: fc.array(fc.record({ name: fc.constantFrom(...CRITICAL_SPAN_NAMES), from_ms: ms, to_ms: ms }), {
+        maxLength: CRITICAL_SPAN_NAMES.length,
+      }),
     }),
   ),
   rounds: fc.array(

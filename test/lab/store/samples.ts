@@ -32,6 +32,18 @@ export function sampleReport(i: number, changes: Partial<RunReport> = {}): RunRe
       restore_ms: 5,
       resume_ms: 4,
     },
+    critical_window: {
+      clock: 'one',
+      spans: [
+        { name: 'stop', from_ms: 0, to_ms: 6 },
+        { name: 'last_pages', from_ms: 0, to_ms: 2 },
+        { name: 'capture', from_ms: 2, to_ms: 5 },
+        { name: 'pack', from_ms: 6, to_ms: 6.25 },
+        { name: 'state_way', from_ms: 6.25, to_ms: 8 + i },
+        { name: 'restore', from_ms: 9 + i, to_ms: 14 + i },
+        { name: 'resume', from_ms: 16.25 + i, to_ms: 20.25 + i },
+      ],
+    },
     rounds: Array.from({ length: 3 }, (_, index) => ({
       index,
       pages_sent: 16384 >> index,

@@ -3,6 +3,7 @@ import type { Palette } from '../looks.ts'
 import type { ChartModel } from '../model.ts'
 import { drawBars } from './bars.ts'
 import { drawBoxes, drawSpans, drawTimeline } from './drawings.ts'
+import { drawFlame } from './flame.ts'
 import { picture } from './frame.ts'
 import { drawLines } from './lines.ts'
 
@@ -40,6 +41,8 @@ export function renderSvg(model: ChartModel, palette: Palette, size: Size = pict
         return drawLines(model, area, palette)
       case 'spans':
         return drawSpans(model, area, palette)
+      case 'flame':
+        return drawFlame(model, area, palette)
       case 'timeline':
         return drawTimeline(model, area, palette)
     }

@@ -1,8 +1,9 @@
 /** The runs of a filter as CSV. The lab gives so many runs a call; the parts are put together under one header. */
+import type { MethodInput } from '../../../../engine/contract/lab.ts'
 import type { LabApi } from '../../api/api.ts'
 import { filterInput, NO_FILTER, type RunFilter } from '../../data/filtering.ts'
 
-export type CsvSubject = 'runs' | 'rounds' | 'probes' | 'summary'
+export type CsvSubject = MethodInput<'runs.export'>['what']
 const MOST = 10_000
 
 export async function csvOf(
