@@ -32,7 +32,7 @@ export async function openLab(): Promise<LabAtHand> {
 }
 
 /** Waits until it is so. */
-export async function until(condition: () => boolean, what: string, timeout_ms = 5000): Promise<void> {
+export async function until(condition: () => boolean, what: string, timeout_ms = 60_000): Promise<void> {
   const deadline = performance.now() + timeout_ms
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`Not within ${timeout_ms} ms: ${what}`)

@@ -88,8 +88,8 @@ function closable(api: LabApi, close: () => void): Client {
   return { call: (method, input) => api.call(method, input), on: (event, listener) => api.on(event, listener), close }
 }
 
-conformance(inProcess, { events: true, breaks: false })
+conformance(inProcess, { events: true, breaks: false, guests: false })
 // The command line asks and does not listen.
-conformance(controlSocket, { events: false, breaks: true })
-conformance(webSocket, { events: true, breaks: true })
-conformance(messagePort, { events: true, breaks: true })
+conformance(controlSocket, { events: false, breaks: true, guests: false })
+conformance(webSocket, { events: true, breaks: true, guests: true })
+conformance(messagePort, { events: true, breaks: true, guests: false })

@@ -1,7 +1,7 @@
 /** The lab's view as its user finds it: by roles and names. */
 import type { Locator, Page } from 'playwright-core'
 
-export const WAIT = { timeout: 30_000 }
+export const WAIT = { timeout: 60_000 }
 
 export class LabPage {
   readonly page: Page

@@ -1,10 +1,11 @@
 /** What a student does in the first ten minutes, step by step: the same in a browser and in the app. */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { AxeBuilder } from '@axe-core/playwright'
 import type { Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parseCsv } from '../cli/command.ts'
+import { axe } from '../setup/axe.ts'
+import { long } from '../setup/variants.ts'
 import type { Driver, Theme } from './driver.ts'
 import { LabPage, WAIT } from './lab-page.ts'
 
@@ -33,8 +34,12 @@ export function steps(open: () => Promise<Driver>): void {
   })
   afterAll(() => driver?.close())
 
+  /** What the views look like is looked at in the browser; they are the same in the app. */
+  const looks = (): boolean => long || driver.name === 'chromium'
+
   /** One picture of the view in each theme. */
   async function picture(view: string): Promise<void> {
+    if (!looks()) return
     for (const theme of THEMES) {
       await setTheme(theme)
       await settled()
@@ -55,11 +60,12 @@ export function steps(open: () => Promise<Driver>): void {
   /** What axe finds in either theme. It has no blank page to work in where the app is the only window: legacy mode. */
   async function faults(view: string): Promise<string[]> {
     const found: string[] = []
+    if (!looks()) return found
     for (const theme of THEMES) {
       await setTheme(theme)
       // Colours change over a moment.
       await page.waitForTimeout(400)
-      const { violations } = await new AxeBuilder({ page }).setLegacyMode(true).exclude('.xterm').analyze()
+      const { violations } = await axe(page, theme).setLegacyMode(true).exclude('.xterm').analyze()
       found.push(...violations.map(({ id, nodes }) => `${theme} ${view}: ${id} ${nodes[0]?.html}`))
     }
     await setTheme('light')
@@ -144,7 +150,6 @@ export function steps(open: () => Promise<Driver>): void {
     await page.keyboard.press('m')
     await lab.dialog.waitFor(WAIT)
     await picture('migrate')
-    expect(await faults('Migrate')).toEqual([])
     // The dialog waits on its main button.
     await page.keyboard.press('Enter')
     await lab.closed()
@@ -189,16 +194,18 @@ export function steps(open: () => Promise<Driver>): void {
     await lab.show('Lab')
   })
 
-  test('axe finds nothing in the lab, and nothing in its dialogs', async () => {
+  // Those of the dialogs: test/renderer/lab-view.test.ts.
+  test('axe finds nothing in the lab; its dialogs open and close', async () => {
     expect(await faults('Lab')).toEqual([])
     await page.keyboard.press('Escape')
     await page.getByRole('button', { name: /Keyboard shortcuts/ }).click()
+    await lab.dialog.waitFor(WAIT)
     await picture('shortcuts')
-    expect(await faults('Shortcuts')).toEqual([])
     await page.keyboard.press('Escape')
+    await lab.closed()
     await lab.host('kvm').getByRole('button', { name: 'New guest…' }).click()
+    await lab.dialog.waitFor(WAIT)
     await picture('new-guest')
-    expect(await faults('New guest')).toEqual([])
     await page.keyboard.press('Escape')
     await lab.closed()
   })

@@ -138,9 +138,9 @@ describe.skipIf(place.reason !== undefined)(`desktop habits${place.because}`, ()
     writeFileSync(`${SHOTS}/electron-${width}x${height}-zoom-${zoom}.png`, Buffer.from(picture, 'base64'))
     // What is not in sight is scrolled to, and then in reach of a pointer.
     for (const name of [/^Migrate/, 'Pause', 'Console']) {
-      await lab.host('xen').getByRole('button', { name }).first().click({ trial: true, timeout: 10_000 })
+      await lab.host('xen').getByRole('button', { name }).first().click({ trial: true, timeout: 60_000 })
     }
-    await lab.host('kvm').getByRole('button', { name: 'New guest…' }).click({ trial: true, timeout: 10_000 })
+    await lab.host('kvm').getByRole('button', { name: 'New guest…' }).click({ trial: true, timeout: 60_000 })
     await app.electron.evaluate(({ BrowserWindow }) => {
       const [window] = BrowserWindow.getAllWindows()
       window.webContents.setZoomFactor(1)

@@ -3,6 +3,7 @@ import { chmodSync, readdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { type Running, Sandbox } from '../cli/command.ts'
+import { variants } from '../setup/variants.ts'
 import { here } from './app.ts'
 
 const MAIN = fileURLToPath(new URL('../../build/runtime/main.ts', import.meta.url))
@@ -47,17 +48,19 @@ async function servesBrowserMode({ child, ended, stdout }: Running): Promise<voi
 }
 
 describe.skipIf(process.platform !== 'linux')('where no window can be opened, it says so and serves a browser', () => {
-  test.each<[string, () => NodeJS.ProcessEnv, RegExp]>([
+  const REASONS: readonly [string, () => NodeJS.ProcessEnv, RegExp][] = [
     ['no display', () => ({}), /no display to open a window on/],
-    [
-      'no Electron',
-      () => ({ DISPLAY: ':7' }),
-      /no Electron to open a window with\. .*FERRY_ELECTRON names no other copy/,
-    ],
     [
       'an Electron that ends without a window',
       () => ({ DISPLAY: ':7', FERRY_ELECTRON: program('ends', 'exit 3') }),
       /could not open a window: exit code 3/,
+    ],
+  ]
+  const OTHER_REASONS: typeof REASONS = [
+    [
+      'no Electron',
+      () => ({ DISPLAY: ':7' }),
+      /no Electron to open a window with\. .*FERRY_ELECTRON names no other copy/,
     ],
     [
       'an Electron whose libraries are missing',
@@ -72,7 +75,8 @@ describe.skipIf(process.platform !== 'linux')('where no window can be opened, it
       () => ({ DISPLAY: ':7', FERRY_ELECTRON: sandbox.folder }),
       /could not open a window: spawn .*EACCES/,
     ],
-  ])('%s', async (_, env, reason) => {
+  ]
+  test.each(variants(REASONS, OTHER_REASONS))('%s', async (_, env, reason) => {
     const launcher = start(env())
     await launcher.until('stdout', /^http:\S+\n/, 60_000)
     expect(launcher.stderr).toMatch(reason)

@@ -2,11 +2,12 @@
  * Algorithms that pull, with the connections cut after every message in turn: until the guest was handed over it goes
  * on at the source; afterwards it waits at the target, and has everything when the connection can be opened again.
  */
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { TYPE } from '../../engine/migration/protocol/frame.ts'
 import type { MigrationResult, SourceOptions } from '../../engine/migration/source-options.ts'
 import { verifyStream } from '../../engine/migration/verify-stream.ts'
 import { MemoryRecorder, World } from '../migration/world.ts'
+import { variants } from '../setup/variants.ts'
 import { CuttingProxy } from './cutting-proxy.ts'
 import type { ProxyAction, ProxyOptions } from './cutting-proxy.ts'
 import { expectOneGuest } from './faults.ts'
@@ -64,14 +65,23 @@ async function run(
   }
 }
 
-describe.each(['pull-copy', 'hybrid'] as const)('%s', (algorithm) => {
-  const extra = { algorithms: [algorithm], policy: { hybridRounds: 1 } }
-  test.each([
-    ['the connection of the migration', 'cut', 0],
-    ['the connection for missing pages', 'cut', 1],
-    ['both connections', 'reset', 'all'],
-    ['both connections, in the middle of a frame', 'half', 'all'],
-  ] as const)('%s after every message', async (_, action, which) => {
+const CUTS = [
+  ['pull-copy', 'the connection of the migration', 'cut', 0],
+  ['hybrid', 'the connection for missing pages', 'cut', 1],
+  ['pull-copy', 'both connections, in the middle of a frame', 'half', 'all'],
+] as const
+const OTHER_CUTS = [
+  ['hybrid', 'the connection of the migration', 'cut', 0],
+  ['pull-copy', 'the connection for missing pages', 'cut', 1],
+  ['pull-copy', 'both connections', 'reset', 'all'],
+  ['hybrid', 'both connections', 'reset', 'all'],
+  ['hybrid', 'both connections, in the middle of a frame', 'half', 'all'],
+] as const
+
+test.each(variants<(typeof CUTS)[number] | (typeof OTHER_CUTS)[number]>(CUTS, OTHER_CUTS))(
+  '%s: %s after every message',
+  async (algorithm, _, action, which) => {
+    const extra = { algorithms: [algorithm], policy: { hybridRounds: 1 } }
     const ends = new Set<string>()
     for (let k = 1; ; k++) {
       const { proxy, result } = await run(k, action, { which }, extra)
@@ -80,5 +90,5 @@ describe.each(['pull-copy', 'hybrid'] as const)('%s', (algorithm) => {
     }
     expect(ends).toContain('source, 0 recoveries')
     expect(ends).toContain('target, 1 recoveries')
-  })
-})
+  },
+)

@@ -53,7 +53,7 @@ export async function expectOneGuest(
   }
   // A connection of its own that came late is refused a little later.
   const open = () => world.server.sessions.map((session) => [session.session, session.state])
-  await expect.poll(open, { timeout: 5000 }).toEqual([])
+  await expect.poll(open, { timeout: 60_000 }).toEqual([])
 }
 
 /**

@@ -52,7 +52,7 @@ async function expectLost(machine: FakeMachine, result: MigrationResult, atTarge
     await world.targetEnded()
     expect(world.targetResults[0]).toMatchObject({ outcome: 'running', error: { code: atTarget } })
   }
-  await expect.poll(() => [...(world.arbiters.get('guest-1')?.running ?? [])], { timeout: 3000 }).toEqual([])
+  await expect.poll(() => [...(world.arbiters.get('guest-1')?.running ?? [])], { timeout: 60_000 }).toEqual([])
 }
 
 describe.each(ALGORITHMS)('%s', (algorithm) => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { calibrate, CONSTANTS } from '../../engine/lab/calibration.ts'
 import { rates } from '../../engine/lab/dirty-rate.ts'
 import { sleep } from '../../engine/util/clock.ts'
+import { long } from '../setup/variants.ts'
 import { createLabOs, move, openLab, viewOf, XEN_AND_KVM } from './lab-fixture.ts'
 import { SAVED, sampleReport } from './store/samples.ts'
 
@@ -58,17 +59,17 @@ describe('automatic choice', () => {
       guest: guest.id,
       to: 'kvm',
       link: '100M',
-      max_downtime_ms: 150,
+      max_downtime_ms: 250,
       algorithms: ['stop-and-copy', 'hybrid', 'pre-copy'],
     }
-    const table = await service.call('migrations.predict', { ...input, measure_ms: 300 })
+    const table = await service.call('migrations.predict', { ...input, measure_ms: 1000 })
     expect(table.predictions.map(({ algorithm }) => algorithm)).toEqual(['stop-and-copy', 'pre-copy'])
     expect(table.predictions[0]?.misses.map(({ target }) => target)).toEqual(['max_downtime_ms'])
     expect(table.chosen).toBe('pre-copy')
     expect(await viewOf(service, guest.id)).toMatchObject({ host: 'xen', state: 'running' })
     const report = await move(service, { ...input, automatic: true })
     expect(report).toMatchObject({ outcome: 'completed', algorithm: 'pre-copy', guest_check: 'ok' })
-    expect(report.prediction).toMatchObject({ algorithm: 'pre-copy', targets: { max_downtime_ms: 150 } })
+    expect(report.prediction).toMatchObject({ algorithm: 'pre-copy', targets: { max_downtime_ms: 250 } })
     expect(report.prediction?.formula.downtime).toContain('fixed part')
     expect((await service.call('runs.get', { run_id: report.run_id })).prediction).toEqual(report.prediction)
     const { csv } = await service.call('runs.export', { what: 'runs' })
@@ -94,7 +95,7 @@ describe('automatic choice', () => {
       { name: 'kvm', kind: 'kvm', algorithms: ['stop-and-copy'] },
     ])
     const guest = await createLabOs(service)
-    for (const seed of [1, 2, 3]) {
+    for (const seed of [1, 2]) {
       const to = seed % 2 === 1 ? 'kvm' : 'xen'
       const report = await move(service, {
         guest: guest.id,
@@ -134,47 +135,50 @@ test('targets that are changed on the way end pre-copy, and slow the link down',
   expect(report.rounds).toHaveLength(1)
 })
 
-test('a total that is asked for on the way ends the rounds in time, though the guest goes on dirtying', async () => {
-  const service = await openLab(XEN_AND_KVM)
-  const guest = await createLabOs(service, { workload: 'dirty:8000,8' })
-  const { run_id } = await service.call('migrations.start', {
-    ...{ guest: guest.id, to: 'kvm', link: '100M', algorithms: ['pre-copy'] },
-    pre_copy: { threshold_pages: 0, max_rounds: 1000, max_factor: 1000, throttle: true },
+// Without real guests: test/migration/pre-copy-control.test.ts.
+if (long) {
+  test('a total that is asked for on the way ends the rounds in time, though the guest goes on dirtying', async () => {
+    const service = await openLab(XEN_AND_KVM)
+    const guest = await createLabOs(service, { workload: 'dirty:8000,8' })
+    const { run_id } = await service.call('migrations.start', {
+      ...{ guest: guest.id, to: 'kvm', link: '100M', algorithms: ['pre-copy'] },
+      pre_copy: { threshold_pages: 0, max_rounds: 1000, max_factor: 1000, throttle: true },
+    })
+    const notes: string[] = []
+    service.on('migrations.progress', (event) => notes.push(...event.notes))
+    await sleep(200)
+    await service.call('migrations.setTargets', { run_id, max_total_ms: 100 })
+    expect(await service.call('migrations.wait', { run_id })).toMatchObject({ outcome: 'completed', guest_check: 'ok' })
+    expect(notes.join('\n')).toContain('more than the target of 100 ms in all')
   })
-  const notes: string[] = []
-  service.on('migrations.progress', (event) => notes.push(...event.notes))
-  await sleep(200)
-  await service.call('migrations.setTargets', { run_id, max_total_ms: 100 })
-  expect(await service.call('migrations.wait', { run_id })).toMatchObject({ outcome: 'completed', guest_check: 'ok' })
-  expect(notes.join('\n')).toContain('more than the target of 100 ms in all')
-})
 
-test('pre-copy that does not converge goes on as post-copy, where the user says so', async () => {
-  const service = await openLab(XEN_AND_KVM)
-  const guest = await createLabOs(service, { workload: 'dirty:8000,8' })
-  const report = await move(service, {
-    ...{ guest: guest.id, to: 'kvm', link: '100M', algorithms: ['pre-copy'], verify_ram: true },
-    pre_copy: { then_pull: true, threshold_pages: 0 },
+  test('pre-copy that does not converge goes on as post-copy, where the user says so', async () => {
+    const service = await openLab(XEN_AND_KVM)
+    const guest = await createLabOs(service, { workload: 'dirty:8000,8' })
+    const report = await move(service, {
+      ...{ guest: guest.id, to: 'kvm', link: '100M', algorithms: ['pre-copy'], verify_ram: true },
+      pre_copy: { then_pull: true, threshold_pages: 0 },
+    })
+    expect(report).toMatchObject({ outcome: 'completed', algorithm: 'hybrid', ram_equal: true, guest_check: 'ok' })
+    expect(report.rounds.length).toBeGreaterThan(2)
+    expect(report.pull?.pages).toBeGreaterThan(0)
   })
-  expect(report).toMatchObject({ outcome: 'completed', algorithm: 'hybrid', ram_equal: true, guest_check: 'ok' })
-  expect(report.rounds.length).toBeGreaterThan(2)
-  expect(report.pull?.pages).toBeGreaterThan(0)
-})
 
-test('a guest that does not converge is throttled until it does, and runs at full speed again', async () => {
-  const service = await openLab(XEN_AND_KVM)
-  const guest = await createLabOs(service, { workload: 'dirty:8000,8' })
-  const notes: string[] = []
-  service.on('migrations.progress', (event) => notes.push(...event.notes))
-  const report = await move(service, {
-    ...{ guest: guest.id, to: 'kvm', link: '100M', algorithms: ['pre-copy'], verify_ram: true },
-    pre_copy: { throttle: true, max_factor: 20 },
+  test('a guest that does not converge is throttled until it does, and runs at full speed again', async () => {
+    const service = await openLab(XEN_AND_KVM)
+    const guest = await createLabOs(service, { workload: 'dirty:8000,8' })
+    const notes: string[] = []
+    service.on('migrations.progress', (event) => notes.push(...event.notes))
+    const report = await move(service, {
+      ...{ guest: guest.id, to: 'kvm', link: '100M', algorithms: ['pre-copy'], verify_ram: true },
+      pre_copy: { throttle: true, max_factor: 20 },
+    })
+    expect(report).toMatchObject({ outcome: 'completed', algorithm: 'pre-copy', ram_equal: true, guest_check: 'ok' })
+    expect(report.throttle_max).toBeGreaterThanOrEqual(0.2)
+    expect(report.throttled_ms).toBeGreaterThan(0)
+    expect(notes.join('\n')).toContain('from now on the vCPU sleeps 20 % of its time')
   })
-  expect(report).toMatchObject({ outcome: 'completed', algorithm: 'pre-copy', ram_equal: true, guest_check: 'ok' })
-  expect(report.throttle_max).toBeGreaterThanOrEqual(0.2)
-  expect(report.throttled_ms).toBeGreaterThan(0)
-  expect(notes.join('\n')).toContain('from now on the vCPU sleeps 20 % of its time')
-})
+}
 
 describe('calibration', () => {
   const runs = (count: number) =>

@@ -1,7 +1,7 @@
 /** A lab for tests: hosts on any free port, LabOS guests, everything closed at the end of the test. */
 import { onTestFinished } from 'vitest'
 import type { GuestInput, GuestView, HostInput, MigrateInput } from '../../engine/contract/lab.ts'
-import type { RunReport } from '../../engine/contract/report.ts'
+import type { HostKind, RunReport } from '../../engine/contract/report.ts'
 import { LabService } from '../../engine/lab/service.ts'
 
 /**
@@ -19,6 +19,12 @@ export const XEN_AND_KVM: readonly HostInput[] = [
   { name: 'xen', kind: 'xen' },
   { name: 'kvm', kind: 'kvm' },
 ]
+
+/** Ways that a guest goes: `[algorithm, from, to]`. */
+export type Way = readonly [algorithm: string, from: HostKind, to: HostKind]
+
+export const betweenLike = (...algorithms: readonly string[]): Way[] =>
+  algorithms.flatMap((algorithm) => (['xen', 'kvm'] as const).map((kind): Way => [algorithm, kind, kind]))
 
 export function createLabOs(service: LabService, input: Partial<GuestInput> = {}): Promise<GuestView> {
   return service.call('guests.create', { image: 'labos', host: 'xen', ram_MB: 16, ...input })

@@ -17,7 +17,7 @@ export function crossesUnder(workload: string): void {
       expect(report).toMatchObject({ outcome: 'completed', wrong_pages: 0, guest_check: 'ok' })
     }
     // One packet may be lost on a busy machine; the network may not.
-    await expect.poll(() => service.lab.client.ping(guest.ip), { timeout: 20_000 }).toBeGreaterThan(0)
+    await expect.poll(() => service.lab.client.ping(guest.ip), { timeout: 60_000 }).toBeGreaterThan(0)
     const { text } = await service.call('guests.console', { guest: guest.id })
     expect(text).not.toMatch(/WRONG|Oops|BUG:|panic/)
   })

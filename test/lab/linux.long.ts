@@ -7,5 +7,5 @@ const linux = await linuxGuest()
 const why = typeof linux === 'string' ? ` (skipped: ${linux})` : ''
 
 describe.skipIf(typeof linux === 'string')(`Linux${why}`, () => {
-  for (const workload of ['web', 'compile']) crossesUnder(workload)
+  for (const workload of ['web', 'compile', 'disk']) crossesUnder(workload)
 })

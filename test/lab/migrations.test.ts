@@ -1,7 +1,18 @@
 import { describe, expect, test } from 'vitest'
-import type { HostKind, RunReport } from '../../engine/contract/report.ts'
+import type { RunReport } from '../../engine/contract/report.ts'
 import { sleep } from '../../engine/util/clock.ts'
-import { consoleOf, createLabOs, memoryUse, move, openLab, viewOf, XEN_AND_KVM } from './lab-fixture.ts'
+import { variants } from '../setup/variants.ts'
+import {
+  betweenLike,
+  consoleOf,
+  createLabOs,
+  memoryUse,
+  move,
+  openLab,
+  viewOf,
+  type Way,
+  XEN_AND_KVM,
+} from './lab-fixture.ts'
 
 const MIB = 2 ** 20
 
@@ -13,45 +24,47 @@ function expectCrossed(report: RunReport): void {
   expect(report.guest_check).toBe('ok')
 }
 
-const KINDS: readonly HostKind[] = ['xen', 'kvm']
-const DIRECTIONS = KINDS.flatMap((from) => KINDS.map((to) => ({ from, to })))
+const WAYS = variants<Way>(
+  [
+    ['pre-copy', 'xen', 'kvm'],
+    ['pre-copy', 'kvm', 'xen'],
+    ['stop-and-copy', 'xen', 'kvm'],
+  ],
+  [['stop-and-copy', 'kvm', 'xen'], ...betweenLike('pre-copy', 'stop-and-copy')],
+)
 
 describe('a guest that writes its memory crosses with every byte right', () => {
-  for (const { from, to } of DIRECTIONS) {
-    for (const algorithm of ['pre-copy', 'stop-and-copy']) {
-      test(`${from} → ${to}, ${algorithm}`, async () => {
-        const service = await openLab([
-          { name: 'source', kind: from },
-          { name: 'target', kind: to },
-        ])
-        const guest = await createLabOs(service, {
-          host: 'source',
-          workload: 'dirty:2000',
-          heartbeat_ms: 20,
-          disk_MB: 1,
-        })
-        const report = await move(service, { guest: guest.id, to: 'target', algorithms: [algorithm], verify_ram: true })
-        expectCrossed(report)
-        expect(report).toMatchObject({
-          algorithm,
-          from_kind: from,
-          to_kind: to,
-          guest: 'labos',
-          workload: 'dirty:2000',
-        })
-        expect((await viewOf(service, guest.id))?.host).toBe('target')
-        expect((await memoryUse(service)).source).toBe(0)
-        const cpu = await service.lab.guest(guest.id).console.command('cpu', /CPU (ok|failed)[^\r]*\r/)
-        expect(cpu[1]).toBe('ok')
-      })
-    }
-  }
+  test.each(WAYS)('%s, %s → %s', async (algorithm, from, to) => {
+    const service = await openLab([
+      { name: 'source', kind: from },
+      { name: 'target', kind: to },
+    ])
+    const guest = await createLabOs(service, {
+      host: 'source',
+      workload: 'dirty:2000',
+      heartbeat_ms: 20,
+      disk_MB: 1,
+    })
+    const report = await move(service, { guest: guest.id, to: 'target', algorithms: [algorithm], verify_ram: true })
+    expectCrossed(report)
+    expect(report).toMatchObject({
+      algorithm,
+      from_kind: from,
+      to_kind: to,
+      guest: 'labos',
+      workload: 'dirty:2000',
+    })
+    expect((await viewOf(service, guest.id))?.host).toBe('target')
+    expect((await memoryUse(service)).source).toBe(0)
+    const cpu = await service.lab.guest(guest.id).console.command('cpu', /CPU (ok|failed)[^\r]*\r/)
+    expect(cpu[1]).toBe('ok')
+  })
 })
 
-test('the parts of the downtime add up to it, and the stages follow each other from 0 to 5', async () => {
+test('the parts of the downtime add up to it, stages follow each other from 0 to 5, pages agree with the rounds', async () => {
   const service = await openLab(XEN_AND_KVM)
-  const guest = await createLabOs(service)
-  const report = await move(service, { guest: guest.id, to: 'kvm' })
+  const guest = await createLabOs(service, { workload: 'dirty:5000' })
+  const report = await move(service, { guest: guest.id, to: 'kvm', algorithms: ['pre-copy'] })
   const parts = Object.values(report.downtime_parts ?? {})
   expect(parts.reduce((sum, part) => sum + part, 0)).toBeCloseTo(report.downtime_ms ?? NaN, 6)
   expect(report.stages.map(({ number }) => number)).toEqual([0, 1, 2, 3, 4, 5])
@@ -59,12 +72,7 @@ test('the parts of the downtime add up to it, and the stages follow each other f
     const before = report.stages[i]
     expect(stage.started_ms).toBeCloseTo(before.started_ms + before.duration_ms, 6)
   }
-})
 
-test('pages sent, zero pages and retransmissions agree with the rounds', async () => {
-  const service = await openLab(XEN_AND_KVM)
-  const guest = await createLabOs(service, { workload: 'dirty:5000' })
-  const report = await move(service, { guest: guest.id, to: 'kvm', algorithms: ['pre-copy'] })
   const inRounds = report.rounds.reduce((sum, round) => sum + round.pages_sent, 0)
   expect(report.pages_sent).toBeGreaterThanOrEqual(inRounds)
   // Every page was sent a first time, in whichever round: the others had changed again before their turn.
@@ -79,11 +87,11 @@ test('pages sent, zero pages and retransmissions agree with the rounds', async (
 test('a guest hops back and forth many times and stays right, its heartbeat without a gap in the numbers', async () => {
   const service = await openLab(XEN_AND_KVM)
   const guest = await createLabOs(service, { workload: 'dirty:3000,4,hotcold', heartbeat_ms: 10 })
-  for (let hop = 0; hop < 8; hop++) {
+  for (let hop = 0; hop < 4; hop++) {
     expectCrossed(await move(service, { guest: guest.id, to: hop % 2 === 0 ? 'kvm' : 'xen', verify_ram: true }))
   }
   const beats = [...(await consoleOf(service, guest.id)).matchAll(/HB (\d+) /g)].map(([, seq]) => Number(seq))
-  expect(beats.length).toBeGreaterThan(50)
+  expect(beats.length).toBeGreaterThan(25)
   expect(beats).toEqual(beats.map((_, i) => beats[0] + i))
 })
 
@@ -100,7 +108,7 @@ test('what is typed while the guest moves arrives once and in order', async () =
   await move(service, { guest: guest.id, to: 'kvm', check: false })
   await move(service, { guest: guest.id, to: 'xen', check: false })
   await typing
-  await service.lab.guest(guest.id).console.expect(/ECHO w119\r/, { timeoutMs: 20_000, from: 0 })
+  await service.lab.guest(guest.id).console.expect(/ECHO w119\r/, { timeoutMs: 60_000, from: 0 })
   const answers = [...(await consoleOf(service, guest.id)).matchAll(/ECHO (w\d+)\r/g)].map(([, word]) => word)
   expect(answers).toEqual(words)
 })
@@ -120,7 +128,7 @@ test("the guest's own check waits for the line that is being typed, and typing w
   }
   expect((await report).guest_check).toBe('ok')
   const text = service.lab.guest(guest.id).console
-  await text.expect(/ECHO t39\r/, { timeoutMs: 20_000, from: 0 })
+  await text.expect(/ECHO t39\r/, { timeoutMs: 60_000, from: 0 })
   const answers = [...text.text.matchAll(/ECHO (\S+)\r/g)].map(([, word]) => word)
   expect(answers).toEqual(['half-and-half', ...Array.from({ length: 40 }, (_, i) => `t${i}`)])
 })

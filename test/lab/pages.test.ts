@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { PAGE_STATE, PAGE_STATES, type PageStateName } from '../../engine/contract/pages.ts'
 import type { LabService } from '../../engine/lab/service.ts'
 import { BLOCK } from '../../engine/vmstate/blocks.ts'
+import { variants } from '../setup/variants.ts'
 import { createLabOs, openLab, viewOf, XEN_AND_KVM } from './lab-fixture.ts'
 
 const PAGES = (16 << 20) / 4096
@@ -67,7 +68,7 @@ test('on its way with pre-copy: missing, then sent, dirty and resent, and live o
   const service = await openLab(XEN_AND_KVM)
   const guest = await createLabOs(service, { workload: 'dirty:1500,2' })
   const seen = { missing: 0, sent: 0, dirty: 0, resent: 0, live: 0, zero: 0, clean: 0 }
-  const input = { guest: guest.id, to: 'kvm', algorithms: ['pre-copy'], link: '40M', verify_ram: true }
+  const input = { guest: guest.id, to: 'kvm', algorithms: ['pre-copy'], link: '100M', verify_ram: true }
   const { run_id } = await service.call('migrations.start', input)
   const report = service.call('migrations.wait', { run_id })
   let sentOnce = new Set<number>()
@@ -94,7 +95,7 @@ test('on its way with pre-copy: missing, then sent, dirty and resent, and live o
 test('on its way with stop-and-copy: pages go from missing to sent, and become live', async () => {
   const service = await openLab(XEN_AND_KVM)
   const guest = await createLabOs(service)
-  const input = { guest: guest.id, to: 'kvm', algorithms: ['stop-and-copy'], link: '40M', check: true }
+  const input = { guest: guest.id, to: 'kvm', algorithms: ['stop-and-copy'], link: '100M', check: true }
   const { run_id } = await service.call('migrations.start', input)
   const report = service.call('migrations.wait', { run_id })
   const seen = new Set<string>()
@@ -109,12 +110,12 @@ test('on its way with stop-and-copy: pages go from missing to sent, and become l
   expect([...seen].sort()).toEqual(['live', 'missing', 'sent'])
 })
 
-test.each(['pull-copy', 'hybrid'])(
+test.each(variants(['pull-copy'], ['hybrid']))(
   'on its way with %s the guest runs while pages are missing, until all are live',
   async (name) => {
     const service = await openLab(XEN_AND_KVM)
     const guest = await createLabOs(service, { workload: 'dirty:500,2' })
-    const input = { guest: guest.id, to: 'kvm', algorithms: [name], link: '40M', verify_ram: true }
+    const input = { guest: guest.id, to: 'kvm', algorithms: [name], link: '100M', verify_ram: true }
     const { run_id } = await service.call('migrations.start', input)
     const report = service.call('migrations.wait', { run_id })
     let between = 0

@@ -7,7 +7,7 @@ import type { MessageView } from '../../engine/contract/messages.ts'
 import { RunMessages } from '../../engine/lab/run-messages.ts'
 import { createLabOs, move, openLab, XEN_AND_KVM } from './lab-fixture.ts'
 
-const input = (guest: string) => ({ guest, to: 'kvm', link: '40M', probe_ms: 0, verify_ram: true })
+const input = (guest: string) => ({ guest, to: 'kvm', link: '100M', probe_ms: 0, verify_ram: true })
 
 test('a message is taken apart, the same while the run is under way and once it is stored', async () => {
   const service = await openLab(XEN_AND_KVM)

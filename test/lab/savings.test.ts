@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { SavingsInput } from '../../engine/contract/savings.ts'
 import { verifyFile } from '../../engine/migration/verify-stream.ts'
 import { sleep } from '../../engine/util/clock.ts'
+import { long, variants } from '../setup/variants.ts'
 import { consoleOf, createLabOs, move, openLab, XEN_AND_KVM } from './lab-fixture.ts'
 
 async function crossing(savings: SavingsInput | undefined, link: string) {
@@ -29,7 +30,7 @@ async function crossing(savings: SavingsInput | undefined, link: string) {
 }
 
 describe('over a link of 100 Mbit/s', () => {
-  test.each(['deflate', 'zstd'] as const)('compressed with %s', async (compress) => {
+  test.each(variants<'deflate' | 'zstd'>(['deflate'], ['zstd']))('compressed with %s', async (compress) => {
     const { savings } = await crossing({ compress }, '100M')
     expect(savings?.compression).toMatchObject({ algorithm: compress })
     expect(savings?.compression?.frames).toBeGreaterThan(0)
@@ -37,16 +38,10 @@ describe('over a link of 100 Mbit/s', () => {
     expect(savings?.delta).toBeNull()
   })
 
-  test('with deltas', async () => {
-    const { savings } = await crossing({ delta: true, compress: 'off' }, '100M')
-    expect(savings?.delta?.pages).toBeGreaterThan(0)
-    expect(savings?.delta?.saved_B).toBeGreaterThan(0)
-    expect(savings?.compression).toBeNull()
-  })
-
-  test('with deltas, compressed', async () => {
+  test('with deltas, compressed with zstd', async () => {
     const { savings } = await crossing({ delta: true, compress: 'zstd' }, '100M')
     expect(savings?.delta?.pages).toBeGreaterThan(0)
+    expect(savings?.delta?.saved_B).toBeGreaterThan(0)
     expect(savings?.compression?.frames).toBeGreaterThan(0)
   })
 
@@ -60,6 +55,7 @@ describe('over a link of 100 Mbit/s', () => {
 test('on an unlimited link nothing is compressed unless the user says so', async () => {
   const { savings } = await crossing(undefined, 'unlimited')
   expect(savings?.compression?.frames).toBe(0)
+  if (!long) return
   const told = await crossing({ delta: true, compress: 'zstd' }, 'unlimited')
   expect(told.savings?.compression?.frames).toBeGreaterThan(0)
 })
@@ -75,7 +71,7 @@ test('pages that the guest has given back travel as zeros, and are counted', asy
   expect(there.savings?.zero_pages).toBeGreaterThan(there.savings?.free_pages ?? NaN)
 })
 
-test.each(['pre-copy', 'pull-copy', 'hybrid', 'single-pass'])(
+test.each(variants(['pre-copy', 'pull-copy'], ['hybrid', 'single-pass']))(
   'what it gives back in the middle of %s is right on the other side',
   async (algorithm) => {
     const service = await openLab(XEN_AND_KVM)

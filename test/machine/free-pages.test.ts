@@ -9,7 +9,7 @@ import { type Console, emulator, labos, wronglyZero } from './helpers.ts'
 const ALL = Uint32Array.from({ length: 4096 }, (_, page) => page)
 const holdingData = async (guest: Machine) => (await guest.readPages({ block: BLOCK.ram, pages: ALL })).pages.length
 const stamped = (console: Console, pages: number) =>
-  expect.poll(() => console.ask('own', /OWN .*/), { timeout: 15_000 }).toContain(` stamped=${pages} `)
+  expect.poll(() => console.ask('own', /OWN .*/), { timeout: 60_000 }).toContain(` stamped=${pages} `)
 
 test('what LabOS gives back counts as never written, and can be used again', async () => {
   const { machine: guest, console } = await labos('own=8M')

@@ -21,7 +21,7 @@ import { vgaTextMode } from '../../images/vga-text.ts'
 export const MIB = 1024 * 1024
 const LABOS = readFileSync(new URL('../../images/labos/labos.elf', import.meta.url))
 /** Longer than anything a guest is asked for, even on a loaded machine. */
-const ANSWER_DEADLINE_MS = 15_000
+const ANSWER_DEADLINE_MS = 60_000
 
 export function config(changes: Partial<MachineConfig> = {}): MachineConfig {
   return { ramBytes: 16 * MIB, vgaBytes: MIB, mac: '02:00:00:00:00:01', disk: null, apic: false, ...changes }

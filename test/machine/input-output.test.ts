@@ -108,7 +108,7 @@ test('LabOS answers ARP and ping, also after a move', async () => {
     const answers: unknown[] = []
     const off = guest.on('frame', (frame) => answers.push(arpReply(frame) ?? echoReply(frame)))
     const expectAnswer = async (answer: unknown) => {
-      await expect.poll(() => answers, { timeout: 10_000, interval: 2 }).toContainEqual(answer)
+      await expect.poll(() => answers, { timeout: 60_000, interval: 2 }).toContainEqual(answer)
     }
     guest.frameReceive(arpRequest())
     await expectAnswer({ mac: MAC, ip: [10, 0, 0, 2] })
@@ -164,7 +164,7 @@ test('graphics are pixels, also after a move', async () => {
   await target.resume()
   console.listenTo(target)
   console.follow(target)
-  await expect.poll(() => target.screen(), { timeout: 10_000 }).not.toEqual(shown)
+  await expect.poll(() => target.screen(), { timeout: 60_000 }).not.toEqual(shown)
   await console.ask('gfx off', /OK gfx=off/)
   expect(await target.screen()).toMatchObject({ kind: 'text' })
 })

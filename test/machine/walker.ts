@@ -4,6 +4,7 @@
  */
 import type { DirectBoot } from '../../engine/machine/machine.ts'
 import { PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
+import { variants } from '../setup/variants.ts'
 import { codePlan, MIB } from './helpers.ts'
 
 export const RAM = 64 * MIB
@@ -77,3 +78,7 @@ export const PAGING = [
   { name: 'no paging', paging: undefined },
   ...MODES.map((paging) => ({ name: paging.name, paging })),
 ]
+
+const [none, small, large, paeSmall, paeLarge] = PAGING
+/** One of them and the one that is most unlike it; the others in long tests. */
+export const PAGING_TRIED = variants([small, paeLarge], [none, large, paeSmall])

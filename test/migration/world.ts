@@ -186,7 +186,7 @@ export class World {
 
   /** Resolves when so many sessions have ended at the target. */
   async targetEnded(count = 1): Promise<void> {
-    const give = Date.now() + 5000
+    const give = Date.now() + 60_000
     while (this.targetResults.length < count) {
       if (Date.now() > give) throw new FerryError('test.timeout', 'the target session did not end')
       await new Promise<void>((resolve) => {

@@ -1,12 +1,12 @@
 /** Tables, charts and marks as they are on the page. */
 import { readFileSync } from 'node:fs'
 import type { Page } from 'playwright-core'
-import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { RunReport } from '../../engine/contract/report.ts'
 import { boxesByCondition, partsByCondition } from '../../renderer/src/charts/models/by-condition.ts'
 import { count, fixed, plural } from '../../renderer/src/data/format.ts'
 import { brokenReport, sampleReport } from '../lab/store/samples.ts'
+import { axe } from '../setup/axe.ts'
 import { type BenchPage, openBench } from './bench.ts'
 import { noChromium } from './window.ts'
 
@@ -134,7 +134,7 @@ describe.skipIf(noChromium !== null)(`on the page${noChromium === null ? '' : ` 
       for (const colorScheme of ['light', 'dark'] as const) {
         await page.emulateMedia({ colorScheme })
         // Landmarks are the window's.
-        const { violations } = await new AxeBuilder({ page }).disableRules(['region', 'landmark-one-main']).analyze()
+        const { violations } = await axe(page, colorScheme).disableRules(['region', 'landmark-one-main']).analyze()
         expect(violations.map(({ id, nodes }) => `${colorScheme}: ${id} ${nodes[0]?.html}`)).toEqual([])
       }
     })

@@ -1,6 +1,6 @@
 /** The view of experiments, in a real window on a real lab. */
-import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { axe } from '../setup/axe.ts'
 import { type LabWindow, noChromium, openWindow } from './window.ts'
 
 describe.skipIf(noChromium !== null)(
@@ -16,14 +16,15 @@ describe.skipIf(noChromium !== null)(
       const found: string[] = []
       for (const colorScheme of ['light', 'dark'] as const) {
         await lab.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-        const { violations } = await new AxeBuilder({ page: lab.page }).analyze()
+        const { violations } = await axe(lab.page, colorScheme).analyze()
         found.push(...violations.map(({ id, nodes }) => `${colorScheme} ${where}: ${id} ${nodes[0]?.html}`))
         for (const [width, height] of [
           [1024, 700],
           [1440, 900],
         ] as const) {
           await lab.page.setViewportSize({ width, height })
-          await lab.page.screenshot({ path: `output/experiments-${where}-${colorScheme}-${width}.png` })
+          if (process.env['FERRY_LOOK'] !== undefined)
+            await lab.page.screenshot({ path: `output/experiments-${where}-${colorScheme}-${width}.png` })
         }
       }
       return found

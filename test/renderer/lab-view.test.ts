@@ -1,9 +1,9 @@
 /** The lab's view, full: four hosts, eight guests each, names of 32 characters; and each dialog. */
-import { AxeBuilder } from '@axe-core/playwright'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { MigrationProgress } from '../../engine/contract/lab.ts'
 import { plural } from '../../renderer/src/data/format.ts'
+import { axe } from '../setup/axe.ts'
 import { type BenchPage, openBench } from './bench.ts'
 import { answers, noneFits, type Size } from './stand-in-lab.ts'
 import { noChromium } from './window.ts'
@@ -61,7 +61,7 @@ describe.skipIf(noChromium !== null)(`the lab’s view${noChromium === null ? ''
     const found: string[] = []
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-      const { violations } = await new AxeBuilder({ page }).include(within).exclude('.xterm').analyze()
+      const { violations } = await axe(page, colorScheme).include(within).exclude('.xterm').analyze()
       found.push(...violations.map(({ id, nodes }) => `${colorScheme} ${where}: ${id} ${nodes[0]?.html}`))
     }
     return found
@@ -292,11 +292,6 @@ describe.skipIf(noChromium !== null)(`the lab’s view${noChromium === null ? ''
       await page.getByRole('dialog').waitFor()
       found.push(...(await barriers(name, 'dialog')))
       await page.keyboard.press('Escape')
-    }
-    for (const tab of ['Protocol', 'State', 'Memory']) {
-      await page.getByRole('tab', { name: tab }).click()
-      await page.waitForTimeout(300)
-      found.push(...(await barriers(tab, '#guest-panel')))
     }
     await page.evaluate(() => bench.tell('state', 'closed'))
     found.push(...(await barriers('lost connection')))

@@ -1,10 +1,10 @@
 /** The record button: in the real window, on a real lab, with a microphone that Chromium pretends to have. */
-import { AxeBuilder } from '@axe-core/playwright'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
 import { afterEach, describe, expect, test } from 'vitest'
+import { axe } from '../setup/axe.ts'
 import { readFrom, temporaryFolder } from '../lab/recordings/recording-lab.ts'
 import { type LabWindow, noChromium, openWindow } from './window.ts'
 
@@ -47,7 +47,7 @@ describe.skipIf(noChromium !== null)(`the record button${noChromium === null ? '
     await page.getByRole('dialog').getByRole('button', { name: 'Record' }).click()
     await page.getByLabel('with your voice').waitFor()
     const sound = async () => (await service.call('recordings.status', {})).recording
-    await expect.poll(async () => (await sound())?.sound, { timeout: 20_000 }).toBe(true)
+    await expect.poll(async () => (await sound())?.sound, { timeout: 60_000 }).toBe(true)
     const path = pathOf((await sound())?.recording_id)
     await stop(page).click()
     await page.getByText('was recorded').waitFor()
@@ -82,7 +82,7 @@ describe.skipIf(noChromium !== null)(`the record button${noChromium === null ? '
       await page.setViewportSize(colorScheme === 'light' ? { width: 1024, height: 700 } : { width: 1440, height: 900 })
       const look = async (what: string) => {
         await page.screenshot({ path: `${PICTURES}${colorScheme}-${what}.png` })
-        expect((await new AxeBuilder({ page }).analyze()).violations.map(({ id }) => id)).toEqual([])
+        expect((await axe(page, colorScheme).analyze()).violations.map(({ id }) => id)).toEqual([])
       }
       await look('rest')
       await page.getByRole('button', { name: 'Record', exact: true }).click()

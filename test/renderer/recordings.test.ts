@@ -1,8 +1,8 @@
 /** Recordings in the window: opened from a file, played, gone through by keys; the lab's views follow and change nothing. */
-import { AxeBuilder } from '@axe-core/playwright'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { SAMPLE } from '../replay/sample.ts'
+import { axe } from '../setup/axe.ts'
 import { type LabWindow, noChromium, openWindow } from './window.ts'
 
 describe.skipIf(noChromium !== null)(`recordings${noChromium === null ? '' : ` (skipped: ${noChromium})`}`, () => {
@@ -124,7 +124,7 @@ describe.skipIf(noChromium !== null)(`recordings${noChromium === null ? '' : ` (
         await page.waitForTimeout(300)
         if (process.env.FERRY_LOOK) await page.screenshot({ path: `output/recordings-${colorScheme}-${width}.png` })
       }
-      const { violations } = await new AxeBuilder({ page }).exclude('.xterm').analyze()
+      const { violations } = await axe(page, colorScheme).exclude('.xterm').analyze()
       expect(violations.map(({ id, nodes }) => `${id} ${nodes[0]?.html}`)).toEqual([])
     }
   })

@@ -30,7 +30,7 @@ export const MACHINE: MachineRecord = {
 }
 
 export function openLabAs(machine: MachineRecord, store = ':memory:'): LabService {
-  const service = new LabService({ store, machine })
+  const service = new LabService({ store, machine, standby: false })
   onTestFinished(() => service.close())
   return service
 }

@@ -1,0 +1,2 @@
+/** Every case of electron.test.ts. */
+import './electron.test.ts'

@@ -1,0 +1,2 @@
+/** Every case of launcher.test.ts. */
+import './launcher.test.ts'

@@ -1,0 +1,2 @@
+/** Every case of cut-connection.test.ts. */
+import './cut-connection.test.ts'

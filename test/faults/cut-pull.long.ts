@@ -1,0 +1,2 @@
+/** Every case of cut-pull.test.ts. */
+import './cut-pull.test.ts'

@@ -1,0 +1,2 @@
+/** Every case of choice.test.ts. */
+import './choice.test.ts'

@@ -1,0 +1,2 @@
+/** Every case of guide.test.ts. */
+import './guide.test.ts'

@@ -1,0 +1,2 @@
+/** Every case of migrations.test.ts. */
+import './migrations.test.ts'

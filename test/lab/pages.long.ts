@@ -1,0 +1,2 @@
+/** Every case of pages.test.ts. */
+import './pages.test.ts'

@@ -1,0 +1,2 @@
+/** Every case of pull.test.ts. */
+import './pull.test.ts'

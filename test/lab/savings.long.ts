@@ -1,0 +1,2 @@
+/** Every case of savings.test.ts. */
+import './savings.test.ts'

@@ -1,0 +1,2 @@
+/** Every case of dirty-log.test.ts. */
+import './dirty-log.test.ts'

@@ -1,0 +1,2 @@
+/** Every case of missing-pages.test.ts. */
+import './missing-pages.test.ts'

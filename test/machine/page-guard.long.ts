@@ -1,0 +1,2 @@
+/** Every case of page-guard.test.ts. */
+import './page-guard.test.ts'

@@ -1,0 +1,2 @@
+/** Every case of write-map.test.ts. */
+import './write-map.test.ts'

@@ -1,0 +1,2 @@
+/** Every case of screen.test.ts. */
+import './screen.test.ts'
