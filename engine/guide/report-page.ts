@@ -16,7 +16,7 @@ th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px s
 td.number, th.number { text-align: right }
 .answer { white-space: pre-wrap; overflow-wrap: anywhere; border-left: 3px solid; padding-left: 1rem; margin: .5rem 0 1rem }
 .none { font-style: italic } .wide { overflow-x: auto } svg { max-width: 100%; height: auto }
-@media print { .report { margin: 0; max-width: none; font-size: 10pt } h2 { break-after: avoid } .answer, tr, svg { break-inside: avoid } }`
+@media print { .report { margin: 0; max-width: none; font-size: 10pt } h2, h3 { break-after: avoid } tr, svg { break-inside: avoid } .answer { orphans: 3; widows: 3 } }`
 
 export function reportPage(report: StudentReport): string {
   const { student, made_at, origins, exercises, runs } = report
