@@ -11,6 +11,7 @@ const KINDS: Readonly<Record<string, string>> = {
   png: 'Picture (PNG)',
   svg: 'Drawing (SVG)',
   txt: 'Text',
+  html: 'Web page (HTML)',
   pcap: 'Packet capture',
   ferryrec: 'Recording',
 }

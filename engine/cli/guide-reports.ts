@@ -3,12 +3,13 @@ import { existsSync } from 'node:fs'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Command } from 'commander'
-import { lineOf, MAX_REPORT_CHARS, readReport, type ReportLine } from '../guide/report.ts'
+import type { ReportLine } from '../contract/guide.ts'
+import { lineOf, MAX_REPORT_CHARS, readReport, reportFile } from '../guide/report.ts'
 import { reportPage } from '../guide/report-page.ts'
-import { csv } from '../lab/export/csv.ts'
 import { Library } from '../lab/guide/library.ts'
 import { ProgressStore } from '../lab/guide/progress-store.ts'
 import { studentReport } from '../lab/guide/report.ts'
+import { reportsCsv } from '../lab/guide/report-table.ts'
 import { defaultStore } from '../lab/places.ts'
 import { openStore } from '../lab/store/run-store.ts'
 import { FerryError } from '../util/errors.ts'
@@ -28,7 +29,7 @@ export function addReports(guide: Command, done: (code: number) => void): void {
       const store = openStore(existsSync(path) ? path : ':memory:')
       try {
         const report = studentReport(student, await Library.open(), new ProgressStore(path), store)
-        const file = out ?? `${student.replace(/[^\p{L}\p{N}._-]+/gu, '-')}.html`
+        const file = out ?? reportFile(student)
         await writeFile(file, reportPage(report))
         print(`${printable(file)}: ${report.exercises.length} exercises, ${report.runs.length} runs`)
       } finally {
@@ -50,7 +51,7 @@ export function addReports(guide: Command, done: (code: number) => void): void {
         }
       }
       lines.sort((a, b) => a.student.localeCompare(b.student, 'en'))
-      if (options.csv === true) print(csv(CSV_COLUMNS, lines).trimEnd())
+      if (options.csv === true) print(reportsCsv(lines).trimEnd())
       else if (lines.length > 0) print(table(COLUMNS, lines))
       done(lines.length === files.length ? EXIT.ok : EXIT.failed)
     })
@@ -74,6 +75,3 @@ const COLUMNS: readonly Column<ReportLine>[] = [
   { title: 'runs', align: 'right', cell: ({ runs }) => String(runs) },
   { title: 'made', cell: ({ made_at }) => printable(made_at) },
 ]
-
-const NAMES = ['student', 'exercises', 'passed', 'checks', 'answered', 'questions', 'runs', 'made_at'] as const
-const CSV_COLUMNS = NAMES.map((header) => ({ header, cell: (line: ReportLine) => line[header] }))

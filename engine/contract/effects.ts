@@ -80,6 +80,8 @@ export const EFFECTS: Readonly<Record<MethodName, Effect>> = {
   'guide.answer': 'studies',
   'guide.reset': 'studies',
   'guide.undoReset': 'studies',
+  'guide.report': 'studies',
+  'guide.table': 'studies',
   'recordings.start': 'records',
   'recordings.stop': 'records',
   'recordings.status': 'records',

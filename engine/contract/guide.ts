@@ -116,6 +116,21 @@ export const listedExercise = v.object({
 })
 export type ListedExercise = v.InferOutput<typeof listedExercise>
 
+const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1e6))
+/** What an instructor sees of a student's report in a line. */
+export const reportLine = v.object({
+  student: text(60),
+  exercises: count,
+  passed: count,
+  checks: count,
+  answered: count,
+  questions: count,
+  runs: count,
+  /** ISO-8601, UTC. */
+  made_at: text(40),
+})
+export type ReportLine = v.InferOutput<typeof reportLine>
+
 const of = v.object({ student: studentName, exercise: id })
 
 export const GUIDE_METHODS = {
@@ -145,6 +160,16 @@ export const GUIDE_METHODS = {
   /** Forgets answers and passed checks, and begins anew; once, it can be undone. */
   'guide.reset': { input: of, output: exerciseProgress },
   'guide.undoReset': { input: of, output: exerciseProgress },
+  /** What a student answered, passed and measured, as one HTML page without script; `file`: a name for it. */
+  'guide.report': {
+    input: v.object({ student: studentName }),
+    output: v.object({ file: v.string(), page: v.string(), exercises: v.number(), runs: v.number() }),
+  },
+  /** Lines of many reports as CSV, in their order. */
+  'guide.table': {
+    input: v.object({ lines: v.pipe(v.array(reportLine), v.maxLength(10_000)) }),
+    output: v.object({ csv: v.string() }),
+  },
 } as const
 
 export const GUIDE_EVENTS = {

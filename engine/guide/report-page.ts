@@ -9,14 +9,14 @@ const escape = (text: string): string =>
 
 const STYLE = `
 :root { color-scheme: light dark }
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+.report { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 h1, h2, h3 { line-height: 1.2 } h2 { margin-top: 2.5rem; border-top: 1px solid; padding-top: 1rem }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .875rem }
 th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid color-mix(in srgb, currentColor 25%, transparent) }
 td.number, th.number { text-align: right }
 .answer { white-space: pre-wrap; overflow-wrap: anywhere; border-left: 3px solid; padding-left: 1rem; margin: .5rem 0 1rem }
 .none { font-style: italic } .wide { overflow-x: auto } svg { max-width: 100%; height: auto }
-@media print { body { margin: 0; max-width: none; font-size: 10pt } h2 { break-after: avoid } .answer, tr, svg { break-inside: avoid } }`
+@media print { .report { margin: 0; max-width: none; font-size: 10pt } h2, h3 { break-after: avoid } tr, svg { break-inside: avoid } .answer { orphans: 3; widows: 3 } }`
 
 export function reportPage(report: StudentReport): string {
   const { student, made_at, origins, exercises, runs } = report
@@ -35,7 +35,7 @@ export function reportPage(report: StudentReport): string {
 <style>${STYLE}
 </style>
 </head>
-<body>
+<body class="report">
 <h1>${title}</h1>
 <p>Made ${escape(made_at)}. ${count(exercises.length, 'exercise')}, ${count(runs.length, 'run')}.</p>
 ${machines.length === 0 ? '' : `<p>Measured on:</p><ul>${machines.join('')}</ul>`}

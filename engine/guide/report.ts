@@ -3,6 +3,7 @@
  * is `report-page.ts`'s page with this data in it. Pure.
  */
 import * as v from 'valibot'
+import type { ReportLine } from '../contract/guide.ts'
 import { runReport } from '../contract/report.ts'
 import { FerryError } from '../util/errors.ts'
 
@@ -63,6 +64,12 @@ export const reportOf = (content: ReportContent): StudentReport => ({
   ...content,
 })
 
+/** A name for a student's page that any system takes. */
+export function reportFile(student: string): string {
+  const name = student.replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[^\p{L}\p{N}]+|-+$/gu, '')
+  return `${name || 'report'}.html`
+}
+
 /** The data as it stands in the page: nothing in it can end the element that it is in. */
 export const dataText = (report: StudentReport): string => JSON.stringify(report).replaceAll('<', '\\u003c')
 
@@ -92,18 +99,6 @@ export function readReport(page: string, name: string): StudentReport {
   const [issue] = parsed.issues
   const where = v.getDotPath(issue) ?? 'its data'
   throw new FerryError('report.damaged', `${name}: ${where}: ${issue.message}.`, { file: name, field: where })
-}
-
-/** What an instructor sees of a report in a line. */
-export interface ReportLine {
-  readonly student: string
-  readonly exercises: number
-  readonly passed: number
-  readonly checks: number
-  readonly answered: number
-  readonly questions: number
-  readonly runs: number
-  readonly made_at: string
 }
 
 export function lineOf({ student, exercises, runs, made_at }: StudentReport): ReportLine {

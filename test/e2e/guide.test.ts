@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseCsv } from '../cli/command.ts'
 import { because } from '../setup/needs.ts'
 import type { Driver, Theme } from './driver.ts'
 import { inChromium, noChromium } from './in-chromium.ts'
@@ -70,6 +71,42 @@ describe.skipIf(reason !== undefined)(`the guide${because(reason)}`, () => {
     await expect.poll(() => answer.inputValue(), { timeout: 30_000 }).toBe('')
     await page.getByRole('button', { name: 'Undo' }).click()
     await expect.poll(() => answer.inputValue(), { timeout: 30_000 }).toBe('Scattered: no neighbours.')
+  })
+
+  test('a report goes to a file and to the printer, and comes back in a table beside those that cannot be read', async () => {
+    const { page } = driver
+    const guide = page.getByRole('complementary', { name: 'Guide' })
+    const choose = async (name: RegExp) => {
+      await guide.getByRole('button', { name: 'Reports' }).click()
+      await page.getByRole('menuitem', { name }).click()
+    }
+    const report = await driver.saved(() => choose(/^Save report/))
+    expect(report).toContain('Scattered: no neighbours.')
+    await page.evaluate(`window.print = () => {
+      const { shadowRoot } = document.querySelector('.printed-page')
+      window.printed = [document.title, shadowRoot.querySelector('script'), shadowRoot.textContent]
+      dispatchEvent(new Event('afterprint'))
+    }`)
+    await choose(/^Print report/)
+    await page.waitForFunction('window.printed !== undefined')
+    const [title, script, text] = await page.evaluate<[string, unknown, string]>('window.printed')
+    expect([title, script, text.includes('Scattered: no neighbours.')]).toEqual(['Student: report', null, true])
+    expect(await page.locator('.printed-page').count()).toBe(0)
+
+    await choose(/^Table of/)
+    const dialog = page.getByRole('dialog', { name: 'Reports of students' })
+    const file = (name: string, html: string) => ({ name, mimeType: 'text/html', buffer: Buffer.from(html) })
+    await dialog
+      .locator('input[type=file]')
+      .setInputFiles([file('Student.html', report), file('other.html', '<p>Not one.</p>')])
+    await dialog.getByRole('row', { name: /^Student 1 / }).waitFor(WAIT)
+    expect(await dialog.getByRole('alert').textContent()).toContain('other.html is not a report of the guide')
+    await pictures('reports')
+    const { violations } = await new AxeBuilder({ page }).include('dialog').analyze()
+    expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([])
+    const csv = await driver.saved(() => dialog.getByRole('button', { name: 'Export CSV' }).click())
+    expect(parseCsv(csv)).toMatchObject([{ student: 'Student', exercises: '1', answered: '1' }])
+    await page.keyboard.press('Escape')
   })
 
   test('fits a small window, beside which the lab can be used', async () => {

@@ -34,7 +34,7 @@ export async function inElectron(setting: Setting): Promise<Driver & { readonly 
         try {
           const text = readFileSync(path, 'utf8')
           const { proposed } = await asked.jsonValue()
-          if (!/ferry-[\w-]+\.csv$/.test(proposed ?? '')) throw new Error(`The dialog proposed ${proposed}.`)
+          if (!/(\bferry-[\w-]+\.csv|\.html)$/.test(proposed ?? '')) throw new Error(`The dialog proposed ${proposed}.`)
           return text
         } catch (error) {
           if (performance.now() > deadline) throw error

@@ -2,7 +2,14 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { reportPage } from '../../engine/guide/report-page.ts'
-import { type ReportContent, type ReportedRun, lineOf, readReport, reportOf } from '../../engine/guide/report.ts'
+import {
+  type ReportContent,
+  type ReportedRun,
+  lineOf,
+  readReport,
+  reportOf,
+  reportFile,
+} from '../../engine/guide/report.ts'
 import { FerryError } from '../../engine/util/errors.ts'
 
 const RUN: ReportedRun = {
@@ -89,4 +96,15 @@ test('what is foreign, cut off, or not of the form is refused with the name of t
   expect(refusal(page.replace('"version":1', '"version":{}'))?.message).toContain('f.html: version')
   expect(refusal(page.replace('{"format"', '{"format'))).toMatchObject({ code: 'report.damaged' })
   expect(refusal(page.replace('"cores":2', '"cores":"many"'))?.message).toContain('origins.0.cores')
+})
+
+test('a report has a name that every system takes as that of a file', () => {
+  expect(['Ada L', 'Zoë', '../../x', '-', 'a/b\\c', '名前'].map(reportFile)).toEqual([
+    'Ada-L.html',
+    'Zoë.html',
+    'x.html',
+    'report.html',
+    'a-b-c.html',
+    '名前.html',
+  ])
 })

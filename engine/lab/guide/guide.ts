@@ -7,11 +7,13 @@ import type { ExerciseProgress, ListedExercise } from '../../contract/guide.ts'
 import type { RunReport } from '../../contract/report.ts'
 import type { Exercise } from '../../guide/exercise.ts'
 import { type Act, evaluate, type Evidence, type Verdict } from '../../guide/evaluate.ts'
+import type { StudentReport } from '../../guide/report.ts'
 import { FerryError } from '../../util/errors.ts'
 import type { Lab } from '../lab.ts'
 import { actOf } from './acts.ts'
 import { Library } from './library.ts'
 import { type ExerciseState, newState, ProgressStore } from './progress-store.ts'
+import { studentReport } from './report.ts'
 
 /** Between two looks at the lab. */
 const LOOK_EVERY_MS = 250
@@ -122,6 +124,11 @@ export class Guide {
       throw new FerryError('guide.no-reset', 'There is no reset of this exercise that could be undone.', { id })
     })
     return this.look(student, id)
+  }
+
+  /** @throws FerryError `guide.student` where nobody of that name has begun anything */
+  async report(student: string): Promise<StudentReport> {
+    return studentReport(student, await this.library(), this.#store, this.#lab.store)
   }
 
   /** Takes note of what the user does. Called after each method of the contract that was carried out. */

@@ -1,7 +1,10 @@
 /** The contract's methods of the guide. */
 import type * as v from 'valibot'
 import type { GUIDE_METHODS } from '../../contract/guide.ts'
+import { reportFile } from '../../guide/report.ts'
+import { reportPage } from '../../guide/report-page.ts'
 import type { Guide } from './guide.ts'
+import { reportsCsv } from './report-table.ts'
 
 type Methods = typeof GUIDE_METHODS
 type Output<M extends keyof Methods> = v.InferOutput<Methods[M]['output']>
@@ -28,5 +31,11 @@ export function guideHandlers(guide: Guide): Handlers {
     'guide.answer': ({ student, exercise, question, text }) => guide.answer(student, exercise, question, text),
     'guide.reset': ({ student, exercise }) => guide.reset(student, exercise),
     'guide.undoReset': ({ student, exercise }) => guide.undoReset(student, exercise),
+    'guide.report': async ({ student }) => {
+      const report = await guide.report(student)
+      const { exercises, runs } = report
+      return { file: reportFile(student), page: reportPage(report), exercises: exercises.length, runs: runs.length }
+    },
+    'guide.table': ({ lines }) => ({ csv: reportsCsv(lines) }),
   }
 }

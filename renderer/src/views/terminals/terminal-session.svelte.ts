@@ -1,7 +1,7 @@
 /** One terminal of a host: what is typed becomes lines that the lab carries out. It goes on while nobody looks at it. */
 import type { CommandResult } from '../../../../engine/contract/toolstack.ts'
 import { type LabApi, LabError } from '../../api/api.ts'
-import { cellsOf, draw, inColumns, printable } from './line-drawing.ts'
+import { draw, inColumns, printable } from './line-drawing.ts'
 import { keysOf, LineEditor, type Wish } from './line-editor.ts'
 
 /** Of what was written, for a terminal that is shown again. */
@@ -63,11 +63,11 @@ export class TerminalSession {
     return () => (this.#sink = null)
   }
 
-  /** The terminal has broken its lines anew by itself. */
-  resize(columns: number): void {
+  /** The terminal has another width. @param row of its cursor, from the first of the line that it is in */
+  resize(columns: number, row: number): void {
     this.#columns = columns
-    const { text, cursor } = this.#editor
-    this.#row = Math.floor(cellsOf(this.#promptText + text.slice(0, cursor)) / columns)
+    this.#row = row
+    if (!this.busy) this.#redraw()
   }
 
   /** What xterm says was typed or pasted. */
