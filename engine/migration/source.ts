@@ -151,15 +151,8 @@ class SourceSession {
     const socket = await dial(this.#options.target, this.#interrupt, this.#deadlines.connectMs)
     const { idleMs, keepaliveMs } = this.#deadlines
     const { seed, recorder, onMessage } = this.#options
-    this.#connection = new Connection(socket, this.#interrupt, {
-      side: 'source',
-      link: this.#link,
-      idleMs,
-      keepaliveMs,
-      seed,
-      recorder,
-      onMessage,
-    })
+    const how = { side: 'source', link: this.#link, idleMs, keepaliveMs, seed, recorder, onMessage } as const
+    this.#connection = new Connection(socket, this.#interrupt, how)
     if (this.#options.cutInStage === 0) this.#cut()
     return this.#connection
   }
