@@ -5,7 +5,9 @@
 import type { MachineState, SectionName } from '../vmstate/state.ts'
 import type { RecordType } from '../util/record.ts'
 
-export type HypervisorKind = 'xen' | 'kvm'
+export type HypervisorKind = 'xen' | 'kvm' | 'qemu'
+/** Kinds whose machines Ferry runs itself; a QEMU is a process of its own. */
+export type EmulatedKind = Exclude<HypervisorKind, 'qemu'>
 
 /** One native record, as the hypervisor would save it. `instance` tells equal records apart (two PICs). */
 export interface NativeRecord {
@@ -27,8 +29,8 @@ export interface NotRepresentable {
   readonly reason: string
 }
 
-export interface Hypervisor {
-  readonly kind: HypervisorKind
+export interface Hypervisor<Kind extends HypervisorKind = HypervisorKind> {
+  readonly kind: Kind
   readonly title: string
   /** Layouts of all native records, for dumps and comparison with the C headers. */
   readonly layouts: readonly RecordType<unknown>[]

@@ -34,6 +34,7 @@ export interface LayoutTable {
 const FURTHER: Readonly<Record<HypervisorKind, readonly RecordType<unknown>[]>> = {
   xen: [hvmSaveDescriptor, ...xenNestedLayouts, hvmOneMsr, vcpuGuestContext, cpuUserRegs, trapInfo],
   kvm: [kvmSegment, kvmDtable, kvmMsrEntry, kvmPitChannelState, kvmSregs, kvmUserspaceMemoryRegion, kvmDirtyLog],
+  qemu: [],
 }
 
 function table(owner: LayoutTable['owner'], type: RecordType<unknown>): LayoutTable {

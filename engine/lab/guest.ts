@@ -2,7 +2,7 @@
 import type { LoadedGuest } from '../../images/guest.ts'
 import type { GuestImage } from '../../images/manifest.ts'
 import type { GuestState, GuestView } from '../contract/lab.ts'
-import type { HypervisorKind } from '../hypervisors/hypervisor.ts'
+import type { HostKind } from '../contract/report.ts'
 import type { Lease as MigrationLease } from '../migration/lease.ts'
 import type { Port } from '../network/switch.ts'
 import type { SharedDisk } from '../storage/shared-disk.ts'
@@ -27,7 +27,7 @@ export interface GuestIdentity {
 /** Where a guest is, and the machine that runs it there. */
 export interface Residence {
   readonly host: string
-  readonly kind: HypervisorKind
+  readonly kind: HostKind
   readonly machine: HostedMachine
 }
 

@@ -34,7 +34,7 @@ const PORTS_TRIED = 64
 const GUEST_RAM_LIMIT = 1024 * MIB
 
 /** Every kind of host that the lab has. */
-export const HYPERVISORS: Readonly<Record<HostInput['kind'], Hypervisor>> = { xen, kvm }
+export const HYPERVISORS: Readonly<Record<HostInput['kind'], Hypervisor<HostInput['kind']>>> = { xen, kvm }
 
 /** What a host needs of the lab to take a guest in. */
 export interface Arrivals {

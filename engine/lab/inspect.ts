@@ -1,5 +1,6 @@
 /** A guest looked into: its state in both native forms and between them, its memory, its screen. */
 import type { FieldView, MemoryViewView, RecordView, ScreenView, StateView } from '../contract/lab.ts'
+import type { HostKind } from '../contract/report.ts'
 import type { Hypervisor, NativeRecord } from '../hypervisors/hypervisor.ts'
 import { inspectRecord } from '../hypervisors/layouts.ts'
 import type { MemoryView } from '../hypervisors/memory-view.ts'
@@ -47,7 +48,7 @@ const nativeViews = (hypervisor: Hypervisor, records: readonly NativeRecord[]): 
   }))
 
 /** The state on its way from one hypervisor to another: native records, common format, native records. */
-export function stateOf(source: Hypervisor, target: Hypervisor, state: MachineState): StateView {
+export function stateOf(source: Hypervisor<HostKind>, target: Hypervisor<HostKind>, state: MachineState): StateView {
   const there = toCommon(source, state)
   const here = fromCommon(target, there.bytes)
   const common = SECTION_NAMES.flatMap((name): RecordView[] => {
@@ -55,7 +56,8 @@ export function stateOf(source: Hypervisor, target: Hypervisor, state: MachineSt
     const { type } = SECTIONS[name]
     return value === undefined ? [] : [{ name, instance: 0, bytes: type.bytes, fields: fieldsOf(type, value, '', 0) }]
   })
-  const lost = ({ kind, notRepresentable }: Hypervisor) => notRepresentable.map((field) => ({ kind, ...field }))
+  const lost = ({ kind, notRepresentable }: Hypervisor<HostKind>) =>
+    notRepresentable.map((field) => ({ kind, ...field }))
   return {
     source: { kind: source.kind, records: nativeViews(source, there.native) },
     common,

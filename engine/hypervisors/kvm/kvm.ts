@@ -103,7 +103,7 @@ function unpack(records: readonly NativeRecord[]): MachineState {
   return state
 }
 
-export const kvm: Hypervisor = {
+export const kvm: Hypervisor<'kvm'> = {
   kind: 'kvm',
   title: 'KVM-like (ioctl records of Linux 6.1, device model of QEMU)',
   layouts: [

@@ -144,7 +144,7 @@ function unpack(records: readonly NativeRecord[]): MachineState {
   return state
 }
 
-export const xen: Hypervisor = {
+export const xen: Hypervisor<'xen'> = {
   kind: 'xen',
   title: 'Xen-like (HVM save records of Xen 4.17)',
   layouts: [
