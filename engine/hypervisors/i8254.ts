@@ -63,7 +63,8 @@ export function unpackPitChannel(native: NativePitChannel): PitChannel {
     nextIsLow: native.write_state === STATE.lsb || native.write_state === STATE.word0,
     latchedBytes: native.count_latched === 0 ? 0 : native.count_latched === STATE.word0 ? 2 : 1,
     latchedCount: native.latched_count,
-    reload: native.count & 0xffff,
+    // The low byte of a half-written count is in the latch; our machines have it in the count already.
+    reload: native.write_state === STATE.word1 ? (native.count & 0xff00) | native.write_latch : native.count & 0xffff,
     startCount: 0,
     sinceStartNs: 0n,
   }

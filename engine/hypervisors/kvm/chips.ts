@@ -1,28 +1,12 @@
 /** KVM's in-kernel chips (Linux 6.1, asm/kvm.h): kvm_irqchip with PIC or IOAPIC, kvm_lapic_state, kvm_pit_state2. */
 import { array, bytes, pad, record, s64, u32, u64, u8, type ValueOf } from '../../util/record.ts'
 import type { Ioapic, Pic, Pit } from '../../vmstate/chips.ts'
+import { packPicRegisters, picFields, unpackPicRegisters } from '../i8259.ts'
 import { packPitChannel, pitChannelFields, unpackPitChannel } from '../i8254.ts'
 import { lapicPage } from '../lapic-page.ts'
 import { refuse, type NativeReader, type NativeWriter } from '../records.ts'
 
-export const kvmPicState = record('kvm_pic_state', 'le', {
-  last_irr: u8,
-  irr: u8,
-  imr: u8,
-  isr: u8,
-  priority_add: u8,
-  irq_base: u8,
-  read_reg_select: u8,
-  poll: u8,
-  special_mask: u8,
-  init_state: u8,
-  auto_eoi: u8,
-  rotate_on_auto_eoi: u8,
-  special_fully_nested_mode: u8,
-  init4: u8,
-  elcr: u8,
-  elcr_mask: u8,
-})
+export const kvmPicState = record('kvm_pic_state', 'le', { ...picFields, elcr: u8, elcr_mask: u8 })
 const redirection = record('redirtbl', 'le', { low: u32, high: u32 })
 export const kvmIoapicState = record('kvm_ioapic_state', 'le', {
   base_address: u64,
@@ -64,48 +48,12 @@ function checkChip(chip: ValueOf<typeof kvmIrqchip>, chipId: number): Uint8Array
 
 /** Neutral → PIC; chip 0 is the master. */
 export function packPic(out: NativeWriter, p: Pic, chipId: 0 | 1): void {
-  const native = kvmPicState.encode({
-    last_irr: p.lastIrr,
-    irr: p.irr,
-    imr: p.imr,
-    isr: p.isr,
-    priority_add: p.priorityAdd,
-    irq_base: p.irqBase,
-    read_reg_select: p.readIsr ? 1 : 0,
-    poll: p.poll ? 1 : 0,
-    special_mask: p.specialMask ? 1 : 0,
-    // KVM counts the steps of the initialisation from 1 (ICW2 is next).
-    init_state: p.initState > 0 ? p.initState - 1 : 0,
-    auto_eoi: p.autoEoi ? 1 : 0,
-    rotate_on_auto_eoi: p.rotateOnAutoEoi ? 1 : 0,
-    special_fully_nested_mode: p.specialFullyNested ? 1 : 0,
-    init4: p.expectIcw4 ? 1 : 0,
-    elcr: p.elcr,
-    elcr_mask: ELCR_MASK[chipId],
-  })
-  putChip(out, chipId, native)
+  putChip(out, chipId, kvmPicState.encode({ ...packPicRegisters(p), elcr_mask: ELCR_MASK[chipId] }))
 }
 
 /** PIC → neutral. */
 export function unpackPic(input: NativeReader, chipId: 0 | 1): Pic {
-  const p = kvmPicState.decode(checkChip(input.one(kvmIrqchip, chipId), chipId))
-  return {
-    irr: p.irr,
-    imr: p.imr,
-    isr: p.isr,
-    irqBase: p.irq_base,
-    lastIrr: p.last_irr,
-    elcr: p.elcr,
-    priorityAdd: p.priority_add,
-    readIsr: p.read_reg_select !== 0,
-    poll: p.poll !== 0,
-    specialMask: p.special_mask !== 0,
-    initState: p.init_state === 0 ? 0 : p.init_state + 1,
-    expectIcw4: p.init4 !== 0,
-    autoEoi: p.auto_eoi !== 0,
-    rotateOnAutoEoi: p.rotate_on_auto_eoi !== 0,
-    specialFullyNested: p.special_fully_nested_mode !== 0,
-  }
+  return unpackPicRegisters(kvmPicState.decode(checkChip(input.one(kvmIrqchip, chipId), chipId)))
 }
 
 /** Neutral → IOAPIC. */

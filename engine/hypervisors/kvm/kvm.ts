@@ -6,6 +6,7 @@ import {
   packDeviceModel,
   unpackDeviceModel,
 } from '../devicemodel/device-model.ts'
+import { mc146818rtc, packRtc, unpackRtc } from '../devicemodel/rtc.ts'
 import type { Hypervisor, NativeRecord, NotRepresentable } from '../hypervisor.ts'
 import { packLapicPage, unpackLapicPage } from '../lapic-page.ts'
 import { NativeReader, NativeWriter } from '../records.ts'
@@ -23,7 +24,7 @@ import {
   unpackPic,
   unpackPit,
 } from './chips.ts'
-import { guestClockNs, kvmClockData, mc146818rtc, packClock, packRtc, tscKhz, unpackClock, unpackRtc } from './clock.ts'
+import { guestClockNs, kvmClockData, packClock, tscKhz, unpackClock } from './clock.ts'
 import {
   kvmDebugregs,
   kvmMpState,
