@@ -61,6 +61,13 @@ const ISA_BRIDGE = 1 << 3
 const PIRQ_ROUTE = 0x60
 const PIRQ_LINES = [10, 10, 11, 11]
 const INTERRUPT_LINE = 0x3c
+/**
+ * First base address register, and where a BIOS puts the network card's ports (SeaBIOS gives out I/O from here). v86 powers
+ * it on at 0x300; a card of real size takes 256 ports, and would cover the serial port and the VGA from there.
+ */
+const BASE_ADDRESS = 0x10
+const NETWORK_IDENTITY = 0x802910ec | 0
+const NETWORK_PORTS = 0xc000
 /** Vendor and device of the PIIX3's IDE function, and its two 16-bit timing registers. */
 const IDE_IDENTITY = 0x70108086
 const IDE_TIMING = 0x40
@@ -82,11 +89,16 @@ function setUpPci(emulator: Bootable): void {
     // The pin of slot n is swizzled by n − 1 (PIIX3 boards; v86 `PCI.raise_irq`).
     if (pin !== 0) io.port_write8(CONFIG_DATA, PIRQ_LINES[((devfn >> 3) - 1 + pin - 1) & 3])
   })
-  // A BIOS switches both channels of the IDE function on (PIIX3, IDETIM, 2.3.9).
+  // A BIOS gives the network card its ports, and switches both channels of the IDE function on (PIIX3, IDETIM, 2.3.9).
   devices.pci.device_spaces.forEach((space, devfn) => {
-    if (space === undefined || space[0] !== IDE_IDENTITY) return
-    select(devfn, IDE_TIMING)
-    io.port_write32(CONFIG_DATA, IDE_DECODE_ENABLE | (IDE_DECODE_ENABLE << 16) | 0)
+    if (space?.[0] === NETWORK_IDENTITY) {
+      select(devfn, BASE_ADDRESS)
+      io.port_write32(CONFIG_DATA, NETWORK_PORTS)
+    }
+    if (space?.[0] === IDE_IDENTITY) {
+      select(devfn, IDE_TIMING)
+      io.port_write32(CONFIG_DATA, IDE_DECODE_ENABLE | (IDE_DECODE_ENABLE << 16) | 0)
+    }
   })
   // Both PICs' edge/level registers: PCI lines are shared and level triggered. Their ports exist for the guest only.
   const levels = PIRQ_LINES.reduce((mask, line) => mask | (1 << line), 0)

@@ -46,4 +46,4 @@ export const CPU_FEATURES: readonly string[] = [
 ]
 
 /** Which emulator a saved state belongs to; another build may keep other devices. */
-export const EMULATOR_IDENTITY = `v86 ${V86_VERSION}, machine 2`
+export const EMULATOR_IDENTITY = `v86 ${V86_VERSION}, machine 3`
