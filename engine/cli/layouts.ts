@@ -1,4 +1,4 @@
-/** `ferry layouts`: the native records of both hypervisors and the device model, field by field. */
+/** `ferry layouts`: the native records of all hypervisors and the device model, field by field. */
 import type { Command } from 'commander'
 import { type LayoutTable, layoutTables } from '../hypervisors/layouts.ts'
 import { EXIT, usageError } from './errors.ts'
@@ -9,8 +9,8 @@ import { type Column, table } from './table.ts'
 type Field = LayoutTable['fields'][number]
 
 const HELP = `
-Offsets and sizes are in bytes. Xen's and KVM's records are C structs, in the byte order of x86 (little); those of the
-device model are QEMU's vmstate fields, big-endian, one after the other.
+Offsets and sizes are in bytes. Xen's and KVM's records are C structs, in the byte order of x86 (little); those of
+QEMU and of the device model are QEMU's vmstate fields, big-endian, one after the other.
 JSON: an array of {owner, record, bytes, byteOrder, fields: [{name, offset, bytes, type, padding}]}.
 Exit codes: 0 done, 2 no such record.
 

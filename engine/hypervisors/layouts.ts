@@ -8,6 +8,8 @@ import { kvmDtable, kvmSegment } from './kvm/cpu.ts'
 import { kvmDirtyLog, kvmSregs, kvmUserspaceMemoryRegion } from './kvm/ioctls.ts'
 import { kvm } from './kvm/kvm.ts'
 import { kvmMsrEntry } from './kvm/msrs.ts'
+import { qemuPitChannel } from './qemu/pit.ts'
+import { qemu } from './qemu/qemu.ts'
 import { xenNestedLayouts } from './xen/chips.ts'
 import { hvmOneMsr, hvmSaveDescriptor } from './xen/hvm.ts'
 import { cpuUserRegs, trapInfo, vcpuGuestContext } from './xen/vcpu-guest-context.ts'
@@ -34,7 +36,7 @@ export interface LayoutTable {
 const FURTHER: Readonly<Record<HypervisorKind, readonly RecordType<unknown>[]>> = {
   xen: [hvmSaveDescriptor, ...xenNestedLayouts, hvmOneMsr, vcpuGuestContext, cpuUserRegs, trapInfo],
   kvm: [kvmSegment, kvmDtable, kvmMsrEntry, kvmPitChannelState, kvmSregs, kvmUserspaceMemoryRegion, kvmDirtyLog],
-  qemu: [],
+  qemu: [qemuPitChannel],
 }
 
 function table(owner: LayoutTable['owner'], type: RecordType<unknown>): LayoutTable {
@@ -47,11 +49,14 @@ function table(owner: LayoutTable['owner'], type: RecordType<unknown>): LayoutTa
   }
 }
 
-/** Every native layout that Ferry knows: Xen's, KVM's, the device model's. */
+/** Every native layout that Ferry knows: Xen's, KVM's, the rest of QEMU's, the device model's. */
 export function layoutTables(): LayoutTable[] {
   const own = ({ kind, layouts }: Hypervisor): LayoutTable[] =>
     [...layouts.filter((l) => !deviceModelLayouts.includes(l)), ...FURTHER[kind]].map((l) => table(kind, l))
-  return [...own(xen), ...own(kvm), ...deviceModelLayouts.map((l) => table('devicemodel', l))]
+  // A KVM-like host has QEMU's clock among its own records.
+  const ofKvm = new Set(kvm.layouts.map((l) => l.name))
+  const ofQemu = own(qemu).filter(({ record }) => !ofKvm.has(record))
+  return [...own(xen), ...own(kvm), ...ofQemu, ...deviceModelLayouts.map((l) => table('devicemodel', l))]
 }
 
 /** One scalar of a native record as an inspector shows it. */

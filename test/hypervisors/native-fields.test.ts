@@ -3,7 +3,8 @@ import type { RecordType } from '../../engine/util/record.ts'
 import type { Hypervisor } from '../../engine/hypervisors/hypervisor.ts'
 import { inspectRecord, layoutTables } from '../../engine/hypervisors/layouts.ts'
 import { kvmPitState2 } from '../../engine/hypervisors/kvm/chips.ts'
-import { kvmClockData, mc146818rtc } from '../../engine/hypervisors/kvm/clock.ts'
+import { kvmClockData } from '../../engine/hypervisors/kvm/clock.ts'
+import { mc146818rtc } from '../../engine/hypervisors/devicemodel/rtc.ts'
 import { kvmMpState, kvmSregs2 } from '../../engine/hypervisors/kvm/cpu.ts'
 import { kvm } from '../../engine/hypervisors/kvm/kvm.ts'
 import { dma } from '../../engine/hypervisors/devicemodel/dma.ts'
@@ -16,9 +17,11 @@ import {
   hvmHwVpic,
 } from '../../engine/hypervisors/xen/chips.ts'
 import { hvmHwCpu } from '../../engine/hypervisors/xen/cpu.ts'
+import { qemu } from '../../engine/hypervisors/qemu/qemu.ts'
 import { xen } from '../../engine/hypervisors/xen/xen.ts'
 import type { MachineState } from '../../engine/vmstate/state.ts'
 import { sampleState } from '../vmstate/arbitrary-state.ts'
+import { sampleQemuState } from './qemu/qemu-state.ts'
 
 function native<T>(hv: Hypervisor, type: RecordType<T>, state: MachineState, instance = 0): T {
   const record = hv.pack(state).find((r) => r.name === type.name && r.instance === instance)
@@ -64,6 +67,8 @@ describe('the sizes of the records', () => {
     ['mc146818rtc', 245],
     ['serial', 11],
     ['ps2kbd', 284],
+    ['cpu', 1313],
+    ['i8254', 108],
   ])('%s: %i bytes', (name, bytes) => {
     expect(layoutTables().find((t) => t.record === name)?.bytes).toBe(bytes)
   })
@@ -160,8 +165,12 @@ describe('where fields go', () => {
 })
 
 describe('an inspected record', () => {
-  it.each([xen, kvm])('shows every byte of $kind that is no padding, once, in order', (hv) => {
-    for (const record of hv.pack(base)) {
+  it.each([
+    { hv: xen, state: base },
+    { hv: kvm, state: base },
+    { hv: qemu, state: sampleQemuState() },
+  ])('shows every byte of $hv.kind that is no padding, once, in order', ({ hv, state }) => {
+    for (const record of hv.pack(state)) {
       let end = 0
       for (const f of inspectRecord(hv, record)) {
         expect(f.offset, `${record.name}.${f.path}`).toBeGreaterThanOrEqual(

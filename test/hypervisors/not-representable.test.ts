@@ -2,13 +2,20 @@ import fc from 'fast-check'
 import { isDeepStrictEqual } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { kvm } from '../../engine/hypervisors/kvm/kvm.ts'
+import { qemu } from '../../engine/hypervisors/qemu/qemu.ts'
 import { xen } from '../../engine/hypervisors/xen/xen.ts'
 import { extensionsOf } from '../../engine/vmstate/extensions.ts'
 import { arbitraryState } from '../vmstate/arbitrary-state.ts'
+import { qemuState } from './qemu/qemu-state.ts'
 
-const states = fc.sample(arbitraryState, { numRuns: 60, seed: 5 })
+const samples = (from: typeof arbitraryState) => fc.sample(from, { numRuns: 60, seed: 5 })
+const KINDS = [
+  { kind: 'xen', hypervisor: xen, states: samples(arbitraryState) },
+  { kind: 'kvm', hypervisor: kvm, states: samples(arbitraryState) },
+  { kind: 'qemu', hypervisor: qemu, states: samples(qemuState) },
+]
 
-describe.each([xen, kvm])('the list of what $kind cannot hold', (hypervisor) => {
+describe.each(KINDS)('the list of what $kind cannot hold', ({ hypervisor, states }) => {
   it.each(hypervisor.notRepresentable)('has $section.$path rightly: it is lost', ({ section, path }) => {
     const lost = states.some((state) => {
       const entry = [{ section, path }]

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { kvm } from '../../engine/hypervisors/kvm/kvm.ts'
 import { deviceOffset, fromCommon, toCommon } from '../../engine/hypervisors/translate.ts'
+import { qemu } from '../../engine/hypervisors/qemu/qemu.ts'
 import { xen } from '../../engine/hypervisors/xen/xen.ts'
 import { fromHvmContext, toHvmContext } from '../../engine/hypervisors/xen/hvm.ts'
 import type { Hypervisor } from '../../engine/hypervisors/hypervisor.ts'
@@ -10,13 +11,21 @@ import { readContainer } from '../../engine/vmstate/container.ts'
 import { SECTIONS } from '../../engine/vmstate/state.ts'
 import { arbitraryState, sampleState } from '../vmstate/arbitrary-state.ts'
 import { expectSame, without } from '../vmstate/compare.ts'
+import { qemuState } from './qemu/qemu-state.ts'
 
 const RUNS = { numRuns: 100 }
 
-describe.each([xen, kvm])('the $kind form', (hypervisor) => {
+/** Each kind with the states that its machine can be in. */
+const KINDS = [
+  { kind: 'xen', hypervisor: xen, states: arbitraryState },
+  { kind: 'kvm', hypervisor: kvm, states: arbitraryState },
+  { kind: 'qemu', hypervisor: qemu, states: qemuState },
+]
+
+describe.each(KINDS)('the $kind form', ({ hypervisor, states }) => {
   it('gives back every field but those on its list', () => {
     fc.assert(
-      fc.property(arbitraryState, (state) => {
+      fc.property(states, (state) => {
         const again = { ...hypervisor.unpack(hypervisor.pack(state)), capturedAtNs: state.capturedAtNs }
         const { notRepresentable } = hypervisor
         expectSame(without(again, notRepresentable), without(state, notRepresentable))
@@ -27,7 +36,7 @@ describe.each([xen, kvm])('the $kind form', (hypervisor) => {
 
   it('does not change the state that it packs', () => {
     fc.assert(
-      fc.property(arbitraryState, (state) => {
+      fc.property(states, (state) => {
         const before = structuredClone(state)
         hypervisor.pack(state)
         expectSame(state, before)
@@ -38,7 +47,7 @@ describe.each([xen, kvm])('the $kind form', (hypervisor) => {
 
   it('names every record after one of its layouts', () => {
     fc.assert(
-      fc.property(arbitraryState, (state) => {
+      fc.property(states, (state) => {
         for (const { name, bytes } of hypervisor.pack(state)) {
           expect(hypervisor.layouts.find((l) => l.name === name)?.bytes).toBe(bytes.length)
         }
@@ -52,8 +61,8 @@ describe('a state on its way', () => {
   it('arrives unchanged over any sequence of hosts', () => {
     fc.assert(
       fc.property(
-        arbitraryState,
-        fc.array(fc.constantFrom(xen, kvm), { minLength: 2, maxLength: 5 }),
+        qemuState,
+        fc.array(fc.constantFrom<Hypervisor>(xen, kvm, qemu), { minLength: 2, maxLength: 5 }),
         (state, hosts) => {
           let current = structuredClone(state)
           for (const [i, target] of hosts.entries()) {
@@ -67,11 +76,11 @@ describe('a state on its way', () => {
     )
   })
 
-  it.each([xen, kvm])(
+  it.each(KINDS)(
     'carries in the sections what the records of $kind tell, and the rest as extensions',
-    (hypervisor) => {
+    ({ hypervisor, states }) => {
       fc.assert(
-        fc.property(arbitraryState, (state) => {
+        fc.property(states, (state) => {
           const { native, bytes } = toCommon(hypervisor, state)
           const wire = decodeState(bytes)
           expectSame(wire.state, { ...hypervisor.unpack(native), capturedAtNs: state.capturedAtNs })

@@ -40,6 +40,11 @@ export const NEEDS = {
     here: () => existsSync('/usr/include/linux/kvm.h'),
   },
   cpio: { packages: ['cpio'], use: 'read archives with another program', here: () => onPath('cpio') },
+  qemu: {
+    packages: ['qemu-system-x86'],
+    use: 'move guests into a real QEMU and back',
+    here: () => onPath('qemu-system-i386'),
+  },
   python: { packages: ['python3'], use: 'read CSV with Python', here: () => onPath('python3') },
   libreOffice: {
     packages: ['libreoffice-calc-nogui'],

@@ -4,6 +4,7 @@ import type { FieldType, RecordType } from '../../engine/util/record.ts'
 import { containerHeader, sectionHeader } from '../../engine/vmstate/container.ts'
 import { SECTION_NAMES, SECTIONS } from '../../engine/vmstate/state.ts'
 import { kvm } from '../../engine/hypervisors/kvm/kvm.ts'
+import { qemu } from '../../engine/hypervisors/qemu/qemu.ts'
 import { xen } from '../../engine/hypervisors/xen/xen.ts'
 
 const spec = readFileSync(new URL('../../engine/vmstate/SPEC.md', import.meta.url), 'utf8')
@@ -60,6 +61,7 @@ describe('the specification of the common format', () => {
   it.each([
     [/^Xen/, xen],
     [/^KVM/, kvm],
+    [/^QEMU/, qemu],
   ] as const)('lists what cannot be held by %s', (title, hypervisor) => {
     const list = hypervisor.notRepresentable.map((n) => [`${n.section}.${n.path}`, n.reason])
     expect(rowsOf(title).slice(2)).toEqual(list)
