@@ -71,6 +71,7 @@ function restrictChips(state: MachineState, pick: Pick): void {
     channel.bcd = false
     channel.gate = true
     channel.sinceStartNs = BigInt(pick(2 ** 31))
+    channel.reload ||= 0xffff // what 65536 becomes
   }
   const { rtc } = state
   rtc.cmos.set([rtc.registerA, rtc.registerB, rtc.registerC], 0x0a)

@@ -85,8 +85,9 @@ export function restorePit(emulator: Emulator, { channels }: Pit, now: Instant, 
     pit.counter_next_low[i] = channel.nextIsLow ? 1 : 0
     pit.counter_latch[i] = channel.latchedBytes
     pit.counter_latch_value[i] = channel.latchedCount
-    pit.counter_reload[i] = channel.reload
-    pit.counter_start_value[i] = channel.startCount
+    // v86 divides by the count; it takes the 0 that stands for 65536 for 65535.
+    pit.counter_reload[i] = channel.reload === 0 ? 0xffff : channel.reload
+    pit.counter_start_value[i] = channel.reload === 0 && channel.startCount === 0 ? 0xffff : channel.startCount
     pit.counter_start_time[i] = now.machineMs - toMs(channel.sinceStartNs + elapsedNs)
   })
 }

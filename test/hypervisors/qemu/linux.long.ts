@@ -60,7 +60,8 @@ test.skipIf(missing !== undefined)(`Linux: ${ROUNDS} times into QEMU and back${b
   }
   await console.ask('kill %1; wait; md5sum -c /tmp/sums', /busybox: OK/)
   const ticks = [...console.text.matchAll(/^tick (\d+)\n/gm)].map(([, n]) => Number(n))
-  expect(ticks).toEqual(ticks.map((_, i) => i))
+  expect(ticks.length).toBeGreaterThan(4 * ROUNDS)
+  expect(ticks).toEqual(ticks.map((_, i) => (ticks[0] ?? 0) + i))
   expect(console.text).toContain('/tmp/f: OK')
   expect(await console.ask('dmesg | tail -5; echo do""ne', /done/)).not.toMatch(/BUG|Oops|panic|Call Trace|unstable/)
 })
