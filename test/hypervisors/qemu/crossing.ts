@@ -7,7 +7,8 @@ import {
 } from '../../../engine/hypervisors/qemu/device-memory.ts'
 import { pageDirectoryPointers, withPageDirectoryPointers } from '../../../engine/hypervisors/qemu/loose-ends.ts'
 import { qemu } from '../../../engine/hypervisors/qemu/qemu.ts'
-import { StreamReader } from '../../../engine/hypervisors/qemu/stream/reader.ts'
+import type { StreamBlock } from '../../../engine/hypervisors/qemu/stream/format.ts'
+import { type StreamCommand, StreamReader } from '../../../engine/hypervisors/qemu/stream/reader.ts'
 import {
   deviceSections,
   ramEnd,
@@ -67,39 +68,50 @@ export interface ArrivedGuest {
   readonly runState: string
 }
 
-/** A guest out of QEMU's stream, for a machine with this configuration. */
-export function guestOf(stream: Uint8Array, { ramBytes, vgaBytes }: Machine['config'], chunk = 65_536): ArrivedGuest {
-  const ram = new Uint8Array(ramBytes)
-  const video = new Uint8Array(vgaBytes)
-  const reader = new StreamReader(
-    { ramBytes, vgaBytes },
-    {
-      page(block, page, bytes) {
-        const target = block === 'ram' ? ram : video
-        if (bytes === null) target.fill(0, page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
-        else target.set(bytes, page * PAGE_SIZE)
-      },
-    },
-  )
-  for (let at = 0; at < stream.length; at += chunk) reader.push(stream.subarray(at, at + chunk))
-  const { records, runState } = reader.end()
-  const told = qemu.unpack(records)
-  const pointers = pageDirectoryPointers(told)
-  const complete = pointers === null ? told : withPageDirectoryPointers(told, ram.subarray(pointers, pointers + 32))
-  const state = { ...complete, capturedAtNs: BigInt(Date.now()) * 1_000_000n }
-  const { vgaPlanes, vgaFramebuffer } = unpackVideo(state.vga, video, vgaBytes)
-  const batches = (
-    [
-      [BLOCK.ram, ram],
+/** Takes QEMU's stream in, for a machine with this configuration. */
+export class Arrival {
+  readonly ram: Uint8Array<ArrayBuffer>
+  readonly reader: StreamReader
+  readonly #video: Uint8Array<ArrayBuffer>
+  readonly #vgaBytes: number
+
+  constructor({ ramBytes, vgaBytes }: Machine['config'], command: (command: StreamCommand) => void = () => {}) {
+    this.ram = new Uint8Array(ramBytes)
+    this.#video = new Uint8Array(vgaBytes)
+    this.#vgaBytes = vgaBytes
+    const page = (block: StreamBlock, number: number, bytes: Uint8Array | null): void => {
+      const target = block === 'ram' ? this.ram : this.#video
+      if (bytes === null) target.fill(0, number * PAGE_SIZE, (number + 1) * PAGE_SIZE)
+      else target.set(bytes, number * PAGE_SIZE)
+    }
+    this.reader = new StreamReader({ ramBytes, vgaBytes }, { page, command })
+  }
+
+  /** When all of it has come. */
+  guest(): ArrivedGuest {
+    const { records, runState } = this.reader.end()
+    const told = qemu.unpack(records)
+    const at = pageDirectoryPointers(told)
+    const complete = at === null ? told : withPageDirectoryPointers(told, this.ram.subarray(at, at + 32))
+    const state = { ...complete, capturedAtNs: BigInt(Date.now()) * 1_000_000n }
+    const { vgaPlanes, vgaFramebuffer } = unpackVideo(state.vga, this.#video, this.#vgaBytes)
+    const blocks = [
+      [BLOCK.ram, this.ram],
       [BLOCK.vgaPlanes, vgaPlanes],
       [BLOCK.vgaFramebuffer, vgaFramebuffer],
       [BLOCK.nicMemory, deviceMemoryOf(records).nicMemory],
     ] as const
-  ).map(([block, bytes]): PageBatch => ({
-    block,
-    pages: Uint32Array.from({ length: bytes.length / PAGE_SIZE }, (_, i) => i),
-    zeroPages: new Uint32Array(),
-    data: bytes.slice(),
-  }))
-  return { state, ram, batches, runState }
+    const batches = blocks.map(([block, bytes]): PageBatch => {
+      const pages = Uint32Array.from({ length: bytes.length / PAGE_SIZE }, (_, i) => i)
+      return { block, pages, zeroPages: new Uint32Array(), data: bytes.slice() }
+    })
+    return { state, ram: this.ram, batches, runState }
+  }
+}
+
+/** A guest out of QEMU's whole stream, read in pieces of `chunk` bytes. */
+export function guestOf(stream: Uint8Array, config: Machine['config'], chunk = 65_536): ArrivedGuest {
+  const arrival = new Arrival(config)
+  for (let at = 0; at < stream.length; at += chunk) arrival.reader.push(stream.subarray(at, at + chunk))
+  return arrival.guest()
 }

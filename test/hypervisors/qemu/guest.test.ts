@@ -1,66 +1,20 @@
-/** LabOS goes into a real QEMU, runs there, and comes back: by stream files, and by post-copy. */
+/** LabOS goes into a real QEMU, runs there, and comes back, by files of its stream. */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
-import { packVideo, withDeviceMemory } from '../../../engine/hypervisors/qemu/device-memory.ts'
-import { qemu } from '../../../engine/hypervisors/qemu/qemu.ts'
+import { describe, expect, it } from 'vitest'
 import { refusals } from '../../../engine/hypervisors/qemu/refusals.ts'
-import {
-  postcopyDiscard,
-  postcopyEnd,
-  postcopyHead,
-  postcopyPackage,
-} from '../../../engine/hypervisors/qemu/stream/commands.ts'
-import type { StreamBlock } from '../../../engine/hypervisors/qemu/stream/format.ts'
-import { ReturnPath } from '../../../engine/hypervisors/qemu/stream/return-path.ts'
-import { ramEnd, ramPart } from '../../../engine/hypervisors/qemu/stream/writer.ts'
-import type { Machine } from '../../../engine/machine/machine.ts'
 import { BLOCK, PAGE_SIZE } from '../../../engine/vmstate/blocks.ts'
 import { echoReply, echoRequest } from '../../machine/frames.ts'
-import { type Console, labos, machine, MIB } from '../../machine/helpers.ts'
+import { machine, MIB } from '../../machine/helpers.ts'
 import { because, lacks, NEEDS } from '../../setup/needs.ts'
-import { batchOf, blockOf, guestOf, streamOf } from './crossing.ts'
-import { TestQemu, type TestQemuOptions } from './qemu-process.ts'
+import { blockOf, guestOf, streamOf } from './crossing.ts'
+import type { TestQemu } from './qemu-process.ts'
+import { CONFIG, expectContiguous, healthyHere, healthyInQemu, realQemu, startLabOs } from './real-qemu.ts'
 
 const missing = lacks(NEEDS.qemu)
 const MAC = [2, 0, 0, 0, 0, 7]
-const CONFIG = { ramBytes: 8 * MIB, vgaBytes: MIB, mac: '02:00:00:00:00:07' }
 /** The window of the VGA: behind it is no RAM that a guest can reach. */
 const VGA_WINDOW = { first: 0xa0, last: 0xbf }
-
-const open = new Set<TestQemu>()
-afterEach(async () => {
-  const all = [...open]
-  open.clear()
-  await Promise.all(all.map((each) => each.close()))
-})
-async function realQemu(options: Omit<TestQemuOptions, keyof typeof CONFIG>): Promise<TestQemu> {
-  const made = new TestQemu({ ...CONFIG, ...options })
-  open.add(made)
-  return made.start()
-}
-
-const heartbeats = (text: string): number[] => [...text.matchAll(/^HB (\d+) /gm)].map(([, n]) => Number(n))
-function expectContiguous(text: string): void {
-  const beats = heartbeats(text)
-  expect(beats).toEqual(beats.map((_, i) => (beats[0] ?? 0) + i))
-}
-
-/** What LabOS says of its memory, its registers and its disk, in QEMU. */
-async function healthyInQemu(there: TestQemu): Promise<void> {
-  const ask = async (command: string, answer: RegExp): Promise<string> => {
-    const from = there.serial.length
-    there.type(`${command}\n`)
-    return there.waitFor(answer, from)
-  }
-  expect(await ask('check', /CHECK .*\n/)).toMatch(/^CHECK ok .* errors=0/)
-  expect(await ask('cpu', /CPU (ok|failed) .*\n/)).toMatch(/^CPU ok .* errors=0/)
-}
-async function healthyHere(console: Console): Promise<void> {
-  expect(await console.ask('check', /CHECK .*\n/)).toMatch(/^CHECK ok .* errors=0/)
-  expect(await console.ask('cpu', /CPU (ok|failed) .*\n/)).toMatch(/^CPU ok .* errors=0/)
-}
 
 /** Numbers of the pages of RAM that differ. */
 async function differentRam(there: TestQemu, ram: Uint8Array): Promise<number[]> {
@@ -74,18 +28,9 @@ async function differentRam(there: TestQemu, ram: Uint8Array): Promise<number[]>
   })
 }
 
-async function start(
-  commandLine: string,
-  disk: SharedArrayBuffer | null,
-): Promise<{ guest: Machine; console: Console }> {
-  const { machine: guest, console } = await labos(commandLine, { ...CONFIG, disk })
-  await console.waitFor(/HB 5 /)
-  return { guest, console }
-}
-
 describe.skipIf(missing !== undefined)(`a guest in a real QEMU${because(missing)}`, () => {
   it('arrives with every page of its memory, runs on, and comes back: no heartbeat is lost, all state is right', async () => {
-    const { guest, console } = await start(
+    const { guest, console } = await startLabOs(
       'ip=10.0.0.2 hb=20 own=2M load=1000,1M,random',
       new SharedArrayBuffer(8 * MIB),
     )
@@ -128,7 +73,7 @@ describe.skipIf(missing !== undefined)(`a guest in a real QEMU${because(missing)
   })
 
   it('takes its picture with it in graphics', async () => {
-    const { guest } = await start('hb=20 own=1M gfx=on', null)
+    const { guest } = await startLabOs('hb=20 own=1M gfx=on', null)
     const { state } = await guest.stop({ inlinePages: 0 })
     const planes = await blockOf(guest, BLOCK.vgaPlanes)
     const there = await realQemu({ incoming: true, paused: true })
@@ -156,64 +101,5 @@ describe.skipIf(missing !== undefined)(`a guest in a real QEMU${because(missing)
     await there.save(file)
     const { batches } = guestOf(readFileSync(file), guest.config)
     expect(batches.find(({ block }) => block === BLOCK.vgaPlanes)?.data).toEqual(planes)
-  })
-
-  it('runs before its memory has come, and gets what it asks for', async () => {
-    const { guest, console } = await start('hb=20 own=2M load=500,1M,random', null)
-    const { state } = await guest.stop({ inlinePages: 0 })
-    const there = await realQemu({ incoming: true })
-    const capabilities = [{ capability: 'postcopy-ram', state: true }]
-    await there.command('migrate-set-capabilities', { capabilities })
-    const path = join(there.folder, 'migration')
-    await there.command('migrate-incoming', { uri: `unix:${path}` })
-    const socket = connect(path)
-    const video = packVideo(state.vga, {
-      vgaPlanes: await blockOf(guest, BLOCK.vgaPlanes),
-      vgaFramebuffer: await blockOf(guest, BLOCK.vgaFramebuffer),
-    })
-    const memory: Record<StreamBlock, Uint8Array> = { ram: await blockOf(guest, BLOCK.ram), video }
-    const sent = { ram: new Set<number>(), video: new Set<number>() }
-    let asked = 0
-    const push = (block: StreamBlock, first: number, count: number): void => {
-      for (let page = first; page < first + count; page++) {
-        if (sent[block].has(page)) continue
-        sent[block].add(page)
-        const { pages, zeroPages, data } = batchOf(
-          block,
-          memory[block].subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE),
-        )
-        const numbered = { pages: pages.map(() => page), zeroPages: zeroPages.map(() => page) }
-        socket.write(ramPart([{ block, data, ...numbered }]))
-      }
-    }
-    const heard: string[] = []
-    const back = new ReturnPath(CONFIG, {
-      requestPages(block, first, count) {
-        asked += 1
-        if (block !== null) push(block, first, count)
-      },
-      pong: (number) => heard.push(`pong ${number}`),
-      shut: (status) => heard.push(`shut ${status}`),
-    })
-    socket.on('data', (bytes: Buffer) => back.push(bytes))
-    const records = withDeviceMemory(qemu.pack(state), { nicMemory: await blockOf(guest, BLOCK.nicMemory) })
-    socket.write(postcopyHead(CONFIG))
-    socket.write(postcopyDiscard('ram', [{ first: 0, count: CONFIG.ramBytes / PAGE_SIZE }]))
-    socket.write(postcopyDiscard('video', [{ first: 0, count: video.length / PAGE_SIZE }]))
-    socket.write(postcopyPackage(records))
-    // No page is sent unasked until it beats there.
-    await there.waitFor(/HB \d+ /)
-    expect(asked).toBeGreaterThan(0)
-    const left = CONFIG.ramBytes / PAGE_SIZE - sent.ram.size
-    expect(left).toBeGreaterThan(0)
-    push('ram', 0, CONFIG.ramBytes / PAGE_SIZE)
-    push('video', 0, video.length / PAGE_SIZE)
-    socket.write(ramEnd())
-    socket.write(postcopyEnd())
-    await there.until('its end', () => heard.includes('shut 0'))
-    expect(heard).toEqual(['pong 1', 'pong 3', 'shut 0'])
-    socket.destroy()
-    await healthyInQemu(there)
-    expectContiguous(console.text + there.serial)
   })
 })
