@@ -1,8 +1,8 @@
 /** A guest as a file for other hypervisors' tools. */
 import * as v from 'valibot'
 
-/** `xen`: libxc's save image. */
-export const GUEST_FILE_FORMATS = ['xen'] as const
+/** `xen`: libxc's save image. `qemu`: QEMU's migration stream. */
+export const GUEST_FILE_FORMATS = ['xen', 'qemu'] as const
 export const guestFileFormat = v.picklist(GUEST_FILE_FORMATS)
 export type GuestFileFormat = v.InferOutput<typeof guestFileFormat>
 
@@ -13,5 +13,7 @@ export const guestFileView = v.object({
   pages: v.number(),
   /** What of the guest the format has no place for, a sentence each. */
   left_out: v.array(v.string()),
+  /** What takes the file in, as a line for a shell. */
+  command: v.nullable(v.string()),
 })
 export type GuestFileView = v.InferOutput<typeof guestFileView>

@@ -4,10 +4,11 @@ import type { GuestFileFormat, GuestFileView } from '../../contract/guest-files.
 import { FerryError } from '../../util/errors.ts'
 import { BLOCK, PAGE_SIZE } from '../../vmstate/blocks.ts'
 import type { Guest } from '../guest.ts'
-import type { GuestFile } from './format.ts'
+import type { GuestFile, PausedGuest } from './format.ts'
+import { qemuStream } from './qemu-stream.ts'
 import { xenImage } from './xen-image.ts'
 
-const FORMATS: Readonly<Record<GuestFileFormat, GuestFile>> = { xen: xenImage }
+const FORMATS: Readonly<Record<GuestFileFormat, GuestFile>> = { xen: xenImage, qemu: qemuStream }
 
 /**
  * The guest stays paused where it is. A file that stands at `path` already is replaced, once the new one is whole.
@@ -22,14 +23,20 @@ export async function exportGuest(guest: Guest, format: GuestFileFormat, path: s
   const { machine } = residence
   const file = FORMATS[format]
   const state = await machine.capture()
-  const chunks = file.write({
+  const paused: PausedGuest = {
     state,
     blocks: machine.blocks,
     read: (block, pages) => machine.readPages({ block, pages }),
-  })
-  const bytes = await writeWhole(path, chunks)
+  }
+  const bytes = await writeWhole(path, file.write(paused))
   const ram = machine.blocks.find(({ id }) => id === BLOCK.ram)
-  return { path, bytes, pages: (ram?.bytes ?? 0) / PAGE_SIZE, left_out: file.leftOut(state) }
+  return {
+    path,
+    bytes,
+    pages: (ram?.bytes ?? 0) / PAGE_SIZE,
+    left_out: file.leftOut(state),
+    command: file.command(paused, path),
+  }
 }
 
 /** @returns bytes written @throws FerryError `export.file`, or what the chunks throw; what was at `path` is there then */

@@ -15,4 +15,6 @@ export interface GuestFile {
   write(guest: PausedGuest): AsyncIterable<Uint8Array>
   /** What the format has no place for, a sentence each. */
   leftOut(state: MachineState): string[]
+  /** What takes the file in, as a line for a shell; null where that is not one program. */
+  command(guest: PausedGuest, path: string): string | null
 }

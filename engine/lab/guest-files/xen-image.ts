@@ -34,5 +34,6 @@ function contents({ pages, data }: PageBatch, wanted: readonly number[]): Uint8A
 
 export const xenImage: GuestFile = {
   write,
+  command: () => null,
   leftOut: () => [DEVICES, ...new Set(xen.notRepresentable.map(({ reason }) => reason))],
 }

@@ -1,9 +1,12 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { BLOCK } from '../../../engine/vmstate/blocks.ts'
+import { TestQemu } from '../../hypervisors/qemu/qemu-process.ts'
 import { readSavedDomain } from '../../hypervisors/xen/save-image-reader.ts'
+import { because, lacks, NEEDS } from '../../setup/needs.ts'
 import { createLabOs, openLab, viewOf, XEN_AND_KVM } from '../lab-fixture.ts'
 
 function newFolder(): string {
@@ -49,6 +52,27 @@ test.each(['xen', 'kvm'] as const)(
     })
     for (const page of memory.zeroPages) expect(saved.pages.get(page)?.every((byte) => byte === 0)).toBe(true)
     expect(await viewOf(service, guest)).toMatchObject({ state: 'paused' })
+    await service.call('guests.resume', { guest })
+  },
+)
+
+const missing = lacks(NEEDS.qemu)
+test.skipIf(missing !== undefined)(
+  `a guest saved for QEMU runs on in one that is started by the command that was told${because(missing)}`,
+  async () => {
+    const { service, guest, machine } = await pausedGuest('kvm')
+    const path = join(newFolder(), 'the guest.qemu')
+    const written = await service.call('guests.export', { guest, format: 'qemu', path })
+    expect(written).toMatchObject({ bytes: readFileSync(path).length, pages: 4096 })
+    const { stdout } = spawnSync('sh', ['-c', `printf '%s\\n' ${written.command ?? ''}`], { encoding: 'utf8' })
+    const { ramBytes, vgaBytes, mac } = machine.config
+    expect(stdout.split('\n')).toContain(`exec:cat '${path}'`)
+    expect(stdout).toContain(`mac=${mac}`)
+    const there = await new TestQemu({ ramBytes, vgaBytes, mac, incoming: true }).start()
+    onTestFinished(() => there.close())
+    await there.load(path)
+    there.type('check\n')
+    expect(await there.waitFor(/CHECK .*\n/)).toMatch(/^CHECK ok .* errors=0/)
     await service.call('guests.resume', { guest })
   },
 )

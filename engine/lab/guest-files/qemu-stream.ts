@@ -1,0 +1,67 @@
+/** A guest as the migration stream of a QEMU. */
+import { packVideo, withDeviceMemory } from '../../hypervisors/qemu/device-memory.ts'
+import { machineArguments } from '../../hypervisors/qemu/machine-arguments.ts'
+import { qemu } from '../../hypervisors/qemu/qemu.ts'
+import { deviceSections, ramEnd, ramPart, streamEnd, streamHead } from '../../hypervisors/qemu/stream/writer.ts'
+import { BLOCK, type BlockId, PAGE_SIZE } from '../../vmstate/blocks.ts'
+import type { MachineState } from '../../vmstate/state.ts'
+import type { GuestFile, PausedGuest } from './format.ts'
+
+/** Pages that are read at once. */
+const BATCH = 1024
+
+const numbers = (first: number, count: number): Uint32Array<ArrayBuffer> =>
+  Uint32Array.from({ length: count }, (_, i) => first + i)
+
+async function* write({ state, blocks, read }: PausedGuest): AsyncIterable<Uint8Array> {
+  // Before anything is written: a guest that QEMU cannot be is refused.
+  const packed = qemu.pack(state)
+  const bytesOf = (id: BlockId): number => blocks.find((block) => block.id === id)?.bytes ?? 0
+  const whole = async (id: BlockId): Promise<Uint8Array<ArrayBuffer>> => {
+    const bytes = new Uint8Array(bytesOf(id))
+    const { pages, data } = await read(id, numbers(0, bytes.length / PAGE_SIZE))
+    pages.forEach((page, i) => bytes.set(data.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE), page * PAGE_SIZE))
+    return bytes
+  }
+  yield streamHead({ ramBytes: bytesOf(BLOCK.ram), vgaBytes: bytesOf(BLOCK.vgaFramebuffer) })
+  const pages = bytesOf(BLOCK.ram) / PAGE_SIZE
+  for (let first = 0; first < pages; first += BATCH) {
+    const batch = await read(BLOCK.ram, numbers(first, Math.min(BATCH, pages - first)))
+    yield ramPart([{ ...batch, block: 'ram' }])
+  }
+  const [vgaPlanes, vgaFramebuffer] = [await whole(BLOCK.vgaPlanes), await whole(BLOCK.vgaFramebuffer)]
+  const data = packVideo(state.vga, { vgaPlanes, vgaFramebuffer })
+  yield ramEnd([{ block: 'video', pages: numbers(0, data.length / PAGE_SIZE), zeroPages: numbers(0, 0), data }])
+  yield deviceSections(withDeviceMemory(packed, { nicMemory: await whole(BLOCK.nicMemory) }))
+  yield streamEnd()
+}
+
+const DISK = 'The disk: QEMU opens an image of its own (`-drive`).'
+
+const hasDisk = ({ ide }: MachineState): boolean => ide.channels[0]?.drives[0]?.present === true
+const quoted = (word: string): string =>
+  /^[\w.,:=/+-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
+
+/** The console comes on the terminal, the network is QEMU's own. */
+function command({ state, blocks }: PausedGuest, path: string): string {
+  const bytesOf = (id: BlockId): number => blocks.find((block) => block.id === id)?.bytes ?? 0
+  const mac = [...(state.nic?.mac ?? [])].map((byte) => byte.toString(16).padStart(2, '0')).join(':')
+  const words = machineArguments({
+    ramBytes: bytesOf(BLOCK.ram),
+    vgaBytes: bytesOf(BLOCK.vgaFramebuffer),
+    mac,
+    netdev: 'user',
+    disk: hasDisk(state) ? 'file=DISK.img,format=raw' : null,
+    further: ['-serial', 'mon:stdio', '-incoming', `exec:cat ${quoted(path)}`],
+  })
+  return ['qemu-system-i386', ...words.map(quoted)].join(' ')
+}
+
+export const qemuStream: GuestFile = {
+  write,
+  command,
+  leftOut: (state) => [
+    ...(hasDisk(state) ? [DISK] : []),
+    ...new Set(qemu.notRepresentable.map(({ reason }) => reason)),
+  ],
+}
