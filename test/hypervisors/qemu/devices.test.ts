@@ -1,6 +1,7 @@
 /** What QEMU's devices need of a state, and what they cannot be in. */
 import { describe, expect, it } from 'vitest'
 import type { NativeRecord } from '../../../engine/hypervisors/hypervisor.ts'
+import { packIdentify, unpackIdentify } from '../../../engine/hypervisors/devicemodel/identify.ts'
 import { pckbdExtended } from '../../../engine/hypervisors/devicemodel/keyboard.ts'
 import { pciDevice } from '../../../engine/hypervisors/devicemodel/pci.ts'
 import { mc146818rtc } from '../../../engine/hypervisors/devicemodel/rtc.ts'
@@ -9,9 +10,9 @@ import { i8259 } from '../../../engine/hypervisors/qemu/chips.ts'
 import { lineInput, unsentOutput } from '../../../engine/hypervisors/qemu/loose-ends.ts'
 import { qemu } from '../../../engine/hypervisors/qemu/qemu.ts'
 import { refusals } from '../../../engine/hypervisors/qemu/refusals.ts'
-import { serialTsr, serialXmitFifo } from '../../../engine/hypervisors/qemu/serial-output.ts'
+import { serialTimeoutTimer, serialTsr, serialXmitFifo } from '../../../engine/hypervisors/qemu/serial-pending.ts'
 import type { MachineState } from '../../../engine/vmstate/state.ts'
-import { atRest, recordOf, packed, codeOf } from './at-rest.ts'
+import { atRest, changed, codeOf, packed, recordOf } from './at-rest.ts'
 
 describe('the devices', () => {
   it('a serial line that is up, neither requested nor in service, is requested: QEMU takes edges', () => {
@@ -48,8 +49,25 @@ describe('the devices', () => {
       { name: serialXmitFifo.name, instance: 0, bytes: serialXmitFifo.encode({ data, head: 15, num: 2 }) },
     ]
     expect(Buffer.from(unsentOutput(records)).toString()).toBe('ABC')
-    expect(codeOf(() => qemu.unpack([...qemu.pack(atRest()), ...records]))).toBe('none')
+    // Ours has sent them, and says so to a guest that waits for it.
+    const state = atRest()
+    const waits = { ...state, serial: { ...state.serial, ier: 2, lsr: 0x60 } }
+    const back = qemu.unpack([...changed(qemu.pack(waits), serial, { lsr: 0 }), ...records])
+    expect(back.serial).toMatchObject({ lsr: 0x60, iir: 2, pending: 4 })
+    expect(back.picMaster).toMatchObject({ irr: 0x10, lastIrr: 0x10 })
     expect(unsentOutput(qemu.pack(atRest()))).toHaveLength(0)
+  })
+
+  it('bytes that wait for an interrupt that QEMU has put off get it here', () => {
+    const state = atRest()
+    const rx = new Uint8Array(4096)
+    rx[0] = 10
+    const waiting = { ...state, serial: { ...state.serial, rx, rxLength: 1, lsr: 0x61, ier: 1 } }
+    const put = serialTimeoutTimer.encode({ fifo_timeout_timer: 5_000_100_000n })
+    const records = [...qemu.pack(waiting), { name: serialTimeoutTimer.name, instance: 0, bytes: put }]
+    expect(qemu.unpack(records).serial).toMatchObject({ iir: 12, pending: 4 | 16 | (1 << 12) })
+    expect(qemu.unpack(records).picMaster.irr).toBe(0x10)
+    expect(qemu.unpack(qemu.pack(waiting)).picMaster.irr).toBe(0)
   })
 
   it("a byte in the keyboard's output buffer is told by whom it is", () => {
@@ -77,6 +95,19 @@ describe('the devices', () => {
     const level = (interruptStatus: number, interruptMask: number): number | undefined =>
       packed({ ...state, nic: { ...nic, interruptStatus, interruptMask } }, pciDevice, 0x28).irq_state[0]
     expect([level(1, 1), level(1, 2), level(0x80, 0xff)]).toEqual([1, 0, 0])
+  })
+
+  it('a drive is what it answers to IDENTIFY, also where it has sectors of the usual size and does not say so', () => {
+    const disk = { atapi: false, cylinders: 16, heads: 16, sectorsPerTrack: 63, sectors: 16384, sectorSize: 512 }
+    const cd = { atapi: true, cylinders: 0, heads: 1, sectorsPerTrack: 0, sectors: 0, sectorSize: 2048 }
+    const words = new Uint16Array(Uint8Array.from(packIdentify(disk)).buffer)
+    // ATA8-ACS: LBA and DMA; 48-bit addressing; sectors by 28 and by 48 bits; no size of a sector but the usual one.
+    expect([(words[49] ?? 0) & 0x300, (words[83] ?? 0) & 0x400, words[60], words[100], words[117]]).toEqual([
+      ...[0x300, 0x400, 16384, 16384, 0],
+    ])
+    expect(Buffer.from(packIdentify(disk)).swap16().toString('latin1', 54, 67)).toBe('QEMU HARDDISK')
+    for (const drive of [disk, cd, { ...disk, sectorSize: 4096 }])
+      expect(unpackIdentify(packIdentify(drive))).toEqual(drive)
   })
 
   it('an alarm is due by the one timer that QEMU has, and only where it is enabled', () => {
