@@ -2,7 +2,8 @@
  * Turns the TypeScript that Electron runs into JavaScript under dist-electron/, file by file: types become blanks, so
  * that lines stay where they are, and imports get the new ending. Nothing is bundled; files that are up to date stay.
  */
-import { readdir, readFile, rm, stat } from 'node:fs/promises'
+import { statSync } from 'node:fs'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { stripTypeScriptTypes } from 'node:module'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -36,7 +37,7 @@ async function compileAll(to: string): Promise<number> {
       if (ALSO_SOURCE.test(source.replaceAll('\\', '/'))) targets.push(copy)
       for (const target of targets) {
         wanted.add(target)
-        if (await upToDate(source, target)) continue
+        if (upToDate(source, target)) continue
         // Whole or not at all: half a file would be newer than its source, and stay.
         const bytes = await readFile(source)
         await writeAtomically(target, target === copy ? bytes : toJavaScript(bytes.toString('utf8'), source))
@@ -45,7 +46,7 @@ async function compileAll(to: string): Promise<number> {
     }
   }
   wanted.add(join(to, PACKAGE))
-  if (!(await upToDate(join(PROJECT, PACKAGE), join(to, PACKAGE)))) {
+  if (!upToDate(join(PROJECT, PACKAGE), join(to, PACKAGE))) {
     const { name, version, description } = JSON.parse(await readFile(join(PROJECT, PACKAGE), 'utf8')) as Record<
       string,
       string
@@ -73,7 +74,8 @@ export function toJavaScript(source: string, file = 'the source'): string {
   }
 }
 
-async function upToDate(source: string, target: string): Promise<boolean> {
-  const [from, to] = await Promise.all([stat(source), stat(target).catch(() => undefined)])
-  return to !== undefined && to.mtimeMs >= from.mtimeMs
+/** At once: a promise for each of a thousand files takes several times as long as looking at them. */
+function upToDate(source: string, target: string): boolean {
+  const to = statSync(target, { throwIfNoEntry: false })
+  return to !== undefined && to.mtimeMs >= statSync(source).mtimeMs
 }

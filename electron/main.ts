@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { app, type BrowserWindow, Menu, session, shell } from 'electron'
 import { dataDirectory } from '../engine/lab/places.ts'
 import { registerScheme, serveApp } from './app-protocol.ts'
+import { graphicsSwitches } from './graphics.ts'
 import { menuTemplate, RESTART } from './menu.ts'
 import { Ports } from './ports.ts'
 import { saveFile } from './save-file.ts'
@@ -24,6 +25,7 @@ if (first !== undefined) await import(first)
 app.setName('Ferry')
 // The launcher says --no-sandbox where the operating system has none to offer; the page has no Node either way.
 if (!app.commandLine.hasSwitch('no-sandbox')) app.enableSandbox()
+for (const name of graphicsSwitches()) app.commandLine.appendSwitch(name)
 registerScheme()
 denyByDefault()
 if (app.requestSingleInstanceLock()) run()

@@ -3,6 +3,7 @@ import { readFileSync, rmSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { fileFor } from '../../electron/app-files.ts'
+import { graphicsSwitches } from '../../electron/graphics.ts'
 import { menuTemplate } from '../../electron/menu.ts'
 import { carryOut, type RequestHandlers, ShellFailure } from '../../electron/requests.ts'
 import { wayFor } from '../../electron/service-way.ts'
@@ -64,6 +65,15 @@ test.each([
   ['24.0.0', 'utility'],
 ])('with Node %s in Electron, the service is a %s process', (node, way) => {
   expect(wayFor(node)).toBe(way)
+})
+
+test.each<[string, NodeJS.Platform, string[], number]>([
+  ['no card', 'linux', [], 2],
+  ['a card', 'linux', ['/dev/dri'], 0],
+  ['the driver of Windows', 'linux', ['/dev/dxg'], 0],
+  ['another system', 'darwin', [], 0],
+])('with %s, Chromium draws as it can', (_, platform, devices, switches) => {
+  expect(graphicsSwitches(platform, (path) => devices.includes(path))).toHaveLength(switches)
 })
 
 describe('addresses of the app', () => {
