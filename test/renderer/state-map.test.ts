@@ -5,7 +5,7 @@ import type { RecordView, StateView } from '../../engine/contract/lab.ts'
 import { kvm } from '../../engine/hypervisors/kvm/kvm.ts'
 import { xen } from '../../engine/hypervisors/xen/xen.ts'
 import { stateOf } from '../../engine/lab/inspect.ts'
-import { commonOf, fieldId, linksOf, lossesOf, searchRecords } from '../../renderer/src/views/inspectors/state-map.ts'
+import { commonOf, fieldId, linksOf, lossFinder, searchRecords } from '../../renderer/src/views/inspectors/state-map.ts'
 import { arbitraryState } from '../vmstate/arbitrary-state.ts'
 
 const states = fc.sample(arbitraryState, { numRuns: 40, seed: 7 })
@@ -73,9 +73,10 @@ describe('the map of the state', () => {
         fieldsOf(view[column].records).flatMap(({ record, field }) => commonOf(record, field.path, functionsOf(view))),
       )
       const { kind } = view[column]
+      const lossesAt = lossFinder(view)
       const missing = fieldsOf(view.common)
         .filter(({ record, field }) => {
-          const lost = lossesOf(view, record.name, field.path).some((loss) => loss.kind === kind)
+          const lost = lossesAt(record.name, field.path).some((loss) => loss.kind === kind)
           return !lost && !reached.has(`${record.name}.${field.path}`)
         })
         .map(({ name }) => name)
@@ -124,7 +125,7 @@ describe('the map of the state', () => {
       { kind: 'kvm' as const, section: 'serial', path: 'rx[16..4095]', reason: 'R3' },
       { kind: 'xen' as const, section: 'lapic', path: '', reason: 'R4' },
     ]
-    const reasons = (section: string, path: string) => lossesOf({ not_representable }, section, path)
+    const reasons = lossFinder({ not_representable })
     expect(reasons('cpu', 'pdpte[2]')).toEqual([{ kind: 'xen', reason: 'R1', part: null }])
     expect(reasons('pit', 'channels[1].enabled')).toMatchObject([{ reason: 'R2' }])
     expect(reasons('pit', 'channels[1].mode')).toEqual([])

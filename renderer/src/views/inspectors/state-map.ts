@@ -43,21 +43,31 @@ export interface Loss {
   readonly part: string | null
 }
 
-/** Why a native form has no place for this field of the common format; empty where each has one. */
-export function lossesOf(view: Pick<StateView, 'not_representable'>, section: string, path: string): Loss[] {
-  return view.not_representable.flatMap((entry) => {
-    if (entry.section !== section) return []
-    const range = /^(.*)\[(\d+)\.\.(\d+)\]$/.exec(entry.path)
-    const named = range?.[1] ?? entry.path
-    if (named !== '' && !covers(named, path)) return []
-    return [{ kind: entry.kind, reason: entry.reason, part: range === null ? null : `${range[2]}–${range[3]}` }]
-  })
-}
+/** Asked for a section and a path: why a native form has no place for this field; empty where each has one. */
+export type LossFinder = (section: string, path: string) => Loss[]
 
-/** `channels.*.enabled` covers `channels[2].enabled`; `pdpte` covers `pdpte[0]`. */
-function covers(named: string, path: string): boolean {
-  const plain = path.replaceAll(/\[(\d+)\]/g, '.$1').split('.')
-  return named.split('.').every((part, i) => part === '*' || part === plain[i])
+/** Reads what has no place once: it is asked for every field. */
+export function lossFinder({ not_representable }: Pick<StateView, 'not_representable'>): LossFinder {
+  const sections = new Map<string, { readonly named: readonly string[]; readonly loss: Loss }[]>()
+  for (const { section, path, kind, reason } of not_representable) {
+    const range = /^(.*)\[(\d+)\.\.(\d+)\]$/.exec(path)
+    const named = range?.[1] ?? path
+    const entry = {
+      named: named === '' ? [] : named.split('.'),
+      loss: { kind, reason, part: range === null ? null : `${range[2]}–${range[3]}` },
+    }
+    const entries = sections.get(section)
+    if (entries === undefined) sections.set(section, [entry])
+    else entries.push(entry)
+  }
+  return (section, path) => {
+    const entries = sections.get(section)
+    if (entries === undefined) return []
+    // `channels.*.enabled` covers `channels[2].enabled`; `pdpte` covers `pdpte[0]`; an empty path covers all.
+    const parts = path.replaceAll(/\[(\d+)\]/g, '.$1').split('.')
+    const covers = (named: readonly string[]) => named.every((part, i) => part === '*' || part === parts[i])
+    return entries.filter(({ named }) => covers(named)).map(({ loss }) => loss)
+  }
 }
 
 export interface StateLinks {
@@ -66,19 +76,34 @@ export interface StateLinks {
   readonly losses: (id: FieldId) => readonly Loss[]
 }
 
-/** Reads a view once; hovering is a look-up then. */
+/** Reads a view: what was lost at once, for it is shown; where fields went when it is first asked for. Then all is a look-up. */
 export function linksOf(view: StateView): StateLinks {
-  const toCommon = new Map<FieldId, FieldId[]>()
-  const toNative = new Map<FieldId, FieldId[]>()
   const losses = new Map<FieldId, Loss[]>()
-  const known = new Map<string, FieldId>()
+  const lossesAt = lossFinder(view)
   for (const record of view.common) {
     for (const { path } of record.fields) {
-      const id = fieldId('common', record, path)
-      known.set(commonRef(record.name, path), id)
-      const lost = lossesOf(view, record.name, path)
-      if (lost.length > 0) losses.set(id, lost)
+      const lost = lossesAt(record.name, path)
+      if (lost.length > 0) losses.set(fieldId('common', record, path), lost)
     }
+  }
+  let ways: Ways | undefined
+  return {
+    related: (id) => relatedTo(id, (ways ??= waysOf(view))),
+    losses: (id) => losses.get(id) ?? [],
+  }
+}
+
+interface Ways {
+  readonly toCommon: ReadonlyMap<FieldId, readonly FieldId[]>
+  readonly toNative: ReadonlyMap<FieldId, readonly FieldId[]>
+}
+
+function waysOf(view: StateView): Ways {
+  const toCommon = new Map<FieldId, FieldId[]>()
+  const toNative = new Map<FieldId, FieldId[]>()
+  const known = new Map<string, FieldId>()
+  for (const record of view.common) {
+    for (const { path } of record.fields) known.set(commonRef(record.name, path), fieldId('common', record, path))
   }
   const functionAt = functionFinder(view.common)
   for (const column of ['source', 'target'] as const) {
@@ -92,18 +117,15 @@ export function linksOf(view: StateView): StateLinks {
       }
     }
   }
-  return {
-    related(id) {
-      const commons = toCommon.get(id) ?? (id.startsWith('common ') ? [id] : [])
-      const column = id.slice(0, id.indexOf(' '))
-      // From a native field on: to the other side, not back to its own neighbours.
-      const natives = commons
-        .flatMap((common) => toNative.get(common) ?? [])
-        .filter((end) => !end.startsWith(`${column} `))
-      return new Set([id, ...commons, ...natives])
-    },
-    losses: (id) => losses.get(id) ?? [],
-  }
+  return { toCommon, toNative }
+}
+
+function relatedTo(id: FieldId, { toCommon, toNative }: Ways): ReadonlySet<FieldId> {
+  const commons = toCommon.get(id) ?? (id.startsWith('common ') ? [id] : [])
+  const column = id.slice(0, id.indexOf(' '))
+  // From a native field on: to the other side, not back to its own neighbours.
+  const natives = commons.flatMap((common) => toNative.get(common) ?? []).filter((end) => !end.startsWith(`${column} `))
+  return new Set([id, ...commons, ...natives])
 }
 
 /** A function of the bus has its number as a field in the common format, and as its record's instance natively. */
