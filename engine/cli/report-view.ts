@@ -86,7 +86,7 @@ function runPairs(run: RunReport): [string, string][] {
 /** e.g. `3,200 pages of zeros; 410 pages as deltas, 1.5 MB less (12 versions not kept); zstd 4.1 MB → 1.3 MB`. */
 function savingsText({ zero_pages, free_pages = 0, delta, compression }: SavingsReport): string {
   const freed = free_pages === 0 ? '' : ` (${count(free_pages)} that the guest had given back)`
-  const parts = [`${plural(zero_pages, 'page')} of zeros${freed}`]
+  const parts = [zero_pages === null ? 'pages of zeros too' : `${plural(zero_pages, 'page')} of zeros${freed}`]
   if (delta !== null) {
     const misses = delta.misses === 0 ? '' : ` (${plural(delta.misses, 'version')} not kept)`
     parts.push(`${plural(delta.pages, 'page')} as deltas, ${traffic(delta.saved_B)} less${misses}`)

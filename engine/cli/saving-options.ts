@@ -3,12 +3,14 @@ import { type Command, Option } from 'commander'
 import { COMPRESS_CHOICES, type SavingsInput } from '../contract/savings.ts'
 
 export interface SavingOptions {
+  readonly zeroPages: boolean
   readonly delta?: boolean
   readonly compress: (typeof COMPRESS_CHOICES)[number]
 }
 
 export function addSavingOptions(command: Command): Command {
   return command
+    .addOption(new Option('--no-zero-pages', 'pages of zeros travel as a whole, not as their numbers'))
     .addOption(new Option('--delta', 'pages sent again travel as what changed in them since they were sent last'))
     .addOption(new Option('--no-delta', 'they travel as a whole (the default)'))
     .addOption(
@@ -19,4 +21,8 @@ export function addSavingOptions(command: Command): Command {
 }
 
 /** The contract's form of them. */
-export const savingsInput = ({ delta = false, compress }: SavingOptions): SavingsInput => ({ delta, compress })
+export const savingsInput = ({ zeroPages: zero, delta = false, compress }: SavingOptions): SavingsInput => ({
+  zero,
+  delta,
+  compress,
+})

@@ -6,6 +6,8 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 export const COMPRESS_CHOICES = ['auto', 'off', 'deflate', 'zstd'] as const
 
 export const savingsInput = v.object({
+  /** Pages of zeros travel as their numbers; else as any other page. */
+  zero: v.optional(v.boolean(), true),
   /** Pages that are sent again travel as what changed since they were sent last. */
   delta: v.optional(v.boolean(), false),
   /** `auto`: where the link is slower than pages can be compressed. */
@@ -14,8 +16,8 @@ export const savingsInput = v.object({
 export type SavingsInput = v.InferInput<typeof savingsInput>
 
 export const savingsReport = v.object({
-  /** Pages of zeros, of which only the number travelled. */
-  zero_pages: count,
+  /** Pages of zeros, of which only the number travelled; null where that was not agreed on. */
+  zero_pages: v.nullable(count),
   /** Pages that the guest had said are free when the migration began; of zeros for that reason. */
   free_pages: v.optional(count),
   /** Pages as what changed in them; null where the hosts had not agreed on it. */
@@ -43,9 +45,13 @@ export const savingsReport = v.object({
 })
 export type SavingsReport = v.InferOutput<typeof savingsReport>
 
-/** The savings that a run made use of, beside pages of zeros: `none`, or e.g. `delta+zstd`. A condition of its figures. */
+/**
+ * How a run differed from one that saves nothing but pages of zeros, as all do unless told otherwise: `none`, or e.g.
+ * `delta+zstd`; `whole-zeros`: these travelled in full. A condition of its figures.
+ */
 export function savingsUsed({ savings }: { readonly savings: SavingsReport | null }): string {
   const delta = (savings?.delta ?? null) === null ? [] : ['delta']
   const { algorithm, frames } = savings?.compression ?? { algorithm: '', frames: 0 }
-  return [...delta, ...(frames > 0 ? [algorithm] : [])].join('+') || 'none'
+  const zeros = savings !== null && savings.zero_pages === null ? ['whole-zeros'] : []
+  return [...zeros, ...delta, ...(frames > 0 ? [algorithm] : [])].join('+') || 'none'
 }

@@ -9,7 +9,8 @@ import type { BlockId, BlockInfo } from '../vmstate/blocks.ts'
 import type { Machine, PageBatch } from '../machine/machine.ts'
 import type { Interrupt } from './interrupt.ts'
 import type { PagesBody } from './protocol/binary.ts'
-import { PageDecoder } from './saving/page-decoder.ts'
+import { PageDecoder, admitZeros } from './saving/page-decoder.ts'
+import { IMPLIED } from './saving/savings.ts'
 import type { Saving } from './saving/savings.ts'
 
 /** Most pages held back for the last step: 16 MiB. */
@@ -21,6 +22,7 @@ export class PageReceiver {
   readonly #machineMs: number
   readonly #window: number
   readonly #decoder: PageDecoder
+  readonly #agreed: readonly Saving[]
   readonly #arrived = new Map<BlockId, Uint8Array>()
   /** Pages of RAM of which no version has arrived. */
   readonly #absent: Bitmap
@@ -37,12 +39,13 @@ export class PageReceiver {
     interrupt: Interrupt,
     machineMs: number,
     window: number,
-    savings: readonly Saving[] = [],
+    savings: readonly Saving[] = IMPLIED,
   ) {
     this.#machine = machine
     this.#interrupt = interrupt
     this.#machineMs = machineMs
     this.#window = window
+    this.#agreed = savings
     this.#decoder = new PageDecoder(machine, interrupt, machineMs, savings)
     for (const block of blocks) {
       const pages = block.bytes / PAGE_SIZE
@@ -86,6 +89,7 @@ export class PageReceiver {
   async take(body: PagesBody): Promise<void> {
     const { hold } = body
     const hasCome = (block: BlockId, page: number) => this.#arrived.get(block)?.[page] === 1
+    if (body.encoding === undefined) admitZeros(body.batch, this.#agreed)
     const batch = body.encoding === undefined ? body.batch : await this.#decoder.decode(body, hasCome)
     this.#account(batch)
     if (hold) {

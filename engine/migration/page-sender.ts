@@ -11,6 +11,7 @@ import type { Connection } from './protocol/connection.ts'
 import { MAX_PAGES_PER_FRAME } from './protocol/binary.ts'
 import type { PagesBody } from './protocol/binary.ts'
 import type { PageEncoder } from './saving/page-encoder.ts'
+import { inFull } from './saving/zero-pages.ts'
 import type { Statistics } from './statistics.ts'
 import { TokenBucket } from './token-bucket.ts'
 import type { Deadlines } from './deadlines.ts'
@@ -30,6 +31,14 @@ export interface SendOptions {
 export interface Tally {
   readonly pages: number
   readonly zeroPages: number
+}
+
+/** What the target has agreed to. */
+export interface PageShape {
+  /** Makes the savings on pages; null where there are none. */
+  readonly encoder: PageEncoder | null
+  /** Pages of zeros travel as their numbers. */
+  readonly zero: boolean
 }
 
 /** What was read, and what travels of it. */
@@ -99,12 +108,11 @@ export class PageSender {
   readonly #statistics: Statistics
   readonly #onSent: (pages: number) => void
   readonly #map: PageMap
-  readonly #encoder: PageEncoder | null
+  readonly #shape: PageShape
 
   /**
    * @param onSent called after each batch with its number of pages
    * @param map is told of every page
-   * @param encoder makes the savings that were agreed on; null where there are none
    */
   constructor(
     machine: Machine,
@@ -113,7 +121,7 @@ export class PageSender {
     statistics: Statistics,
     onSent: (pages: number) => void,
     map = new PageMap(machine.blocks),
-    encoder: PageEncoder | null = null,
+    shape: PageShape = { encoder: null, zero: true },
   ) {
     this.#machine = machine
     this.#connection = connection
@@ -121,7 +129,7 @@ export class PageSender {
     this.#statistics = statistics
     this.#onSent = onSent
     this.#map = map
-    this.#encoder = encoder
+    this.#shape = shape
   }
 
   /** Reads and sends the pages; resolves when the last frame was handed over. */
@@ -137,7 +145,10 @@ export class PageSender {
         if (next.done === true) return
         const read = options.skipDirtied ? this.#readClean(next.value) : this.#machine.readPages(next.value)
         const moment = options.whileStopped ? 'streamed' : 'running'
-        const promise = read.then(async (batch) => ({ batch, bodies: await this.encode(splitBatch(batch), moment) }))
+        const promise = read.then(async (pages) => {
+          const batch = this.admissible(pages)
+          return { batch, bodies: await this.encode(splitBatch(batch), moment) }
+        })
         // A failed read is noticed when its turn comes; until then it must not count as unhandled.
         promise.catch(() => undefined)
         reading.push(promise)
@@ -164,12 +175,17 @@ export class PageSender {
 
   /** Share of the pages' bytes that is left to travel. */
   get share(): number {
-    return this.#encoder?.share ?? 1
+    return this.#shape.encoder?.share ?? 1
+  }
+
+  /** The batch with its pages of zeros in full, where the target has not agreed to take their numbers. */
+  admissible(batch: PageBatch): PageBatch {
+    return this.#shape.zero ? batch : inFull(batch)
   }
 
   /** Batches of one frame each, as they travel, in their order. */
   async encode(batches: readonly PageBatch[], moment: 'running' | 'streamed' | 'held'): Promise<readonly PagesBody[]> {
-    const encoder = this.#encoder
+    const { encoder } = this.#shape
     if (encoder === null) return batches.map((batch) => ({ batch, hold: moment === 'held' }))
     return Promise.all(batches.map((batch) => encoder.encode(batch, moment)))
   }

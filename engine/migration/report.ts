@@ -11,6 +11,7 @@ import { downtimeOf } from './downtime.ts'
 import type { SwitchOverTimes } from './downtime.ts'
 import type { HostIdentity } from './protocol/guest-config.ts'
 import type { PullResult } from './pull/fault-statistics.ts'
+import { isCompression } from './saving/savings.ts'
 import type { Saving } from './saving/savings.ts'
 import type { StageClock } from './stages.ts'
 import type { Statistics } from './statistics.ts'
@@ -24,9 +25,9 @@ function pullReportOf({ figures, pages, recoveries, durationMs, pausedMs }: Pull
 }
 
 function savingsReportOf(s: Readonly<Statistics>, agreed: readonly Saving[]): SavingsReport {
-  const algorithm = agreed.find((saving) => saving !== 'delta')
+  const algorithm = agreed.find(isCompression)
   return {
-    zero_pages: s.zero_pages,
+    zero_pages: agreed.includes('zero') ? s.zero_pages : null,
     free_pages: s.free_pages,
     delta: agreed.includes('delta') ? { pages: s.delta_pages, saved_B: s.delta_saved_B, misses: s.delta_misses } : null,
     compression:

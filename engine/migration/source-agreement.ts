@@ -6,7 +6,7 @@ import type { LinkSpec } from './link.ts'
 import { ALGORITHM_NAMES, algorithmOf } from './policy/pool.ts'
 import type { Algorithm } from './policy/pool.ts'
 import type { Connection } from './protocol/connection.ts'
-import { NO_SAVINGS, acceptedSavings, offeredSavings } from './saving/savings.ts'
+import { IMPLIED, acceptedSavings, offeredSavings } from './saving/savings.ts'
 import type { Saving } from './saving/savings.ts'
 import type { SourceOptions } from './source-options.ts'
 
@@ -29,7 +29,7 @@ export async function request(
   link: LinkSpec,
 ): Promise<Agreed> {
   const { session, host, guest, formatVersion, algorithms, verify, clock, target } = options
-  const offered = offeredSavings(options.savings ?? NO_SAVINGS)
+  const offered = options.savings === undefined ? undefined : offeredSavings(options.savings)
   const body = {
     session,
     source: host,
@@ -39,7 +39,7 @@ export async function request(
     verify: verify ?? 'none',
     clock: clock ?? 'continue',
     link: link.text,
-    ...(offered.length === 0 ? {} : { savings: offered }),
+    ...(offered === undefined ? {} : { savings: offered }),
   }
   await connection.send({ type: 'MIG_REQ', body }, deadlines.answerMs)
   const answer = await connection.receive(['REQ_OK', 'REQ_FAIL'], deadlines.answerMs, 'request')
@@ -51,7 +51,7 @@ export async function request(
   if (algorithm === undefined || !body.algorithms.includes(answer.body.algorithm as never)) {
     throw new FerryError('protocol.algorithm', `The target chose ${answer.body.algorithm}, which was not offered.`)
   }
-  const savings = acceptedSavings(answer.body.savings, offered)
+  const savings = offered === undefined ? IMPLIED : acceptedSavings(answer.body.savings, offered)
   return { algorithm, rehearses: answer.body.rehearsal, savings }
 }
 

@@ -9,7 +9,7 @@ import type { PageBatch, PageSet, StopReport } from '../machine/machine.ts'
 import { BLOCK, PAGE_SIZE } from '../vmstate/blocks.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { LinkSpec } from './link.ts'
-import { PageSender, allPages, countPages } from './page-sender.ts'
+import { PageSender, allPages, countPages, splitBatch } from './page-sender.ts'
 import type { SendOptions, Tally } from './page-sender.ts'
 import { expectedDowntimeMs } from './policy/policy.ts'
 import type { Decision, Policy, RoundFacts } from './policy/policy.ts'
@@ -83,17 +83,17 @@ export class SourceRounds {
       this.#left = Math.max(0, this.#left - pages)
       this.#context.onPages()
     }
-    const encoder =
-      savings.length === 0
-        ? null
-        : new PageEncoder({
-            blocks: options.machine.blocks,
-            wanted: options.savings ?? NO_SAVINGS,
-            agreed: savings,
-            statistics,
-            link_bps: () => link().forward_bps,
-          })
-    this.#sender = new PageSender(options.machine, connection, deadlines, statistics, onSent, options.pages, encoder)
+    const encoder = savings.every((saving) => saving === 'zero')
+      ? null
+      : new PageEncoder({
+          blocks: options.machine.blocks,
+          wanted: options.savings ?? NO_SAVINGS,
+          agreed: savings,
+          statistics,
+          link_bps: () => link().forward_bps,
+        })
+    const shape = { encoder, zero: savings.includes('zero') }
+    this.#sender = new PageSender(options.machine, connection, deadlines, statistics, onSent, options.pages, shape)
     const body = { pagesTotal: statistics.pages_total }
     await connection.send({ type: 'MEM_BEG', body }, deadlines.answerMs)
     const { rounds, pull, once } = algorithm.mechanism
@@ -176,6 +176,11 @@ export class SourceRounds {
     const body = { block: BLOCK.ram, count: missing.length, bitmap: missing.bytes() }
     pull.begin(missing, used, sender)
     return { type: 'MISSING', body }
+  }
+
+  /** Batches of one frame each of what came with the stop, as the target has agreed to take them. */
+  frames(batches: readonly PageBatch[]): PageBatch[] {
+    return batches.flatMap((batch) => splitBatch((this.#sender as PageSender).admissible(batch)))
   }
 
   /** Batches of one frame each, as they travel together with the state. */

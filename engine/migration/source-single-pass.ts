@@ -60,7 +60,7 @@ export async function sendColdPages(
     }
     const first = reading.shift()
     if (first === undefined) break
-    const batch = await within(first, 'machine-read')
+    const batch = sender.admissible(await within(first, 'machine-read'))
     // What was read and does not go any more follows with the rest.
     if (hit !== null) break
     for (const part of splitBatch(batch)) {

@@ -3,7 +3,6 @@ import { nowMs } from '../util/clock.ts'
 import type { WindowInstants } from './critical-window.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { SwitchOverTimes } from './downtime.ts'
-import { splitBatch } from './page-sender.ts'
 import type { Connection } from './protocol/connection.ts'
 import type { Message } from './protocol/messages.ts'
 import type { SourcePull } from './pull/source-pull.ts'
@@ -40,7 +39,7 @@ export async function stopAndSend(connection: Connection, context: SwitchOverCon
   const pagesSentMs = stop.remaining.length > 0 ? nowMs() : stopKnownMs
   const { bytes } = translator.toCommon(hypervisor, stop.state)
   const packMs = nowMs() - pagesSentMs
-  const batches = stop.batches.flatMap(splitBatch)
+  const batches = rounds.frames(stop.batches)
   const inlinePages = batches.reduce((sum, b) => sum + b.pages.length + b.zeroPages.length, 0)
   const cut = translator.deviceOffset?.(bytes) ?? 0
   const held = await rounds.encodeHeld(batches)

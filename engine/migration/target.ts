@@ -147,9 +147,10 @@ export class TargetSession {
     if (refusal !== null) throw this.#refuse('REQ_FAIL', refusal)
     this.#state.go('agreed')
     this.#algorithm = negotiate(body.algorithms, offer.algorithms) ?? ''
-    this.#savings = agreedSavings(body.savings ?? [], offer.savings ?? SAVINGS)
+    this.#savings = agreedSavings(body.savings, offer.savings ?? SAVINGS)
     const target = { name: offer.name, kind: offer.kind }
-    const answer = { target, algorithm: this.#algorithm, rehearsal: true, savings: [...this.#savings] }
+    const savings = body.savings === undefined ? [] : [...this.#savings]
+    const answer = { target, algorithm: this.#algorithm, rehearsal: true, savings }
     await connection.send({ type: 'REQ_OK', body: answer }, this.#deadlines.answerMs)
     return body
   }
@@ -191,8 +192,8 @@ export class TargetSession {
     this.#state.go('receiving')
     const { channels } = this.#options
     const pulls = algorithmOf(this.#algorithm)?.mechanism.pull === true && channels !== undefined
-    const [deadlines, onPages] = [this.#deadlines, () => this.#progress?.touch()]
-    if (pulls) this.#pull = new TargetPull({ slot, request, channels, deadlines, onPages })
+    const [deadlines, savings, onPages] = [this.#deadlines, this.#savings, () => this.#progress?.touch()]
+    if (pulls) this.#pull = new TargetPull({ slot, request, channels, deadlines, savings, onPages })
     await connection.send({ type: 'CFG_OK', body: { channel: this.#pull?.token } }, this.#deadlines.answerMs)
     await this.#pull?.channel(this.#interrupt)
     return slot

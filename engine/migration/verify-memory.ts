@@ -158,6 +158,7 @@ export class VerifiedMemory {
       this.deltaPages += decoded.deltas
       if (savingsOf(flags).some((name) => name !== 'delta')) this.compressedFrames++
     }
+    if (zeros > 0 && !this.used.has('zero')) this.used.set('zero', frame)
     for (const page of numbers.slice(0, zeros)) block.contents[page] = ZEROS
     full.forEach((page, i) => (block.contents[page] = data.subarray(i * PAGE, (i + 1) * PAGE)))
   }

@@ -70,6 +70,7 @@ class Verifier {
   pull: VerifiedPull | null = null
   #verify = 'none'
   #offered: readonly string[] = []
+  #implied = false
   #before = ''
   #roundPages = 0
   #pagesSent = 0
@@ -160,6 +161,8 @@ class Verifier {
     this.session = stringOf(body['session'])
     this.#verify = stringOf(body['verify'])
     this.#offered = namesOf(body['savings'])
+    // A source that names nothing is older than the choice: pages of zeros travel as their numbers.
+    this.#implied = body['savings'] === undefined
     this.memory.describe(frame, (body['guest'] ?? {}) as Json)
   }
 
@@ -202,6 +205,7 @@ class Verifier {
     const stranger = this.savings.find((name) => !this.#offered.includes(name))
     if (stranger !== undefined) this.problem(frame, `${stranger} was agreed on, and not offered.`)
     for (const [name, first] of this.memory.used) {
+      if (name === 'zero' && this.#implied) continue
       if (!this.savings.includes(name)) this.problem(first, `pages by ${name}, which was not agreed on.`)
     }
   }

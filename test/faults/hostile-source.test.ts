@@ -67,7 +67,7 @@ function encoded(bytes: Uint8Array, changes: Partial<PagesEncoding> = {}, pages 
 const sevens = new Uint8Array(2 * 4096).fill(7)
 const [deflated, packed] = [deflateRawSync(sevens), zstdCompressSync(sevens)]
 const offering = [
-  { ...request, body: { ...request.body, savings: ['delta', 'zstd', 'deflate', 'magic'] } },
+  { ...request, body: { ...request.body, savings: ['zero', 'delta', 'zstd', 'deflate', 'magic'] } },
   config,
   begin,
 ]
@@ -103,6 +103,7 @@ const STORIES: readonly (readonly [string, readonly Message[], string])[] = [
   ['a configuration of another size', [request, { type: 'MIG_CFG', body: { algorithm: 'pre-copy', extras: {}, machine: { ...machine, ramBytes: 16 * MIB } } }], 'refused.configuration'],
   ['an algorithm that was not agreed on', [request, { type: 'MIG_CFG', body: { algorithm: 'magic', extras: {}, machine } }], 'refused.configuration'],
   ['compressed pages, where it was not agreed on', [...opening, encoded(packed, zstd)], 'protocol.savings'],
+  ['pages of zeros by their numbers, where they were to travel in full', [{ ...request, body: { ...request.body, savings: ['zstd'] } }, config, begin, zeros(0, 0, 1)], 'protocol.savings'],
   ['deltas, where they were not agreed on', [...opening, ...everything, encoded(unchanged, delta)], 'protocol.savings'],
   ['pages that are not compressed as they say', [...offering, encoded(deflated, zstd)], 'protocol.compressed'],
   ['compressed pages that are cut off', [...offering, encoded(packed.subarray(0, 9), zstd)], 'protocol.compressed'],

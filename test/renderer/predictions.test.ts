@@ -32,9 +32,9 @@ describe('what the dialog asks for', () => {
     })
   })
   it('has the savings as they were chosen', () => {
-    expect(inputOf(form('pre-copy'), 'g1', 7).savings).toEqual({ delta: false, compress: 'auto' })
+    expect(inputOf(form('pre-copy'), 'g1', 7).savings).toEqual({ zero: true, delta: false, compress: 'auto' })
     const chosen = { ...form('hybrid'), delta: true, compress: 'zstd' as const }
-    expect(inputOf(chosen, 'g1', 7).savings).toEqual({ delta: true, compress: 'zstd' })
+    expect(inputOf(chosen, 'g1', 7).savings).toEqual({ zero: true, delta: true, compress: 'zstd' })
   })
   it('keeps the targets that the choice makes use of, and no others', () => {
     const targets = { downtime_ms: 50, total_s: 2, bandwidth_Mbps: 100, slowdown_percent: 25 }

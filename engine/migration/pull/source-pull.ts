@@ -248,7 +248,8 @@ export class SourcePull {
   async #send(connection: Connection, pages: Uint32Array<ArrayBuffer>, ms: number): Promise<void> {
     const { machine } = this.#context.options
     const reading = machine.readPages({ block: BLOCK.ram, pages })
-    const batch = await this.#machine.within(reading, this.#context.deadlines.machineMs, 'machine-read')
+    const read = await this.#machine.within(reading, this.#context.deadlines.machineMs, 'machine-read')
+    const batch = this.#sender?.admissible(read) ?? read
     const before = connection.bytesSent
     const sending = connection.send({ type: 'PAGES', body: { batch, hold: false } }, ms)
     const bytes = connection.bytesSent - before

@@ -14,6 +14,8 @@ import type { Connection } from '../protocol/connection.ts'
 import type { PagesBody } from '../protocol/binary.ts'
 import type { Body } from '../protocol/schemas.ts'
 import { answerComparison, blocksToVerify, type VerifyResult } from '../ram-check.ts'
+import { admitZeros } from '../saving/page-decoder.ts'
+import type { Saving } from '../saving/savings.ts'
 import type { TargetSlot } from '../target-options.ts'
 import type { Channels, Purpose } from './channels.ts'
 import { pullFigures } from './fault-statistics.ts'
@@ -31,6 +33,8 @@ export interface TargetPullContext {
   readonly request: Body<'MIG_REQ'>
   readonly channels: Channels
   readonly deadlines: Deadlines
+  /** What was agreed on. */
+  readonly savings: readonly Saving[]
   readonly onPages: () => void
 }
 
@@ -236,6 +240,7 @@ export class TargetPull {
    * @param taken told when the machine has it
    */
   async #supply({ batch, hold, encoding }: PagesBody, urgent = false, taken?: () => void): Promise<void> {
+    admitZeros(batch, this.#context.savings)
     this.#check(batch, hold || encoding !== undefined)
     for (const numbers of [batch.pages, batch.zeroPages]) {
       for (const page of numbers) {

@@ -37,6 +37,7 @@ export class PageDecoder {
    */
   async decode(body: PagesBody, hasCome: (block: BlockId, page: number) => boolean): Promise<PageBatch> {
     const { batch, encoding } = body
+    admitZeros(batch, this.#agreed)
     if (encoding === undefined) return batch
     this.#admit(encoding)
     const plain = batch.pages.length * PAGE_SIZE
@@ -90,6 +91,13 @@ export class PageDecoder {
       return at === undefined ? null : old.data.subarray(at, at + PAGE_SIZE)
     })
   }
+}
+
+/** @throws FerryError `protocol.savings` for pages of zeros that were to travel in full */
+export function admitZeros({ zeroPages }: PageBatch, agreed: readonly Saving[]): void {
+  if (zeroPages.length === 0 || agreed.includes('zero')) return
+  const message = 'Pages of zeros came by their numbers, which was not agreed on.'
+  throw new FerryError('protocol.savings', message, { saving: 'zero' })
 }
 
 /** With a buffer of its own, which can be handed to the machine's thread. */

@@ -14,6 +14,7 @@ import { compress } from './compress.ts'
 import { CompressionMeter, chooseCompression } from './compression-policy.ts'
 import type { CompressionFacts } from './compression-policy.ts'
 import { encodeSection } from './delta-section.ts'
+import { isCompression } from './savings.ts'
 import type { Compression, Saving, SavingOptions } from './savings.ts'
 import { VersionCache } from './version-cache.ts'
 
@@ -49,7 +50,7 @@ export class PageEncoder {
 
   constructor(context: EncoderContext) {
     this.#context = context
-    this.#compressions = context.agreed.filter((saving) => saving !== 'delta')
+    this.#compressions = context.agreed.filter(isCompression)
     this.#versions = context.agreed.includes('delta') ? new VersionCache(context.cacheBytes ?? CACHE_BYTES) : null
     this.#sentBefore = new Map(context.blocks.map(({ id, bytes }) => [id, new Bitmap(bytes / PAGE_SIZE)]))
   }

@@ -40,13 +40,13 @@ async function move({ offer, savings, extra, dirtyPerMs = 2 }: Setup) {
   const { report, statistics: s } = result
   expect(sum('pages_sent')).toBe(report.pages_sent)
   expect(sum('pages_retransmitted')).toBe(report.pages_retransmitted)
-  expect(report.savings?.zero_pages).toBe(sum('zero_pages'))
+  expect(report.savings?.zero_pages ?? 0).toBe(sum('zero_pages'))
   expect(verdict.savings).toMatchObject({ delta_pages: s.delta_pages, compressed_frames: s.compressed_frames })
   expect(verdict.bytes.source_to_target).toBe(report.bytes_sent_B)
   return { report, verdict, statistics: s }
 }
 
-const both = { delta: true, compress: 'auto' } as const
+const both = { zero: true, delta: true, compress: 'auto' } as const
 
 describe('savings are made where both sides know them', () => {
   test('a source that offers none, as older ones do', async () => {
@@ -58,6 +58,11 @@ describe('savings are made where both sides know them', () => {
     const { report, verdict } = await move({ offer: [], savings: both })
     expect(report.savings).toMatchObject({ delta: null, compression: null })
     expect(verdict.savings).toEqual({ agreed: [], delta_pages: 0, compressed_frames: 0 })
+  })
+  test('pages of zeros travel in full to a target that does not take their numbers alone', async () => {
+    const { report } = await move({ offer: ['delta'], savings: both })
+    expect(report.savings?.zero_pages).toBeNull()
+    expect(report.bytes_sent_B).toBeGreaterThan(4096 * 2048)
   })
   test('a target that knows some', async () => {
     const { report, verdict } = await move({ offer: ['deflate'], savings: both })
@@ -76,31 +81,39 @@ describe('savings are made where both sides know them', () => {
 
 describe.each(['pre-copy', 'stop-and-copy', 'hybrid', 'pull-copy'] as const)('%s', (algorithm) => {
   const cases: readonly SavingOptions[] = [
-    { delta: true, compress: 'off' },
-    { delta: false, compress: 'deflate' },
-    { delta: false, compress: 'zstd' },
-    { delta: true, compress: 'zstd' },
-    { delta: true, compress: 'deflate' },
+    { zero: false, delta: false, compress: 'off' },
+    { zero: false, delta: true, compress: 'zstd' },
+    { zero: true, delta: true, compress: 'off' },
+    { zero: true, delta: false, compress: 'deflate' },
+    { zero: true, delta: false, compress: 'zstd' },
+    { zero: true, delta: true, compress: 'zstd' },
+    { zero: true, delta: true, compress: 'deflate' },
   ]
-  test.each(cases)('with delta $delta, compression $compress: every page is right', async (savings) => {
-    const extra = { algorithms: [algorithm], policy: { hybridRounds: 3 } }
-    const { report } = await move({ savings, extra, dirtyPerMs: 8 })
-    const again = algorithm === 'pre-copy' || algorithm === 'hybrid'
-    if (savings.delta && again) {
-      expect(report.savings?.delta?.pages).toBeGreaterThan(0)
-      expect(report.savings?.delta?.saved_B).toBeGreaterThan(0)
-    }
-    if (savings.compress !== 'off' && algorithm !== 'pull-copy') {
-      const { frames = 0, in_B = 0, out_B = 0 } = report.savings?.compression ?? {}
-      expect(frames).toBeGreaterThan(0)
-      expect(out_B).toBeLessThan(in_B)
-    }
-  })
+  test.each(cases)(
+    'with zero pages $zero, delta $delta, compression $compress: every page is right',
+    async (savings) => {
+      const extra = { algorithms: [algorithm], policy: { hybridRounds: 3 } }
+      const { report, statistics } = await move({ savings, extra, dirtyPerMs: 8 })
+      // Half of the guest's memory holds zeros.
+      if (savings.zero) expect(report.savings?.zero_pages).toBeGreaterThan(100)
+      else expect([report.savings?.zero_pages, statistics.zero_pages]).toEqual([null, 0])
+      const again = algorithm === 'pre-copy' || algorithm === 'hybrid'
+      if (savings.delta && again) {
+        expect(report.savings?.delta?.pages).toBeGreaterThan(0)
+        expect(report.savings?.delta?.saved_B).toBeGreaterThan(0)
+      }
+      if (savings.compress !== 'off' && algorithm !== 'pull-copy') {
+        const { frames = 0, in_B = 0, out_B = 0 } = report.savings?.compression ?? {}
+        expect(frames).toBeGreaterThan(0)
+        expect(out_B).toBeLessThan(in_B)
+      }
+    },
+  )
 })
 
 test('fewer bytes travel than the pages have', async () => {
   // Named, not `auto`, which decides by what it measures: that may differ on a busy machine.
-  const { report } = await move({ savings: { delta: true, compress: 'zstd' } })
+  const { report } = await move({ savings: { zero: true, delta: true, compress: 'zstd' } })
   const whole = report.pages_sent - (report.savings?.zero_pages ?? 0)
   expect(report.bytes_sent_B).toBeLessThan(whole * 4096 * 0.8)
 })
@@ -109,7 +122,7 @@ test('on an unlimited link auto compresses nothing, and held pages travel as the
   const auto = await move({ savings: both, extra: { link: parseLink('unlimited') } })
   expect(auto.report.savings?.compression?.frames).toBe(0)
   await world.stop()
-  const savings = { delta: true, compress: 'zstd' } as const
+  const savings = { zero: true, delta: true, compress: 'zstd' } as const
   const { report } = await move({ savings, extra: { link: parseLink('unlimited'), algorithms: ['stop-and-copy'] } })
   expect(report.savings?.compression?.frames).toBe(0)
   expect(report.savings?.delta?.pages).toBe(0)
@@ -117,5 +130,5 @@ test('on an unlimited link auto compresses nothing, and held pages travel as the
 
 test('many pages at the stop are streamed encoded, few come along encoded', async () => {
   const tuning = { inlinePages: 0, batchPages: 64 }
-  await move({ savings: { delta: true, compress: 'zstd' }, extra: { tuning }, dirtyPerMs: 20 })
+  await move({ savings: { zero: true, delta: true, compress: 'zstd' }, extra: { tuning }, dirtyPerMs: 20 })
 })

@@ -17,7 +17,7 @@ beforeAll(async () => {
     const machine = world.guest({ source: { dirtyPerMs: 8, workingSet: 400 } })
     await machine.resume()
     const recorder = new MemoryRecorder()
-    const savings = { delta: true, compress: 'zstd' } as const
+    const savings = { zero: true, delta: true, compress: 'zstd' } as const
     const options = { recorder, savings, algorithms: ['pre-copy'], link: parseLink('100M') } as const
     expect((await world.migrate(machine, options).finished).error).toBeNull()
     const [main] = parseRecording(recorder.bytes()).connections
@@ -83,6 +83,7 @@ describe('a stream with savings', () => {
       })
     expect(retold(forward, answer(['zstd'])).problems.join()).toMatch(/by delta, which was not agreed on/)
     expect(retold(forward, answer([])).problems.join()).toMatch(/by zstd, which was not agreed on/)
+    expect(retold(forward, answer([])).problems.join()).toMatch(/by zero, which was not agreed on/)
     expect(retold(forward, answer(['delta', 'zstd', 'deflate'])).problems.join()).toMatch(/deflate was agreed on/)
   })
 })

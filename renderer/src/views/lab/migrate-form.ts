@@ -28,6 +28,8 @@ export interface MigrateForm {
   max_Mbps: number
   throttle: boolean
   then_pull: boolean
+  /** Pages of zeros travel as their numbers. */
+  zero: boolean
   /** Pages that are sent again travel as what changed in them. */
   delta: boolean
   compress: NonNullable<SavingsInput['compress']>
@@ -56,6 +58,7 @@ export const formFor = (to: string, choice: string, link: string): MigrateForm =
   max_Mbps: 500,
   throttle: false,
   then_pull: false,
+  zero: true,
   delta: false,
   compress: 'auto',
   verify_ram: false,
@@ -107,13 +110,13 @@ function algorithmOf({ choice, targets, first, predict }: MigrateForm, seed: num
 
 /** @param seed of a random choice */
 export function inputOf(form: MigrateForm, guest: string, seed: number): MigrateInput {
-  const { to, link, delta, compress, verify_ram, check, probe_ms, cut_in_stage } = form
+  const { to, link, zero, delta, compress, verify_ram, check, probe_ms, cut_in_stage } = form
   return {
     guest,
     to,
     ...algorithmOf(form, seed),
     link,
-    savings: { delta, compress },
+    savings: { zero, delta, compress },
     verify_ram,
     check,
     probe_ms,
