@@ -49,6 +49,9 @@ export const EFFECTS: Readonly<Record<MethodName, Effect>> = {
   'runs.remove': 'acts',
   'runs.restore': 'acts',
   'runs.export': 'reads',
+  // A file that is on its way is nothing of the lab's.
+  'merging.piece': 'reads',
+  'merging.merge': 'acts',
   'experiments.plans': 'reads',
   'experiments.check': 'reads',
   'experiments.start': 'acts',
@@ -82,6 +85,7 @@ export const EFFECTS: Readonly<Record<MethodName, Effect>> = {
   'recordings.status': 'records',
   'recordings.list': 'records',
   'recordings.remove': 'records',
+  'recordings.restore': 'records',
   'recordings.read': 'records',
   'recordings.annotate': 'records',
   'recordings.sound': 'records',

@@ -6,6 +6,7 @@ import * as v from 'valibot'
 import { EXPERIMENTS_EVENTS, EXPERIMENTS_METHODS } from './experiments.ts'
 import { GUIDE_EVENTS, GUIDE_METHODS } from './guide.ts'
 import { memoryView, screenView, stateView } from './inspection.ts'
+import { MERGING_EVENTS, MERGING_METHODS } from './merging.ts'
 import { messageDetails, messageList, messageView } from './messages.ts'
 import { pagesView } from './pages.ts'
 import { dirtyRateView, importance, measureMs, predictionTable, qosTargets, targetChanges } from './prediction.ts'
@@ -306,6 +307,7 @@ export const METHODS = {
     input: v.object({ what: v.picklist(['runs', 'rounds', 'probes', 'summary']), filter: v.optional(runFilter, {}) }),
     output: v.object({ csv: v.string(), runs: v.number() }),
   },
+  ...MERGING_METHODS,
   ...EXPERIMENTS_METHODS,
   ...RECORDINGS_METHODS,
 } as const
@@ -333,6 +335,7 @@ export const EVENTS = {
   'runs.added': runReport,
   /** The user's words on a run have changed; null = it has none any more. */
   'runs.noted': v.object({ run_id: v.string(), note: v.nullable(v.string()) }),
+  ...MERGING_EVENTS,
   ...EXPERIMENTS_EVENTS,
   ...RECORDINGS_EVENTS,
 } as const
