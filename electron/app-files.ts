@@ -9,13 +9,14 @@ export const isOurs = (url: string): boolean => url === ORIGIN || url.startsWith
 
 /**
  * Scripts and everything else come from the app itself. Inline styles are allowed because xterm.js makes style elements;
- * pictures of charts and screens are blobs and data.
+ * pictures of charts and screens are blobs and data, and the voice of a recording is a blob.
  */
 export const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self' 'unsafe-inline'",
   "img-src 'self' data: blob:",
+  'media-src blob:',
   "font-src 'self'",
   "connect-src 'self'",
   "worker-src 'self'",

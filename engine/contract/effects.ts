@@ -51,6 +51,9 @@ export const EFFECTS: Readonly<Record<MethodName, Effect>> = {
   'runs.remove': 'acts',
   'runs.restore': 'acts',
   'runs.export': 'reads',
+  // A file that is on its way is nothing of the lab's.
+  'merging.piece': 'reads',
+  'merging.merge': 'acts',
   'experiments.plans': 'reads',
   'experiments.check': 'reads',
   'experiments.start': 'acts',
@@ -87,6 +90,7 @@ export const EFFECTS: Readonly<Record<MethodName, Effect>> = {
   'recordings.status': 'records',
   'recordings.list': 'records',
   'recordings.remove': 'records',
+  'recordings.restore': 'records',
   'recordings.read': 'records',
   'recordings.annotate': 'records',
   'recordings.sound': 'records',

@@ -7,6 +7,7 @@ import { EXPERIMENTS_EVENTS, EXPERIMENTS_METHODS } from './experiments.ts'
 import { guestFileFormat, guestFileView } from './guest-files.ts'
 import { GUIDE_EVENTS, GUIDE_METHODS } from './guide.ts'
 import { memoryView, screenView, stateView } from './inspection.ts'
+import { MERGING_EVENTS, MERGING_METHODS } from './merging.ts'
 import { messageDetails, messageList, messageView } from './messages.ts'
 import { pagesView } from './pages.ts'
 import { dirtyRateView, importance, measureMs, predictionTable, qosTargets, targetChanges } from './prediction.ts'
@@ -317,6 +318,7 @@ export const METHODS = {
     }),
     output: v.object({ csv: v.string(), runs: v.number() }),
   },
+  ...MERGING_METHODS,
   ...EXPERIMENTS_METHODS,
   ...RECORDINGS_METHODS,
 } as const
@@ -344,6 +346,7 @@ export const EVENTS = {
   'runs.added': runReport,
   /** The user's words on a run have changed; null = it has none any more. */
   'runs.noted': v.object({ run_id: v.string(), note: v.nullable(v.string()) }),
+  ...MERGING_EVENTS,
   ...EXPERIMENTS_EVENTS,
   ...RECORDINGS_EVENTS,
 } as const

@@ -70,7 +70,10 @@ export const RECORDINGS_METHODS = {
   'recordings.status': { input: nothing, output: recordingStatus },
   /** Those in the lab's folder, the newest first. Files that are none are left out. */
   'recordings.list': { input: nothing, output: v.array(recordingView) },
+  /** Takes it out of the folder. The one removed last can be brought back; those before it are gone for good. */
   'recordings.remove': { input: v.object({ id }), output: done },
+  /** Undoes `recordings.remove` (`recording.unknown`: another one was removed since). */
+  'recordings.restore': { input: v.object({ id }), output: done },
   /** A piece of the file, in base64; it is shorter than asked for where the file ends. */
   'recordings.read': {
     input: v.object({

@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot'
 import type { GUIDE_METHODS } from '../contract/guide.ts'
+import type { MERGING_METHODS } from '../contract/merging.ts'
 import { type LabEvents, METHODS, type MethodInput, type MethodName, type MethodOutput } from '../contract/lab.ts'
 import { FerryError } from '../util/errors.ts'
 import { Lab, type LabOptions } from './lab.ts'
@@ -21,6 +22,8 @@ import { guideHandlers } from './guide/handlers.ts'
 import { HYPERVISORS } from './host.ts'
 import { pagesOf } from './guest-pages.ts'
 import { memoryOf, screenView, stateOf } from './inspect.ts'
+import { mergingHandlers } from './merging/handlers.ts'
+import { Uploads } from './merging/uploads.ts'
 import { recordingsBeside } from './places.ts'
 import { recordingHandlers } from './recordings/handlers.ts'
 import { recordedLab } from './recordings/recorded-lab.ts'
@@ -34,6 +37,7 @@ export class LabService {
   readonly experiments: Experiments
   readonly recordings: Recordings
   readonly guide: Guide
+  readonly #uploads = new Uploads()
   readonly #handlers: Handlers
 
   constructor(options: LabOptions) {
@@ -48,6 +52,7 @@ export class LabService {
     this.guide = new Guide(this.lab, options.store, ask)
     this.#handlers = {
       ...handlers(this.lab, this.runs, this.experiments, this.recordings),
+      ...mergingHandlers(this.lab, this.runs, this.#uploads),
       ...guideHandlers(this.guide),
     }
   }
@@ -84,6 +89,7 @@ export class LabService {
   /** Cancels migrations under way, whose reports are stored, ends the recording, and ends everything. Idempotent. */
   async close(): Promise<void> {
     await this.experiments.close()
+    this.#uploads.close()
     this.guide.close()
     await this.runs.close()
     await this.recordings.close()
@@ -96,7 +102,7 @@ function handlers(
   runs: Runs,
   experiments: Experiments,
   recordings: Recordings,
-): Omit<Handlers, keyof typeof GUIDE_METHODS> {
+): Omit<Handlers, keyof typeof GUIDE_METHODS | keyof typeof MERGING_METHODS> {
   return {
     ...toolstackHandlers(lab, runs),
     'hosts.list': () => [...lab.hosts.values()].map((host) => host.view),

@@ -35,6 +35,7 @@ const STATE_OF: { readonly [E in EventName]: ((payload: LabEvents[E]) => string)
   'runs.added': null,
   'migrations.targets': ({ run_id }) => run_id,
   'runs.noted': ({ run_id }) => run_id,
+  'runs.merged': null,
   'experiments.changed': ({ experiment_id }) => experiment_id,
   'experiments.removed': null,
   'recordings.changed': () => '',

@@ -39,6 +39,8 @@ const HEADERS = {
     // xterm.js writes its theme and its cell sizes into style elements of its own.
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' data: blob:",
+    // The voice of a recording that is played.
+    "media-src 'self' blob:",
     "object-src 'none'",
     "base-uri 'none'",
     "form-action 'none'",

@@ -117,6 +117,7 @@ describe('the page', () => {
       expect(policy, path).toContain("default-src 'self'")
       expect(policy, path).toContain("connect-src 'self'")
       expect(policy, path).toContain("img-src 'self' data: blob:")
+      expect(policy, path).toContain("media-src 'self' blob:")
       expect(policy, path).toContain("frame-ancestors 'none'")
       expect(policy, path).not.toMatch(/script-src|unsafe-eval|\*|https?:/)
       expect(headers, path).toMatchObject({

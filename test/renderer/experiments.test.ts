@@ -48,6 +48,11 @@ describe.skipIf(noChromium !== null)(
       await page.getByText('2 conditions, 4 trials').waitFor()
       expect(await barriers('plan')).toEqual([])
 
+      await page.getByRole('spinbutton', { name: 'Shards in all' }).fill('3')
+      await page.getByText(/There is no shard 1\/3: the plan has 2 repeats/).waitFor()
+      await page.getByRole('spinbutton', { name: 'Shards in all' }).fill('1')
+      await page.getByText('2 conditions, 4 trials').waitFor()
+
       await page.getByRole('button', { name: 'Start experiment' }).click()
       await page.getByRole('button', { name: 'Pause' }).click()
       await page.getByRole('button', { name: 'Resume' }).click({ timeout: 60_000 })
@@ -65,6 +70,13 @@ describe.skipIf(noChromium !== null)(
         await page.getByText(way, { exact: true }).click()
         await page.getByRole('figure', { name: title }).waitFor()
       }
+
+      await page.getByRole('button', { name: 'Merge files…' }).click()
+      const chosen = { name: 'notes.sqlite', mimeType: '', buffer: Buffer.from('no measurements. '.repeat(20)) }
+      await page.getByLabel('Open files…').setInputFiles([chosen])
+      await page.getByText('notes.sqlite: refused').waitFor()
+      await page.screenshot({ path: 'output/experiments-merge.png' })
+      await page.getByRole('button', { name: 'Done' }).click()
 
       const files: string[] = []
       page.on('download', (download) => files.push(download.suggestedFilename()))

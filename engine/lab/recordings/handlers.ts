@@ -18,6 +18,7 @@ export function recordingHandlers(recordings: Recordings): Handlers {
     'recordings.list': () => recordings.list(),
     'recordings.read': ({ id, offset, bytes }) => recordings.read(id, offset, bytes),
     'recordings.remove': ({ id }) => recordings.remove(id).then(() => undefined),
+    'recordings.restore': ({ id }) => recordings.restore(id).then(() => undefined),
     'recordings.annotate': ({ id, annotations }) => recordings.annotate(id, annotations).then(() => undefined),
     'recordings.sound': ({ stream, data, duration_ms }) => {
       recordings.sound(stream, data, duration_ms)

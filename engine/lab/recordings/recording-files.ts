@@ -1,5 +1,5 @@
 /** Recordings as files of a folder: listed, read by pieces, annotated, removed. */
-import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import type { RecordingView } from '../../contract/recordings.ts'
@@ -16,6 +16,8 @@ import { about, type About, type Annotations, annotations } from '../../recordin
 import { FerryError } from '../../util/errors.ts'
 
 export const EXTENSION = '.ferryrec'
+/** Behind the name of the one that was removed last. */
+const REMOVED = '.removed'
 /** What is read for a list of recordings, of each part. */
 const MOST_TOLD_BYTES = 1 << 20
 
@@ -133,9 +135,22 @@ export class RecordingFolder {
     })
   }
 
-  /** @throws FerryError `recording.unknown` */
+  /**
+   * Sets it aside, in place of the one that was removed before it, which is deleted.
+   * @throws FerryError `recording.unknown`
+   */
   async remove(id: string): Promise<void> {
-    await rm(this.pathOf(id)).catch((thrown: unknown) => {
+    const before = (await readdir(this.path).catch(() => [])).filter((name) => name.endsWith(REMOVED))
+    await rename(this.pathOf(id), this.pathOf(id) + REMOVED).catch((thrown: unknown) => {
+      throw unknown(id, thrown)
+    })
+    await Promise.all(before.map((name) => rm(join(this.path, name), { force: true })))
+  }
+
+  /** @throws FerryError `recording.unknown` */
+  async restore(id: string): Promise<void> {
+    // No other recording takes its name: ids are drawn anew.
+    await rename(this.pathOf(id) + REMOVED, this.pathOf(id)).catch((thrown: unknown) => {
       throw unknown(id, thrown)
     })
   }

@@ -145,6 +145,11 @@ export class Recordings {
     await this.#of().remove(id)
   }
 
+  /** @throws FerryError `recording.unknown`, `recording.no-folder` */
+  restore(id: string): Promise<void> {
+    return this.#of().restore(id)
+  }
+
   /** Ends what is being made; a disk that fails then is told no more. Idempotent. */
   async close(): Promise<void> {
     await this.stop().catch(() => undefined)

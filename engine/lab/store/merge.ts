@@ -35,38 +35,51 @@ export function mergeStore(into: string, from: string): Merged {
   if (existsSync(into) && realpathSync(into) === realpathSync(from)) {
     throw new FerryError('store.itself', `"${from}" cannot be merged into itself.`, { path: from })
   }
+  const database = openDatabase(into)
+  try {
+    return mergeInto(database, from)
+  } finally {
+    database.close()
+  }
+}
+
+/**
+ * The same into a store that is open.
+ * @param name what messages call the other store
+ * @throws FerryError as `mergeStore`
+ */
+export function mergeInto(database: Database, from: string, name = from): Merged {
   const folder = mkdtempSync(join(tmpdir(), 'ferry-merge-'))
   try {
     const copy = join(folder, 'from.sqlite')
-    copyOf(from, copy)
+    copyOf(from, copy, name)
     // Brings the copy to the newest layout.
     openDatabase(copy).close()
-    const database = openDatabase(into)
-    try {
-      return guarded(() => {
-        database.prepare('ATTACH ? AS other').run(copy)
-        return database.transaction(() => mergeAttached(database, from)).immediate()
-      })
-    } finally {
-      database.close()
-    }
+    return guarded(() => {
+      database.prepare('ATTACH ? AS other').run(copy)
+      try {
+        return database.transaction(() => mergeAttached(database, name)).immediate()
+      } finally {
+        database.exec('DETACH other')
+      }
+    })
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
 /** SQLite makes it: what is in the write-ahead log is in the copy, and nobody who writes meanwhile is disturbed. */
-function copyOf(path: string, copy: string): void {
+function copyOf(path: string, copy: string, name: string): void {
   let database: Database
   try {
     database = new BetterSqlite3(path, { readonly: true })
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
-    throw new FerryError('store.open', `The measurements "${path}" cannot be opened: ${why}.`, { path }, cause)
+    throw new FerryError('store.open', `The measurements "${name}" cannot be opened: ${why}.`, { path: name }, cause)
   }
   try {
     guarded(() => {
-      checkOurs(database, path)
+      checkOurs(database, name)
       database.prepare('VACUUM INTO ?').run(copy)
     })
   } finally {

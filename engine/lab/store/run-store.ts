@@ -10,6 +10,7 @@ import { FerryError } from '../../util/errors.ts'
 import { provenance } from '../provenance.ts'
 import { FOLD, guarded, openDatabase } from './database.ts'
 import { ExperimentStore } from './experiment-store.ts'
+import { type Merged, mergeInto } from './merge.ts'
 import { keptMessage, probeRecord, runFilter } from './records.ts'
 import type { KeptMessage, RunFilter, RunListItem, RunParts, StoredRun } from './records.ts'
 import * as schema from './schema.ts'
@@ -44,6 +45,12 @@ export interface RunStore {
   restore(runId: string): void
   /** Deletes for good the runs that were removed before `before` (ISO-8601). Returns how many. */
   purge(before: string): number
+  /**
+   * Takes what the store in the file `from` has that this one has not; `from` is not changed.
+   * @param name what messages call it
+   * @throws FerryError `store.*`; nothing is merged then
+   */
+  merge(from: string, name: string): Merged
   /** Gives the space of purged runs back to the disk. */
   vacuum(): void
   /** Idempotent. Any other call afterwards throws `store.closed`. */
@@ -197,6 +204,10 @@ class SqliteRunStore implements RunStore {
     if (Number.isNaN(at.getTime())) throw new FerryError('store.filter', `"${before}" is not a date.`, { before })
     // `deleted_at` is always what toISOString gives, so that the order of the texts is the order of the dates.
     return this.#guarded(() => this.#prepare('DELETE FROM runs WHERE deleted_at < ?').run(at.toISOString()).changes)
+  }
+
+  merge(from: string, name: string): Merged {
+    return mergeInto(this.#database, from, name)
   }
 
   vacuum(): void {

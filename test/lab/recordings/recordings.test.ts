@@ -1,6 +1,6 @@
 /** A lab is recorded: whatever it tells and is asked to do is in the file, which outlives whatever happens. */
 import { spawn } from 'node:child_process'
-import { appendFile, readFile, stat, truncate, writeFile } from 'node:fs/promises'
+import { appendFile, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
@@ -33,6 +33,9 @@ test('every event of the lab is recorded as it was told, and what the window wou
   await service.call('experiments.cancel', { experiment_id })
   await service.call('experiments.wait', { experiment_id })
   await service.call('experiments.remove', { experiment_id })
+  // What came of a merge is told, even of an empty file.
+  await service.call('merging.piece', { upload: 'of-no-bytes', offset: 0, data: '' })
+  await service.call('merging.merge', { upload: 'of-no-bytes', name: 'empty.sqlite' })
   const made = await service.call('recordings.stop', {})
   const recording = await readFrom(path)
 
@@ -73,6 +76,7 @@ test('every action is recorded, with how it failed, without paths of files; read
     'migrations.cancel': { run_id },
     'migrations.setLink': { run_id, link: '1G' },
     'migrations.setTargets': { run_id },
+    'merging.merge': { upload: 'nothing-came', name: 'other.sqlite' },
     'experiments.start': { plan: quickPlan({ base: { guest: 'none' } }) },
     'experiments.pause': { experiment_id: 'none' },
     'experiments.resume': { experiment_id: 'none' },
@@ -132,6 +136,22 @@ describe('a recording', () => {
     await expect(service.call('recordings.read', { id: '../x', offset: 0 })).rejects.toMatchObject({
       code: 'lab.input',
     })
+  })
+
+  test('that was removed last can be brought back; those before it are gone', async () => {
+    const { service, folder, record } = await openRecordedLab()
+    const ids: string[] = []
+    for (const title of ['First', 'Second']) {
+      ids.push((await record({ title })).id)
+      await service.call('recordings.stop', {})
+    }
+    const [first = '', second = ''] = ids
+    for (const id of ids) await service.call('recordings.remove', { id })
+    expect(await service.call('recordings.list', {})).toEqual([])
+    await expect(service.call('recordings.restore', { id: first })).rejects.toMatchObject({ code: 'recording.unknown' })
+    await service.call('recordings.restore', { id: second })
+    expect(await service.call('recordings.list', {})).toMatchObject([{ id: second, title: 'Second', complete: true }])
+    expect(await readdir(folder)).toHaveLength(1)
   })
 
   test('that was cut off can be annotated: only what was not whole is lost', async () => {

@@ -18,6 +18,7 @@ export class ExperimentList {
   follow(): () => void {
     const ends = [
       this.#api.on('experiments.changed', (view) => this.keep(view)),
+      this.#api.on('runs.merged', () => void this.#load()),
       this.#api.on('experiments.removed', ({ experiment_id: id }) => {
         this.all = this.all.filter(({ experiment_id }) => experiment_id !== id)
       }),

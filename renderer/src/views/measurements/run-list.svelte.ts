@@ -22,6 +22,7 @@ export class RunList {
   follow(): () => void {
     const ends = [
       this.#api.on('runs.added', (run) => this.#add([{ ...run, note: null }])),
+      this.#api.on('runs.merged', () => void this.load()),
       this.#api.on('runs.noted', ({ run_id, note }) => {
         this.runs = this.runs.map((run) => (run.run_id === run_id ? { ...run, note } : run))
       }),

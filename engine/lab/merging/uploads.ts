@@ -1,0 +1,91 @@
+/** Files that front ends hand over piece by piece, in a folder of this process until they are taken. */
+import { appendFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { MOST_STORE_BYTES } from '../../contract/merging.ts'
+import { FerryError } from '../../util/errors.ts'
+
+/** Files that are on their way at a time; beyond that the one begun first is forgotten. */
+const MOST_UPLOADS = 4
+
+interface Upload {
+  readonly path: string
+  size_B: number
+}
+
+export class Uploads {
+  #folder: string | null = null
+  /** In the order in which they began. */
+  readonly #held = new Map<string, Upload>()
+  #count = 0
+  readonly #most_B: number
+
+  constructor(most_B = MOST_STORE_BYTES) {
+    this.#most_B = most_B
+  }
+
+  /** @throws FerryError `merge.order`, `merge.size`, `merge.disk`; the upload is forgotten then */
+  add(name: string, offset: number, bytes: Uint8Array): void {
+    const upload = this.#held.get(name) ?? this.#begin(name)
+    try {
+      if (offset !== upload.size_B) {
+        const message = 'A piece of the file is missing, and nothing of it was merged. Open the file again.'
+        throw new FerryError('merge.order', message, { offset, expected: upload.size_B })
+      }
+      if (offset + bytes.length > this.#most_B) {
+        const message = `The file has more than ${this.#most_B >> 20} MiB, and nothing of it was merged. "ferry runs merge" takes files of any size.`
+        throw new FerryError('merge.size', message, { most_B: this.#most_B })
+      }
+      append(upload.path, bytes)
+      upload.size_B += bytes.length
+    } catch (error) {
+      this.#forget(name)
+      throw error
+    }
+  }
+
+  /** Hands the file to `use`, and forgets it. @throws FerryError `merge.unknown`, and what `use` throws */
+  take<T>(name: string, use: (path: string) => T): T {
+    const upload = this.#held.get(name)
+    if (upload === undefined) {
+      throw new FerryError('merge.unknown', 'The file is not here any more. Open it again; nothing was merged.')
+    }
+    try {
+      return use(upload.path)
+    } finally {
+      this.#forget(name)
+    }
+  }
+
+  /** Forgets all. Idempotent. */
+  close(): void {
+    this.#held.clear()
+    if (this.#folder !== null) rmSync(this.#folder, { recursive: true, force: true })
+    this.#folder = null
+  }
+
+  #begin(name: string): Upload {
+    const [oldest] = this.#held.keys()
+    if (oldest !== undefined && this.#held.size >= MOST_UPLOADS) this.#forget(oldest)
+    this.#folder ??= mkdtempSync(join(tmpdir(), 'ferry-merging-'))
+    const upload = { path: join(this.#folder, `${++this.#count}.sqlite`), size_B: 0 }
+    this.#held.set(name, upload)
+    return upload
+  }
+
+  #forget(name: string): void {
+    const upload = this.#held.get(name)
+    this.#held.delete(name)
+    if (upload !== undefined) rmSync(upload.path, { force: true })
+  }
+}
+
+function append(path: string, bytes: Uint8Array): void {
+  try {
+    appendFileSync(path, bytes)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    const message = `There is no place to keep the file: ${why}. Nothing was merged, and the measurements are as they were.`
+    throw new FerryError('merge.disk', message, {}, cause)
+  }
+}

@@ -1,0 +1,53 @@
+/** Opens result files of other machines and has the lab merge them, one after the other. */
+import { MOST_PIECE_BYTES, type MergedView } from '../../../../engine/contract/merging.ts'
+import type { LabApi } from '../../api/api.ts'
+import { toBase64 } from '../../data/bytes.ts'
+import { plural } from '../../data/format.ts'
+import { explain } from '../../state/errors.ts'
+
+export interface MergeOutcome {
+  readonly name: string
+  readonly refused: boolean
+  /** What came of it, in a sentence. */
+  readonly text: string
+}
+
+/** What this needs of a `File`. */
+export interface ResultFile {
+  readonly name: string
+  readonly size: number
+  slice(from: number, to: number): Blob
+}
+
+/**
+ * Merges one file; a refusal is its outcome.
+ * @param onprogress bytes of the file that were handed over
+ */
+export async function mergeFile(
+  api: LabApi,
+  file: ResultFile,
+  onprogress: (sent_B: number) => void,
+): Promise<MergeOutcome> {
+  const upload = crypto.randomUUID()
+  const name = file.name.slice(0, 255)
+  try {
+    // A file of no bytes is handed over as well: the lab says what is wrong with it.
+    for (let offset = 0; offset === 0 || offset < file.size; offset += MOST_PIECE_BYTES) {
+      const piece = await file.slice(offset, offset + MOST_PIECE_BYTES).arrayBuffer()
+      await api.call('merging.piece', { upload, offset, data: toBase64(new Uint8Array(piece)) })
+      onprogress(Math.min(file.size, offset + MOST_PIECE_BYTES))
+    }
+    return { name, refused: false, text: sentenceOf(await api.call('merging.merge', { upload, name })) }
+  } catch (thrown) {
+    return { name, refused: true, text: explain(thrown, '').message }
+  }
+}
+
+function sentenceOf({ runs, runs_known, experiments, experiments_known }: MergedView): string {
+  if (runs + experiments === 0 && runs_known + experiments_known === 0) return 'It holds no runs.'
+  const known =
+    runs_known + experiments_known === 0
+      ? ''
+      : `; ${plural(runs_known, 'run')} and ${plural(experiments_known, 'experiment')} were here already`
+  return `${plural(runs, 'run')} and ${plural(experiments, 'experiment')} came${known}.`
+}
