@@ -245,6 +245,22 @@ export function steps(open: () => Promise<Driver>): void {
   })
 
   // Those of the dialogs: test/renderer/lab-view.test.ts.
+  test('Ctrl-C in a terminal cancels the migration that its command waits for; the guest is there, and so is its console', async () => {
+    const pane = page.getByRole('region', { name: 'Terminals' })
+    const screen = pane.locator('.xterm-rows')
+    await lab.host('kvm').getByRole('button', { name: 'Terminal' }).click()
+    await screen.getByText('root@kvm:~#').first().waitFor(WAIT)
+    await page.keyboard.type('virsh migrate-setspeed labos-1 1\nvirsh migrate --live labos-1 xen+ssh://xen/\n')
+    await pane.getByRole('tab', { name: 'kvm busy' }).waitFor(WAIT)
+    await page.keyboard.press('Control+c')
+    await screen.getByText('labos-1 is on kvm, as before.').first().waitFor(WAIT)
+    await page.keyboard.type('virsh console labos-1\n')
+    await expect.poll(() => lab.focusedPane()).toBe('labos-1')
+    await pane.getByRole('textbox', { name: /^Terminal of kvm/ }).focus()
+    await page.keyboard.type('virsh migrate-setspeed labos-1 10000\nexit\n')
+    await pane.waitFor({ state: 'hidden', ...WAIT })
+  })
+
   test('axe finds nothing in the lab; its dialogs open and close', async () => {
     expect(await faults('Lab')).toEqual([])
     await page.keyboard.press('Escape')
