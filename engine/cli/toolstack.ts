@@ -26,7 +26,7 @@ export function toolstackCommand(program: Command, done: (code: number) => void)
       const labs = await runningLabs()
       try {
         const lab = await labOf(labs, host)
-        done(await (line.length > 0 ? runLine(lab, host, line.join(' ')) : prompt(lab, host)))
+        done(line.length > 0 ? (await runLine(lab, host, line.join(' '))).status : await prompt(lab, host))
       } finally {
         for (const lab of labs) lab.close()
       }
@@ -43,13 +43,18 @@ async function labOf(labs: readonly ControlClient[], name: string): Promise<Cont
   throw new FerryError('host.unknown', message, { host: name })
 }
 
-/** @returns the exit status */
-async function runLine(lab: ControlClient, host: string, line: string, terminal?: string): Promise<number> {
-  const { output, status, next } = await lab.call('toolstack.run', { host, line, terminal })
+interface Ran {
+  /** Exit status. */
+  readonly status: number
+  /** Where the terminal is then. */
+  readonly directory: string
+}
+
+async function runLine(lab: ControlClient, host: string, line: string, terminal?: string): Promise<Ran> {
+  const { output, status, directory, next } = await lab.call('toolstack.run', { host, line, terminal })
   if (output !== '') print(output.replace(/\n$/, ''))
   if (next?.do === 'console') print(`The guest's console is in the window, and with \`ferry run\`.`)
-  else if (next?.do === 'edit') return await editFile(lab, host, next.path)
-  return status
+  return { directory, status: next?.do === 'edit' ? await editFile(lab, host, next.path) : status }
 }
 
 /** What the editor leaves becomes the host's file, unless somebody else has changed that meanwhile. @returns the exit status */
@@ -66,6 +71,9 @@ async function editFile(lab: ControlClient, host: string, path: string): Promise
   }
 }
 
+const HOME = '/root'
+const promptAt = (host: string, directory: string) => `root@${host}:${directory === HOME ? '~' : directory}# `
+
 async function prompt(lab: ControlClient, host: string): Promise<number> {
   const { stdin: input, stdout: output } = process
   const history = [...(await lab.call('toolstack.history', { host }))].reverse()
@@ -80,7 +88,7 @@ async function prompt(lab: ControlClient, host: string): Promise<number> {
     })
     return [candidates.length === 1 ? [common] : candidates, line.slice(from)]
   }
-  const terminal = createInterface({ input, output, history, completer, prompt: `root@${host}:~# ` })
+  const terminal = createInterface({ input, output, history, completer, prompt: promptAt(host, HOME) })
   let status: number = EXIT.ok
   terminal.on('SIGINT', () => {
     void lab.call('toolstack.interrupt', { host, terminal: own }).then(({ cancelled }) => {
@@ -97,7 +105,9 @@ async function prompt(lab: ControlClient, host: string): Promise<number> {
   for await (const line of terminal) {
     if (line.trim() === 'exit') break
     terminal.pause()
-    status = await runLine(lab, host, line, own)
+    const ran = await runLine(lab, host, line, own)
+    status = ran.status
+    terminal.setPrompt(promptAt(host, ran.directory))
     terminal.resume()
     ask()
   }
