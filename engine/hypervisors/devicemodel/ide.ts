@@ -7,12 +7,13 @@ import { bytes, record, s32, s64, u32, u8 } from '../../util/record.ts'
 import type { Ide, IdeChannel, IdeDrive } from '../../vmstate/devices.ts'
 import type { NotRepresentable } from '../hypervisor.ts'
 import type { NativeReader, NativeWriter } from '../records.ts'
+import { IDENTIFY_BYTES, packIdentify, unpackIdentify } from './identify.ts'
 
 export const ideBus = record('ide_bus', 'be', { cmd: u8, unit: u8 })
 export const ideDrive = record('ide_drive', 'be', {
   mult_sectors: s32,
   identify_set: s32,
-  identify_data: bytes(512),
+  identify_data: bytes(IDENTIFY_BYTES),
   feature: u8,
   error: u8,
   nsector: u32,
@@ -61,34 +62,6 @@ export const ideNotRepresentable: readonly NotRepresentable[] = [
   drive('writeDestination', 'QEMU computes the destination sector from the task file.'),
 ]
 
-/** Words of IDENTIFY (PACKET) DEVICE, ATA8-ACS. */
-const WORD = {
-  general: 0,
-  heads: 3,
-  sectorsPerTrack: 6,
-  currentCylinders: 54,
-  currentHeads: 55,
-  currentSectorsPerTrack: 56,
-  sectors: 60,
-  logicalSectorWords: 117,
-} as const
-const ATAPI_DEVICE = 0x8500
-
-function packIdentify(d: IdeDrive): Uint8Array {
-  const data = new Uint8Array(512)
-  const view = new DataView(data.buffer)
-  const put = (word: number, value: number): void => view.setUint16(word * 2, value, true)
-  put(WORD.general, d.atapi ? ATAPI_DEVICE : 0x0040)
-  put(WORD.heads, d.heads)
-  put(WORD.sectorsPerTrack, d.sectorsPerTrack)
-  put(WORD.currentCylinders, d.cylinders)
-  put(WORD.currentHeads, d.heads)
-  put(WORD.currentSectorsPerTrack, d.sectorsPerTrack)
-  view.setUint32(WORD.sectors * 2, d.sectors, true)
-  view.setUint32(WORD.logicalSectorWords * 2, d.sectorSize >> 1, true)
-  return data
-}
-
 function packDrive(out: NativeWriter, d: IdeDrive, instance: number): void {
   out.put(
     ideDrive,
@@ -133,11 +106,9 @@ function packDrive(out: NativeWriter, d: IdeDrive, instance: number): void {
 function unpackDrive(input: NativeReader, instance: number): IdeDrive {
   const d = input.one(ideDrive, instance)
   const pio = input.one(idePioState, instance)
-  const view = new DataView(d.identify_data.buffer, d.identify_data.byteOffset, 512)
-  const word = (index: number): number => view.getUint16(index * 2, true)
   return {
     present: d.identify_set !== 0,
-    atapi: (word(WORD.general) & 0x8000) !== 0,
+    ...unpackIdentify(d.identify_data),
     feature: d.feature | (d.hob_feature << 8),
     error: d.error,
     sectorCount: (d.nsector & 0xff) | (d.hob_nsector << 8),
@@ -151,11 +122,6 @@ function unpackDrive(input: NativeReader, instance: number): IdeDrive {
     head: d.select & 0x0f,
     lbaMode: (d.select & 0x40) !== 0,
     multipleSectors: d.mult_sectors & 0xffff,
-    cylinders: word(WORD.currentCylinders),
-    heads: word(WORD.currentHeads),
-    sectorsPerTrack: word(WORD.currentSectorsPerTrack),
-    sectors: view.getUint32(WORD.sectors * 2, true),
-    sectorSize: (view.getUint32(WORD.logicalSectorWords * 2, true) << 1) & 0xffff,
     dataPosition: pio.cur_io_buffer_offset >>> 0,
     dataEnd: (pio.cur_io_buffer_offset + pio.cur_io_buffer_len) >>> 0,
     dataLength: pio.elementary_transfer_size >>> 0,

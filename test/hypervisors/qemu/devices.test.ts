@@ -1,6 +1,7 @@
 /** What QEMU's devices need of a state, and what they cannot be in. */
 import { describe, expect, it } from 'vitest'
 import type { NativeRecord } from '../../../engine/hypervisors/hypervisor.ts'
+import { packIdentify, unpackIdentify } from '../../../engine/hypervisors/devicemodel/identify.ts'
 import { pckbdExtended } from '../../../engine/hypervisors/devicemodel/keyboard.ts'
 import { pciDevice } from '../../../engine/hypervisors/devicemodel/pci.ts'
 import { mc146818rtc } from '../../../engine/hypervisors/devicemodel/rtc.ts'
@@ -77,6 +78,19 @@ describe('the devices', () => {
     const level = (interruptStatus: number, interruptMask: number): number | undefined =>
       packed({ ...state, nic: { ...nic, interruptStatus, interruptMask } }, pciDevice, 0x28).irq_state[0]
     expect([level(1, 1), level(1, 2), level(0x80, 0xff)]).toEqual([1, 0, 0])
+  })
+
+  it('a drive is what it answers to IDENTIFY, also where it has sectors of the usual size and does not say so', () => {
+    const disk = { atapi: false, cylinders: 16, heads: 16, sectorsPerTrack: 63, sectors: 16384, sectorSize: 512 }
+    const cd = { atapi: true, cylinders: 0, heads: 1, sectorsPerTrack: 0, sectors: 0, sectorSize: 2048 }
+    const words = new Uint16Array(Uint8Array.from(packIdentify(disk)).buffer)
+    // ATA8-ACS: LBA and DMA; 48-bit addressing; sectors by 28 and by 48 bits; no size of a sector but the usual one.
+    expect([(words[49] ?? 0) & 0x300, (words[83] ?? 0) & 0x400, words[60], words[100], words[117]]).toEqual([
+      ...[0x300, 0x400, 16384, 16384, 0],
+    ])
+    expect(Buffer.from(packIdentify(disk)).swap16().toString('latin1', 54, 67)).toBe('QEMU HARDDISK')
+    for (const drive of [disk, cd, { ...disk, sectorSize: 4096 }])
+      expect(unpackIdentify(packIdentify(drive))).toEqual(drive)
   })
 
   it('an alarm is due by the one timer that QEMU has, and only where it is enabled', () => {

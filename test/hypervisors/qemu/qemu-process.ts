@@ -22,6 +22,8 @@ export interface TestQemuOptions extends QemuMachine {
   readonly diskBytes?: number
   /** Waits for a guest by `migrate-incoming`, else it powers on. */
   readonly incoming: boolean
+  /** What it starts when it powers on: a multiboot kernel and its command line. */
+  readonly kernel?: { readonly file: string; readonly commandLine: string }
   readonly paused?: boolean
 }
 
@@ -41,7 +43,7 @@ export class TestQemu {
   readonly events: string[] = []
 
   constructor(options: TestQemuOptions) {
-    const { diskBytes, incoming, paused = false, ...machine } = options
+    const { diskBytes, incoming, kernel, paused = false, ...machine } = options
     const serialPath = join(this.folder, 'serial')
     this.#lines = createServer((socket) => {
       this.#line = socket
@@ -56,6 +58,7 @@ export class TestQemu {
       ...['-qmp', 'stdio', '-chardev', `socket,id=c0,path=${serialPath}`, '-serial', 'chardev:c0'],
       ...(incoming ? ['-incoming', 'defer'] : []),
       ...(paused ? ['-S'] : []),
+      ...(kernel === undefined ? [] : ['-kernel', kernel.file, '-append', kernel.commandLine]),
     ]
     const image = join(this.folder, 'disk')
     if (diskBytes !== undefined) writeFileSync(image, new Uint8Array(diskBytes))
