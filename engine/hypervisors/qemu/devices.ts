@@ -33,10 +33,14 @@ const FIFO = 16
 const FCR_ENABLE = 1
 const IIR_FIFO = 0xc0
 const IIR_CODE = 0x0f
+const IIR_NONE = 1
+const IER_RECEIVED = 1
 const IER_THR = 2
 /** Causes by their IIR code. */
-const CAUSE = { thrEmpty: 1 << 2, received: 1 << 4 } as const
+const CAUSE = { thrEmpty: 1 << 2, received: 1 << 4, timeout: 1 << 12 } as const
 const LSR_DATA_READY = 1
+/** Transmitter holding register, and transmitter, empty. */
+const LSR_EMPTY = 0x60
 
 /** Bytes that fit into QEMU's UART. */
 export const serialRoom = ({ fcr }: Serial): number => ((fcr & FCR_ENABLE) !== 0 ? FIFO : 1)
@@ -49,14 +53,38 @@ export function toQemuSerial(s: Serial): Serial {
   return { ...s, iir: (s.fcr & FCR_ENABLE) !== 0 ? s.iir | IIR_FIFO : s.iir, rxLength, rx }
 }
 
-/** QEMU's UART as ours. @param rbr the receive buffer, where the FIFO is off */
-export function fromQemuSerial(s: Serial, rbr: number): Serial {
+/** What of QEMU's UART is not in the common part of its records. */
+export interface SerialWork {
+  /** The receive buffer, where the FIFO is off. */
+  readonly rbr: number
+  /** It had bytes to send: ours has sent them. */
+  readonly unsent: boolean
+  /** An interrupt for bytes that wait was to come: ours comes at once. */
+  readonly timeout: boolean
+}
+
+/** QEMU's UART as ours. */
+export function fromQemuSerial(s: Serial, { rbr, unsent, timeout }: SerialWork): Serial {
   const ready = (s.lsr & LSR_DATA_READY) !== 0
   const single = (s.fcr & FCR_ENABLE) === 0
   const rx = single ? new Uint8Array(SERIAL_QUEUE) : s.rx
   if (single && ready) rx[0] = rbr
-  const pending = s.pending | (ready ? CAUSE.received : 0) | ((s.ier & IER_THR) === 0 ? CAUSE.thrEmpty : 0)
-  return { ...s, iir: s.iir & IIR_CODE, pending, rx, rxLength: single ? Number(ready) : s.rxLength }
+  const pending =
+    s.pending |
+    (ready ? CAUSE.received : 0) |
+    (ready && timeout ? CAUSE.timeout : 0) |
+    (unsent || (s.ier & IER_THR) === 0 ? CAUSE.thrEmpty : 0)
+  const lsr = unsent ? s.lsr | LSR_EMPTY : s.lsr
+  const told = s.iir & IIR_CODE
+  const iir = (unsent || timeout) && told === IIR_NONE ? causeOf(pending, s.ier) : told
+  return { ...s, iir, lsr, pending, rx, rxLength: single ? Number(ready) : s.rxLength }
+}
+
+/** Code of the highest cause that is enabled (16550 data sheet, table V). */
+function causeOf(pending: number, ier: number): number {
+  if ((pending & CAUSE.timeout) !== 0 && (ier & IER_RECEIVED) !== 0) return 12
+  if ((pending & CAUSE.received) !== 0 && (ier & IER_RECEIVED) !== 0) return 4
+  return (pending & CAUSE.thrEmpty) !== 0 && (ier & IER_THR) !== 0 ? 2 : IIR_NONE
 }
 
 const MOUSE_OFF = 0x20

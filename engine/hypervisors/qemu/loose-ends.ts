@@ -2,7 +2,7 @@
 import type { MachineState } from '../../vmstate/state.ts'
 import type { NativeRecord } from '../hypervisor.ts'
 import { serialRoom } from './devices.ts'
-import { serialTsr, serialXmitFifo } from './serial-output.ts'
+import { serialTsr, serialXmitFifo } from './serial-pending.ts'
 import { timer, timerIcount } from './timer.ts'
 
 /** Bytes that wait on the serial line behind QEMU's FIFO: to be written to its serial port when it runs. */

@@ -1,5 +1,5 @@
 /** The 8254: vmstate `i8254` version 3 (hw/timer/i8254_common.c), and `pcspk` for the speaker's data bit. */
-import { array, record, s64, u32, u8 } from '../../util/record.ts'
+import { array, record, s64, u32, u8, type ValueOf } from '../../util/record.ts'
 import type { Pit, PitChannel } from '../../vmstate/chips.ts'
 import type { NotRepresentable } from '../hypervisor.ts'
 import { packPitChannel, pitChannelFields, unpackPitChannel } from '../i8254.ts'
@@ -57,7 +57,7 @@ export function timerLine({ channels: [channel] }: Pit): TimerLine {
   if (channel?.enabled !== true) return { high: false, due: false }
   const count = BigInt(fullCount(channel))
   const ticks = ticksSinceLoad(channel)
-  const due = ticks > count && channel.mode !== 1 && channel.mode !== 5
+  const due = ticks >= count && channel.mode !== 1 && channel.mode !== 5
   if (channel.mode === 0) return { high: ticks >= count, due }
   if (channel.mode === 1) return { high: ticks < count, due }
   if (channel.mode === 3) return { high: ticks % count < (count + 1n) / 2n, due }
@@ -94,24 +94,39 @@ export function packPit(out: NativeWriter, pit: Pit, clockNs: bigint): void {
   out.put(pcspk, { data_on: (pit.speaker & SPEAKER_DATA) !== 0 ? 1 : 0, dummy_refresh_clock: 0 })
 }
 
+/**
+ * Ticks since the load at which channel 0 runs out next, by when QEMU's timer is to fire: it may be past, for a QEMU that was
+ * stopped before it came to that. Undefined: it has fired, and there is no next time.
+ */
+function runsOutAt(c: ValueOf<typeof qemuPitChannel>, next: bigint): bigint | undefined {
+  if (next === NEVER) return undefined
+  const count = BigInt(c.count)
+  const ticks = toTicks(next - c.count_load_time)
+  // A tick before or behind the end of a period, by how QEMU rounds and because its output falls a tick before it rises.
+  if (isPeriodic(c.mode)) return ((ticks + count - 2n) / count) * count
+  // Behind the end, a one-shot's output only falls again.
+  return next - c.count_load_time <= toNs(count) + 1n ? count : undefined
+}
+
+function unpackChannel(c: ValueOf<typeof qemuPitChannel>, clockNs: bigint, runsOut: bigint | undefined) {
+  const count = BigInt(c.count)
+  const sinceLoad = BigInt.asIntN(64, clockNs - c.count_load_time)
+  const elapsed = sinceLoad > 0n ? sinceLoad : 0n
+  // Whole periods are left out, but for the one that is over without an interrupt.
+  const over = runsOut ?? (isPeriodic(c.mode) ? toTicks(elapsed) - (toTicks(elapsed) % count) + count : count)
+  return { ...unpackPitChannel(c), startCount: c.count & 0xffff, sinceStartNs: elapsed - toNs(over - count) }
+}
+
 /** Reads PIT and speaker. Throws `native.pit` for a count or mode that no 8254 has. */
 export function unpackPit(input: NativeReader, clockNs: bigint): Pit {
   const native = input.one(i8254)
   const channels = native.channels.map((c, i): PitChannel => {
-    if (c.count === 0 || c.count > 0x10000 || c.mode > 5)
+    if (c.count === 0 || c.count > 0x10000 || c.mode > 5) {
       refuse('pit', `PIT channel ${i} counts ${c.count} in mode ${c.mode}.`)
-    const count = BigInt(c.count)
-    const sinceLoad = BigInt.asIntN(64, clockNs - c.count_load_time)
-    const elapsed = sinceLoad > 0n ? sinceLoad : 0n
-    const ticks = toTicks(elapsed)
-    const over = isPeriodic(c.mode) ? toNs(ticks - (ticks % count)) : 0n
-    const ranOut = !isPeriodic(c.mode) && ticks >= count
-    return {
-      ...unpackPitChannel(c),
-      enabled: i === 0 ? !ranOut : c.rw_mode !== 0,
-      startCount: c.count & 0xffff,
-      sinceStartNs: elapsed - over,
     }
+    const runsOut = i === 0 ? runsOutAt(c, native.next_transition_time) : undefined
+    const enabled = i === 0 ? runsOut !== undefined : c.rw_mode !== 0
+    return { ...unpackChannel(c, clockNs, runsOut), enabled }
   })
   const speaker =
     (channels[2]?.gate === true ? GATE_OF_SPEAKER : 0) | (input.one(pcspk).data_on !== 0 ? SPEAKER_DATA : 0)

@@ -2,6 +2,9 @@
  * A real QEMU 7.2 (`qemu-system-i386`, TCG): its vmstate, from the processor to the VGA. Every record is a struct of the
  * stream; `stream/sections.ts` joins them to sections.
  */
+import type { RecordType } from '../../util/record.ts'
+import type { Pic } from '../../vmstate/chips.ts'
+import type { Serial } from '../../vmstate/devices.ts'
 import type { MachineState } from '../../vmstate/state.ts'
 import {
   deviceModelLayouts,
@@ -24,15 +27,17 @@ import {
   fromQemuRtc,
   fromQemuSerial,
   fromQemuVga,
+  type SerialWork,
   toQemuRtc,
   toQemuSerial,
   toQemuVga,
 } from './devices.ts'
-import { asksForInterrupt } from './lines.ts'
+import { asksForInterrupt, IRQ } from './lines.ts'
+import { unsentOutput } from './loose-ends.ts'
 import { fromQemuPci, pciNotRepresentable, toQemuPci } from './pci.ts'
 import { i8254, packPit, pcspk, pitNotRepresentable, timerLine, unpackPit } from './pit.ts'
 import { refuseWhatCannotBe } from './refusals.ts'
-import { serialTsr, serialXmitFifo } from './serial-output.ts'
+import { serialTimeoutTimer, serialTsr, serialXmitFifo } from './serial-pending.ts'
 import { clockOf, packTimer, timer, timerIcount, timerWarp, unpackTimer } from './timer.ts'
 
 const notRepresentable: readonly NotRepresentable[] = [
@@ -66,21 +71,35 @@ function pack(state: MachineState): readonly NativeRecord[] {
   return complete(out.records, state)
 }
 
-function unpack(records: readonly NativeRecord[]): MachineState {
-  // What is no state of ours: memory, and bytes on their way out.
-  const apart = new Set([nicMemoryRecord.name, serialTsr.name, serialXmitFifo.name])
+/** What QEMU's UART had still to do, of records that are no state of ours. */
+function serialWork(records: readonly NativeRecord[]): SerialWork {
   const uart = records.find(({ name }) => name === serial.name)
-  const input = new NativeReader(records.filter(({ name }) => !apart.has(name)))
+  const timeout = records.find(({ name }) => name === serialTimeoutTimer.name)
+  return {
+    rbr: uart === undefined ? 0 : serial.decode(uart.bytes).rbr,
+    unsent: unsentOutput(records).length > 0,
+    timeout: timeout !== undefined && serialTimeoutTimer.decode(timeout.bytes).fifo_timeout_timer >= 0n,
+  }
+}
+
+/** Records beside those of the machine: memory, and work of the UART. */
+const APART: readonly RecordType<unknown>[] = [nicMemoryRecord, serialTsr, serialXmitFifo, serialTimeoutTimer]
+
+function unpack(records: readonly NativeRecord[]): MachineState {
+  const input = new NativeReader(records.filter(({ name }) => !APART.some((type) => type.name === name)))
   const clockNs = unpackTimer(input)
   const devices = unpackDeviceModel(input)
+  const pics = unpackPics(input)
+  const uart = fromQemuSerial(devices.serial, serialWork(records))
   const state: MachineState = {
     capturedAtNs: 0n,
     ...unpackVcpu(input, clockNs),
-    ...unpackPics(input),
+    ...pics,
+    picMaster: serialRequests(devices.serial, uart) ? withRequest(pics.picMaster, IRQ.serial) : pics.picMaster,
     pit: unpackPit(input, clockNs),
     rtc: fromQemuRtc(unpackRtc(input, clockNs)),
     ...devices,
-    serial: fromQemuSerial(devices.serial, uart === undefined ? 0 : serial.decode(uart.bytes).rbr),
+    serial: uart,
     keyboard: fromQemuKeyboard(devices.keyboard),
     vga: fromQemuVga(devices.vga),
     pci: fromQemuPci(devices.pci),
@@ -89,13 +108,19 @@ function unpack(records: readonly NativeRecord[]): MachineState {
   return state
 }
 
+/** Whether the UART has a cause for an interrupt now that it had not in QEMU. */
+const serialRequests = (theirs: Serial, ours: Serial): boolean => (theirs.iir & 1) !== 0 && (ours.iir & 1) === 0
+const withRequest = (pic: Pic, line: number): Pic => {
+  return { ...pic, irr: pic.irr | (1 << line), lastIrr: pic.lastIrr | (1 << line) }
+}
+
 export const qemu: Hypervisor<'qemu'> = {
   kind: 'qemu',
   title: 'QEMU 7.2 (migration stream of qemu-system-i386, TCG)',
   layouts: [
     ...[timer, timerIcount, timerWarp, cpuCommon, cpuException, cpuState, cpuFpop, i8259, i8254, pcspk, mc146818rtc],
     ...deviceModelLayouts,
-    ...[nicMemoryRecord, serialTsr, serialXmitFifo],
+    ...APART,
   ],
   notRepresentable,
   pack,

@@ -7,6 +7,7 @@ import { advanceClock } from '../../../engine/hypervisors/qemu/loose-ends.ts'
 import { i8254 } from '../../../engine/hypervisors/qemu/pit.ts'
 import { qemu } from '../../../engine/hypervisors/qemu/qemu.ts'
 import { timer, timerIcount, timerWarp } from '../../../engine/hypervisors/qemu/timer.ts'
+import type { PitChannel } from '../../../engine/vmstate/chips.ts'
 import { atRest, withTimer, recordOf, packed, changed } from './at-rest.ts'
 
 const TICK_NS = 1e9 / 1_193_182
@@ -80,6 +81,36 @@ describe('the timer', () => {
     const state = withTimer({ mode: 0, enabled: true, sinceStartNs: 20_000_000n })
     expect(packed(state, i8254).next_transition_time).toBe(-1n)
     expect(qemu.unpack(qemu.pack(state)).pit.channels[0]?.enabled).toBe(false)
+  })
+
+  it.each([2, 4])('in mode %i that ran out while QEMU stopped still has its interrupt to come', (mode) => {
+    const records = qemu.pack(withTimer({ mode, sinceStartNs: 9_000_000n }))
+    const [left] = qemu.unpack(records).pit.channels
+    expect(left?.enabled).toBe(true)
+    expect(Number(left?.sinceStartNs) / TICK_NS).toBeLessThan(11932)
+    // As if it had slept: the clock is past the time at which QEMU's timer would have fired.
+    const [late] = qemu.unpack(changed(records, timerWarp, { vm_clock_warp_start: 4_998_000_000n })).pit.channels
+    expect(late?.enabled).toBe(true)
+    expect(Number(late?.sinceStartNs)).toBeCloseTo(11_000_000, -2)
+    expect(Number(late?.sinceStartNs) / TICK_NS).toBeGreaterThan(late?.startCount ?? 0)
+  })
+
+  it('of a QEMU that has fired it does not fire again: its output only falls, and rises at the next end', () => {
+    const [channel, ...others] = packed(withTimer({ mode: 4, sinceStartNs: 9_000_000n }), i8254).channels
+    if (channel === undefined) throw new Error('no channel')
+    const unpacked = (mode: number, ticks: number, nextTicks: number): PitChannel | undefined => {
+      const load = 5_000_000_000n - BigInt(Math.floor(ticks * TICK_NS))
+      const next = load + BigInt(Math.floor(nextTicks * TICK_NS))
+      const native = { ...channel, mode, count_load_time: load }
+      const change = { channels: [native, ...others], next_transition_time: next }
+      return qemu.unpack(changed(qemu.pack(withTimer({})), i8254, change)).pit.channels[0]
+    }
+    expect(unpacked(4, 11932.5, 11933)?.enabled).toBe(false)
+    // Mode 2: the fall is a tick before the end, the rise at it; both belong to the same end.
+    for (const next of [2 * 11932, 2 * 11932 + 1]) {
+      expect(Number(unpacked(2, 11932 + 500, next)?.sinceStartNs) / TICK_NS).toBeCloseTo(500, 0)
+      expect(Number(unpacked(2, 2 * 11932 + 500, next)?.sinceStartNs) / TICK_NS).toBeCloseTo(11932 + 500, 0)
+    }
   })
 
   it('caught between the two bytes of its count takes the second one next, in either direction', () => {

@@ -10,9 +10,9 @@ import { i8259 } from '../../../engine/hypervisors/qemu/chips.ts'
 import { lineInput, unsentOutput } from '../../../engine/hypervisors/qemu/loose-ends.ts'
 import { qemu } from '../../../engine/hypervisors/qemu/qemu.ts'
 import { refusals } from '../../../engine/hypervisors/qemu/refusals.ts'
-import { serialTsr, serialXmitFifo } from '../../../engine/hypervisors/qemu/serial-output.ts'
+import { serialTimeoutTimer, serialTsr, serialXmitFifo } from '../../../engine/hypervisors/qemu/serial-pending.ts'
 import type { MachineState } from '../../../engine/vmstate/state.ts'
-import { atRest, recordOf, packed, codeOf } from './at-rest.ts'
+import { atRest, changed, codeOf, packed, recordOf } from './at-rest.ts'
 
 describe('the devices', () => {
   it('a serial line that is up, neither requested nor in service, is requested: QEMU takes edges', () => {
@@ -49,8 +49,25 @@ describe('the devices', () => {
       { name: serialXmitFifo.name, instance: 0, bytes: serialXmitFifo.encode({ data, head: 15, num: 2 }) },
     ]
     expect(Buffer.from(unsentOutput(records)).toString()).toBe('ABC')
-    expect(codeOf(() => qemu.unpack([...qemu.pack(atRest()), ...records]))).toBe('none')
+    // Ours has sent them, and says so to a guest that waits for it.
+    const state = atRest()
+    const waits = { ...state, serial: { ...state.serial, ier: 2, lsr: 0x60 } }
+    const back = qemu.unpack([...changed(qemu.pack(waits), serial, { lsr: 0 }), ...records])
+    expect(back.serial).toMatchObject({ lsr: 0x60, iir: 2, pending: 4 })
+    expect(back.picMaster).toMatchObject({ irr: 0x10, lastIrr: 0x10 })
     expect(unsentOutput(qemu.pack(atRest()))).toHaveLength(0)
+  })
+
+  it('bytes that wait for an interrupt that QEMU has put off get it here', () => {
+    const state = atRest()
+    const rx = new Uint8Array(4096)
+    rx[0] = 10
+    const waiting = { ...state, serial: { ...state.serial, rx, rxLength: 1, lsr: 0x61, ier: 1 } }
+    const put = serialTimeoutTimer.encode({ fifo_timeout_timer: 5_000_100_000n })
+    const records = [...qemu.pack(waiting), { name: serialTimeoutTimer.name, instance: 0, bytes: put }]
+    expect(qemu.unpack(records).serial).toMatchObject({ iir: 12, pending: 4 | 16 | (1 << 12) })
+    expect(qemu.unpack(records).picMaster.irr).toBe(0x10)
+    expect(qemu.unpack(qemu.pack(waiting)).picMaster.irr).toBe(0)
   })
 
   it("a byte in the keyboard's output buffer is told by whom it is", () => {

@@ -17,7 +17,7 @@ import { i8259 } from '../chips.ts'
 import { cpuCommon, cpuException, cpuFpop, cpuState } from '../cpu-record.ts'
 import { nicMemoryRecord } from '../device-memory.ts'
 import { i8254, pcspk } from '../pit.ts'
-import { serialTsr, serialXmitFifo } from '../serial-output.ts'
+import { serialTimeoutTimer, serialTsr, serialXmitFifo } from '../serial-pending.ts'
 import { timer, timerIcount, timerWarp } from '../timer.ts'
 import type { Item, Part, Struct, Subsection } from './structs.ts'
 
@@ -166,7 +166,7 @@ export const SECTIONS: readonly SectionType[] = [
         sub('serial/tsr', 1, serialTsr),
         sub('serial/recv_fifo', 1, serialRecvFifo, zero(serialRecvFifo)),
         sub('serial/xmit_fifo', 1, serialXmitFifo),
-        ignored('serial/fifo_timeout_timer', 1, 8),
+        sub('serial/fifo_timeout_timer', 1, serialTimeoutTimer),
         sub('serial/timeout_ipending', 1, serialTimeoutIpending, zero(serialTimeoutIpending)),
         ignored('serial/poll', 1, 4),
       ],
