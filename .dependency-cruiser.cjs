@@ -14,6 +14,7 @@ const may = {
   network: ['util', 'contract'],
   machine: ['util', 'vmstate'],
   hypervisors: ['util', 'vmstate'],
+  qemu: ['util', 'vmstate', 'machine', 'hypervisors'],
   migration: ['util', 'contract', 'vmstate', 'machine', 'hypervisors'],
   lab: [
     'util',
@@ -23,6 +24,7 @@ const may = {
     'vmstate',
     'machine',
     'hypervisors',
+    'qemu',
     'migration',
     'network',
     'storage',
@@ -48,6 +50,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^(engine|electron|renderer|images)/', pathNot: engine('machine') },
       to: { path: 'node_modules/v86/' },
+    },
+    {
+      name: 'qemu-is-beside-the-machine',
+      comment: 'it shares the contract of a machine, its memory and its digests, and nothing of the emulator',
+      severity: 'error',
+      from: { path: engine('qemu') },
+      to: { path: engine('machine'), pathNot: '^engine/machine/(machine|memory-layout|digest)\\.ts$' },
     },
     {
       name: 'the-window-knows-the-contract-only',

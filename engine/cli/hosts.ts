@@ -2,8 +2,9 @@
 import type { Command } from 'commander'
 import { kvm } from '../hypervisors/kvm/kvm.ts'
 import { xen } from '../hypervisors/xen/xen.ts'
-import type { HostView } from '../contract/lab.ts'
+import type { HostKindView, HostView } from '../contract/lab.ts'
 import { runningLabs } from '../lab/control-client.ts'
+import { kindViews } from '../lab/kinds.ts'
 import { ALGORITHM_NAMES } from '../migration/policy/pool.ts'
 import { DEFAULT_PORT } from '../migration/server.ts'
 import { EXIT } from './errors.ts'
@@ -18,6 +19,7 @@ const DEFAULT_MEMORY_BYTES = 2048 * 2 ** 20
 type HostRow = HostView & { readonly lab: number | null }
 
 const HELP = `
+Hosts with a real QEMU need \`qemu-system-i386\` 7.2, on PATH or named by FERRY_QEMU.
 A lab runs while \`ferry run\` or the app is open; other commands make hosts of their own and end them.
 Memory is in MiB (2^20 B). Exit codes: 0 done, 1 failed, 2 wrong usage.
 
@@ -38,6 +40,7 @@ export function hostsCommand(program: Command, done: (code: number) => void): vo
       else {
         if (running.length === 0) print('No lab is running. These are the hosts that one begins with:\n')
         print(table(COLUMNS, rows))
+        print(`\n${kindsText(await kindViews())}`)
       }
       done(EXIT.ok)
     })
@@ -66,6 +69,15 @@ function defaultHosts(): HostRow[] {
     guests: [],
     lab: null,
   }))
+}
+
+/** What kinds of host there are, and why one cannot be had. */
+function kindsText(kinds: readonly HostKindView[]): string {
+  const lines = kinds.map(({ kind, title, version, reason }) => {
+    const state = reason === null ? `${title}${version === null ? '' : `, version ${version}`}` : `not here: ${reason}`
+    return `  ${kind.padEnd(6)}${state}\n`
+  })
+  return `Kinds of host:\n${lines.join('')}`
 }
 
 const COLUMNS: readonly Column<HostRow>[] = [

@@ -1,6 +1,7 @@
 /** Readers of option values, and options that several commands share. Wrong values end with exit code 2 and a hint. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { MigrateInput } from '../contract/lab.ts'
+import { type HostKind, hostKind } from '../contract/report.ts'
 import { parseLink } from '../migration/link.ts'
 import { ALGORITHM_NAMES } from '../migration/policy/pool.ts'
 import { FerryError } from '../util/errors.ts'
@@ -8,7 +9,7 @@ import { defaultStore } from '../lab/places.ts'
 import { addSavingOptions, type SavingOptions } from './saving-options.ts'
 import { addTargetOptions, type TargetOptions } from './target-options.ts'
 
-export const KINDS = ['xen', 'kvm'] as const
+export const KINDS = hostKind.options
 export const ALGORITHM_CHOICES = [...ALGORITHM_NAMES, 'random', 'auto']
 
 /** A whole number from `minimum` to `maximum`. */
@@ -137,8 +138,8 @@ export interface GuestOptions {
   readonly guest: string
   readonly strictGuest?: true
   readonly ram?: number
-  readonly from: 'xen' | 'kvm'
-  readonly to?: 'xen' | 'kvm'
+  readonly from: HostKind
+  readonly to?: HostKind
   readonly heartbeat: number
   readonly disk: number
   readonly workload?: string

@@ -10,7 +10,7 @@ import { openStore, type RunStore } from '../lab/store/run-store.ts'
 import { FerryError } from '../util/errors.ts'
 import { EXIT, usageError } from './errors.ts'
 import { localTime, memory, msFigure, shortId } from './format.ts'
-import { jsonOption, storeOption, whole } from './options.ts'
+import { jsonOption, KINDS, storeOption, whole } from './options.ts'
 import { print, printJson, say } from './output.ts'
 import { runText } from './report-view.ts'
 import { addMerge } from './runs-merge.ts'
@@ -18,7 +18,7 @@ import { type Column, printable, table } from './table.ts'
 
 const LIST_LIMIT = 50
 type Direction = `${HostKind}-${HostKind}`
-const DIRECTIONS: readonly Direction[] = ['xen-xen', 'xen-kvm', 'kvm-xen', 'kvm-kvm']
+const DIRECTIONS = KINDS.flatMap((from) => KINDS.map((to): Direction => `${from}-${to}`))
 
 interface StoreOptions {
   readonly store?: string

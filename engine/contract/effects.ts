@@ -11,6 +11,7 @@ export type Effect = 'reads' | 'acts' | 'records' | 'studies'
 
 export const EFFECTS: Readonly<Record<MethodName, Effect>> = {
   'hosts.list': 'reads',
+  'hosts.kinds': 'reads',
   'hosts.add': 'acts',
   'hosts.remove': 'acts',
   'images.list': 'reads',

@@ -55,6 +55,18 @@ export const hostView = v.object({
 })
 export type HostView = v.InferOutput<typeof hostView>
 
+/** A kind of host. */
+export const hostKindView = v.object({
+  kind: hostKind,
+  title: v.string(),
+  available: v.boolean(),
+  /** Why there can be none here, and what to do; null where there can. */
+  reason: v.nullable(v.string()),
+  /** Of the program behind it; null where Ferry is that itself, or there is none. */
+  version: v.nullable(v.string()),
+})
+export type HostKindView = v.InferOutput<typeof hostKindView>
+
 export const guestInput = v.object({
   /** Absent: made of the image's name. */
   name: v.optional(name),
@@ -214,6 +226,7 @@ export const METHODS = {
   ...TOOLSTACK_METHODS,
   ...GUIDE_METHODS,
   'hosts.list': { input: nothing, output: v.array(hostView) },
+  'hosts.kinds': { input: nothing, output: v.array(hostKindView) },
   'hosts.add': { input: hostInput, output: hostView },
   'hosts.remove': { input: v.object({ name }), output: done },
   'images.list': { input: nothing, output: v.array(imageView) },

@@ -9,7 +9,7 @@ import { savingsReport } from './savings.ts'
 
 const ms = v.pipe(v.number(), v.minValue(0))
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
-export const hostKind = v.picklist(['xen', 'kvm'])
+export const hostKind = v.picklist(['xen', 'kvm', 'qemu'])
 export type HostKind = v.InferOutput<typeof hostKind>
 
 /** Parts of the downtime. They follow each other and add up to `downtime_ms` (the RAM check is left out). */

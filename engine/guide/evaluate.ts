@@ -50,7 +50,7 @@ const yes = (detail: string): Verdict => ({ passed: true, detail })
 const no = (detail: string): Verdict => ({ passed: false, detail })
 const times = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`
 
-const KIND_TITLES: Record<HostKind, string> = { xen: 'Xen', kvm: 'KVM' }
+const KIND_TITLES: Record<HostKind, string> = { xen: 'Xen', kvm: 'KVM', qemu: 'QEMU' }
 
 function guestVerdict(wanted: Of<'guest'>, { guests, hosts }: Evidence): Verdict {
   const kindOf = (name: string) => hosts.find((host) => host.name === name)?.kind

@@ -2,7 +2,7 @@
  * How a hypervisor sees the memory of one guest: where its pages lie, and which of them changed. The log is fed from
  * outside with the pages that the machine reports; no emulator is in here.
  */
-import type { EmulatedKind } from './hypervisor.ts'
+import type { HypervisorKind } from './hypervisor.ts'
 
 /** Xen: `direct`, and `shadow` while logging. KVM: `plain`, and `logging`. */
 export type MemoryMode = 'direct' | 'shadow' | 'plain' | 'logging'
@@ -29,7 +29,7 @@ export interface MemoryRow {
 }
 
 export interface MemoryView {
-  readonly kind: EmulatedKind
+  readonly kind: HypervisorKind
   /** Pages of RAM. */
   readonly pages: number
   readonly mode: MemoryMode

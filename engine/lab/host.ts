@@ -4,19 +4,13 @@
  */
 import type { HostInput, HostView } from '../contract/lab.ts'
 import type { Hypervisor } from '../hypervisors/hypervisor.ts'
-import { kvm } from '../hypervisors/kvm/kvm.ts'
-import { MemorySlots } from '../hypervisors/kvm/memory-slots.ts'
 import { HostMemory } from '../hypervisors/memory.ts'
-import type { MemoryView } from '../hypervisors/memory-view.ts'
 import { isLoopback, type Relocation } from '../hypervisors/toolstack/relocation.ts'
 import * as translator from '../hypervisors/translate.ts'
-import { P2m } from '../hypervisors/xen/p2m.ts'
-import { xen } from '../hypervisors/xen/xen.ts'
 import type { MachineConfig } from '../machine/machine.ts'
-import { CPU_FEATURES, devicesOf } from '../machine/profile.ts'
-import { BlankMachine, createMachine, type MachineShape } from '../machine/blank-machine.ts'
+import { CPU_FEATURES } from '../machine/profile.ts'
+import { BlankMachine, type MachineShape } from '../machine/blank-machine.ts'
 import type { HostOffer } from '../migration/compatibility.ts'
-import { ALGORITHM_NAMES } from '../migration/policy/pool.ts'
 import { DEFAULT_PORT, MigrationServer } from '../migration/server.ts'
 import type { IncomingGuest, TargetSlot } from '../migration/target-options.ts'
 import { HostBridge } from '../network/bridge.ts'
@@ -26,15 +20,13 @@ import { PAGE_SIZE } from '../vmstate/blocks.ts'
 import { FORMAT_VERSION } from '../vmstate/container.ts'
 import type { Guest, Residence } from './guest.ts'
 import { HostedMachine } from './hosted-machine.ts'
+import { ABILITIES, type Abilities, HYPERVISORS, machineOf, requireKind, viewOf } from './kinds.ts'
 import { Standby } from './standby/standby.ts'
 
 const MIB = 2 ** 20
 /** Ports that are tried upwards: libvirt has 64; two Xen-like hosts on one machine cannot both have 8002. */
 const PORTS_TRIED = 64
 const GUEST_RAM_LIMIT = 1024 * MIB
-
-/** Every kind of host that the lab has. */
-export const HYPERVISORS: Readonly<Record<HostInput['kind'], Hypervisor<HostInput['kind']>>> = { xen, kvm }
 
 /** What a host needs of the lab to take a guest in. */
 export interface Arrivals {
@@ -52,6 +44,8 @@ export class Host {
   readonly hypervisor: Hypervisor
   readonly memory: HostMemory
   readonly bridge: HostBridge
+  readonly abilities: Abilities
+  /** Its pool: what was asked for, of what its kind can. */
   readonly algorithms: readonly string[]
   /** Its configuration files are those of its tools' installation: nobody has set up anything. */
   readonly asInstalled: boolean
@@ -69,18 +63,21 @@ export class Host {
     this.hypervisor = HYPERVISORS[input.kind]
     this.memory = new HostMemory({ bytes: (input.memory_MB ?? 2048) * MIB, seed })
     this.bridge = new HostBridge(input.name, network)
-    this.algorithms = input.algorithms ?? ALGORITHM_NAMES
+    this.abilities = ABILITIES[input.kind]
+    const { algorithms } = this.abilities
+    this.algorithms = input.algorithms?.filter((name) => algorithms.some((own) => own === name)) ?? algorithms
     this.#portWanted = input.port
     const port = input.port === undefined || input.port === 0 ? DEFAULT_PORT[input.kind] : input.port
-    // libvirt takes guests in as it is installed.
+    // libvirt takes guests in as it is installed, and a QEMU as it is started.
     this.asInstalled = input.as_installed === true
-    const enabled = input.kind === 'kvm' || !this.asInstalled
+    const enabled = input.kind !== 'xen' || !this.asInstalled
     this.#relocation = { enabled, port, address: '', hostsAllow: input.hosts_allow ?? [] }
     this.#arrivals = arrivals
   }
 
-  /** @throws FerryError `server.port`, `server.listen`, `network.port-name` */
+  /** @throws FerryError `server.port`, `server.listen`, `network.port-name`, `qemu.unavailable` */
   static async create(input: HostInput, network: Network, arrivals: Arrivals, seed: number): Promise<Host> {
+    await requireKind(input.kind)
     const host = new Host(input, network, arrivals, seed)
     try {
       host.#server = await host.#listen(host.#relocation.port, input.port === undefined ? PORTS_TRIED : 1)
@@ -162,7 +159,9 @@ export class Host {
       kind: this.kind,
       guestRamLimitBytes: GUEST_RAM_LIMIT,
       freeMemoryBytes: this.memory.freePages * PAGE_SIZE,
-      devices: devicesOf({ apic: true, disk: new SharedArrayBuffer(0) }),
+      devices: this.abilities.devices,
+      savings: this.abilities.savings,
+      clock: this.abilities.clock,
       cpuFeatures: CPU_FEATURES,
       formatVersions: [FORMAT_VERSION.major],
       algorithms: this.algorithms,
@@ -178,21 +177,15 @@ export class Host {
     return this.memory.freePages * PAGE_SIZE >= ramBytes + vgaBytes
   }
 
-  /** A machine in this host's memory: the one held ready, if it fits. @throws FerryError `host.out-of-memory`, `machine.*` */
+  /** A machine in this host's memory: the one held ready, if it fits. @throws FerryError `host.out-of-memory`, `machine.*`, `qemu.*` */
   async createMachine(config: MachineConfig): Promise<HostedMachine> {
-    const view = this.#reserveMemory(config)
+    const view = viewOf(this.kind, this.memory, config)
     try {
-      return new HostedMachine((await this.standby.take(config)) ?? (await createMachine(config)), view)
+      return new HostedMachine((await this.standby.take(config)) ?? (await machineOf(this.kind, config)), view)
     } catch (error) {
       view.release()
       throw error
     }
-  }
-
-  #reserveMemory({ ramBytes, vgaBytes }: MachineConfig): MemoryView {
-    return this.kind === 'xen'
-      ? new P2m(this.memory, ramBytes / PAGE_SIZE)
-      : new MemorySlots(this.memory, ramBytes / PAGE_SIZE, vgaBytes / PAGE_SIZE)
   }
 
   async #reserve(incoming: IncomingGuest): Promise<TargetSlot> {

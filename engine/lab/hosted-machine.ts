@@ -137,6 +137,9 @@ export class HostedMachine implements Machine {
   load(batches: readonly PageBatch[], state: MachineState, clock: Clock, missing?: Uint8Array<ArrayBuffer>) {
     return this.#machine.load(batches, state, clock, missing)
   }
+  rehearse(state: MachineState, clock: Clock, missing?: Uint8Array<ArrayBuffer>) {
+    return this.#machine.rehearse(state, clock, missing)
+  }
   supply(batch: PageBatch, urgent?: boolean) {
     return this.#machine.supply(batch, urgent)
   }

@@ -67,12 +67,12 @@ export class Lab {
     this.note = options.onNote ?? (() => {})
     this.standby = new StandbyKeeper({
       enabled: options.standby ?? true,
-      hosts: () => [...this.hosts.values()],
+      hosts: () => [...this.hosts.values()].filter(({ abilities }) => abilities.standby),
       wanted: () => wantedAfter(this.#newest),
     })
   }
 
-  /** @throws FerryError `host.exists`, `server.port` */
+  /** @throws FerryError `host.exists`, `server.port`, `qemu.unavailable` */
   async addHost(input: HostInput): Promise<HostView> {
     if (this.hosts.has(input.name)) {
       throw new FerryError('host.exists', `There is a host named ${input.name} already; choose another name.`)

@@ -19,7 +19,7 @@ import { exportGuest } from './guest-files/export.ts'
 import type { Handlers } from './handlers.ts'
 import { Guide } from './guide/guide.ts'
 import { guideHandlers } from './guide/handlers.ts'
-import { HYPERVISORS } from './host.ts'
+import { HYPERVISORS, kindViews } from './kinds.ts'
 import { pagesOf } from './guest-pages.ts'
 import { memoryOf, screenView, stateOf } from './inspect.ts'
 import { mergingHandlers } from './merging/handlers.ts'
@@ -106,6 +106,7 @@ function handlers(
   return {
     ...toolstackHandlers(lab, runs),
     'hosts.list': () => [...lab.hosts.values()].map((host) => host.view),
+    'hosts.kinds': () => kindViews(),
     'hosts.add': (input) => lab.addHost(input),
     'hosts.remove': ({ name }) => lab.removeHost(name).then(() => undefined),
     'images.list': () => lab.images(),

@@ -3,12 +3,10 @@
  * while a transfer through the data port is under way (DRQ); otherwise its slot reads as zeros.
  */
 import { PAGE_SIZE } from '../vmstate/blocks.ts'
+import { IDE_SLOT_BYTES } from './memory-layout.ts'
 import type { Devices, IdeInterface } from './v86/types.ts'
 
-/** The largest transfer by one command with 28-bit addressing: 256 sectors. */
-export const IDE_SLOT_BYTES = 128 * 1024
 const SLOT_PAGES = IDE_SLOT_BYTES / PAGE_SIZE
-export const IDE_BUFFER_BYTES = 4 * IDE_SLOT_BYTES
 /** Status register: data request (ATA-4, 7.15.6). */
 const STATUS_DRQ = 0x08
 

@@ -196,6 +196,11 @@ export interface Machine {
     missing?: Uint8Array<ArrayBuffer>,
   ): Promise<LoadReport>
   /**
+   * Tries what `load` will do with such a state, on a machine whose guest still runs elsewhere: proves that it can be
+   * loaded, and warms the code. What it leaves behind, `load` replaces.
+   */
+  rehearse(state: MachineState, clock: 'continue' | 'freeze', missing?: Uint8Array<ArrayBuffer>): Promise<void>
+  /**
    * Brings missing pages; taken even while the vCPU waits for one of them, when no other call is answered. Pages that
    * are not missing are left as they are. Buffers are transferred.
    * @param urgent the guest waits for one of them: taken before all that is not

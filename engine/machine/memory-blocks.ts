@@ -3,24 +3,12 @@ import { BLOCK, type BlockId, type BlockInfo, PAGE_SIZE } from '../vmstate/block
 import { FerryError } from '../util/errors.ts'
 import { pageDigests } from './digest.ts'
 import type { Emulator } from './emulator.ts'
-import { IDE_BUFFER_BYTES, readIdePage, writeIdePage } from './ide-buffer.ts'
+import { readIdePage, writeIdePage } from './ide-buffer.ts'
+import { blocksOf } from './memory-layout.ts'
 import type { MachineConfig, PageBatch, PageRange, PageSet } from './machine.ts'
 import { WriteMap } from './write-map.ts'
 
-const VGA_PLANES_BYTES = 256 * 1024
-const NIC_MEMORY_BYTES = 32 * 1024
 const ZEROS = Buffer.alloc(PAGE_SIZE)
-
-/** The blocks of a machine with this configuration. */
-export function blocksOf({ ramBytes, vgaBytes }: MachineConfig): BlockInfo[] {
-  return [
-    { id: BLOCK.ram, name: 'ram', bytes: ramBytes },
-    { id: BLOCK.vgaPlanes, name: 'vgaPlanes', bytes: VGA_PLANES_BYTES },
-    { id: BLOCK.vgaFramebuffer, name: 'vgaFramebuffer', bytes: vgaBytes },
-    { id: BLOCK.nicMemory, name: 'nicMemory', bytes: NIC_MEMORY_BYTES },
-    { id: BLOCK.ideBuffer, name: 'ideBuffer', bytes: IDE_BUFFER_BYTES },
-  ]
-}
 
 export class MemoryBlocks {
   readonly infos: readonly BlockInfo[]

@@ -14,7 +14,7 @@ import type {
   PageSet,
   StopOptions,
 } from './machine.ts'
-import { blocksOf } from './memory-blocks.ts'
+import { blocksOf } from './memory-layout.ts'
 import type { CallName, Calls, Clock, Reply, Request, Supply, SupplyPorts } from './messages.ts'
 
 interface Pending {
@@ -116,6 +116,9 @@ export class ThreadMachine implements Machine {
   load(batches: readonly PageBatch[], state: MachineState, clock: Clock, missing?: Uint8Array<ArrayBuffer>) {
     const argument = { batches, state, clock, ...(missing === undefined ? {} : { missing }) }
     return this.#call('load', argument, buffersOf(batches))
+  }
+  async rehearse(state: MachineState, clock: Clock, missing?: Uint8Array<ArrayBuffer>) {
+    await this.load([], state, clock, missing)
   }
   supply(batch: PageBatch, urgent = false) {
     return this.#ask<number>((id) => {

@@ -2,6 +2,7 @@
  * The compatibility check of stage 0: may this guest move to that host? Pure, so that the lab can ask before a
  * connection exists and the target asks again when it has one. Every point is listed, passed or not.
  */
+import type { HypervisorKind } from '../hypervisors/hypervisor.ts'
 import { FerryError } from '../util/errors.ts'
 import type { BlockInfo } from '../vmstate/blocks.ts'
 import { negotiate } from './policy/pool.ts'
@@ -14,7 +15,7 @@ export type MigrationRequest = Pick<Body<'MIG_REQ'>, 'source' | 'guest' | 'forma
 /** What a host offers to guests that come. */
 export interface HostOffer {
   readonly name: string
-  readonly kind: 'xen' | 'kvm'
+  readonly kind: HypervisorKind
   /** Most memory of one guest, bytes. */
   readonly guestRamLimitBytes: number
   /** Machine memory that is free now, bytes. */
@@ -35,13 +36,23 @@ export interface HostOffer {
   readonly hostsAllow: readonly string[]
   /** Hosts whose names are known, with the address that each connects from. */
   readonly knownPeers: readonly { readonly name: string; readonly address: string }[]
+  /** What is special about the time that guests see there; absent: nothing. */
+  readonly clock?: string | undefined
   /** Ids of guests that are here already. */
   readonly guestIds: readonly string[]
 }
 
 export interface Point {
   readonly id:
-    'peer-allowed' | 'format-version' | 'algorithm' | 'guest-id' | 'ram-limit' | 'memory' | 'devices' | 'cpu-features'
+    | 'peer-allowed'
+    | 'format-version'
+    | 'algorithm'
+    | 'guest-id'
+    | 'ram-limit'
+    | 'memory'
+    | 'devices'
+    | 'cpu-features'
+    | 'clock'
   readonly ok: boolean
   readonly title: string
   /** The facts, in a sentence. */
@@ -151,6 +162,9 @@ export function checkCompatibility(request: MigrationRequest, offer: HostOffer, 
           ? `${guest.cpuFeatures.length} features, all there.`
           : `The vCPUs of ${offer.name} lack ${features.join(', ')}.`,
     },
+    ...(offer.clock === undefined
+      ? []
+      : [{ id: 'clock' as const, ok: true, title: "The guest's clock goes on", detail: offer.clock }]),
   ]
 }
 
@@ -163,6 +177,7 @@ const REFUSALS: Readonly<Record<Point['id'], string>> = {
   memory: 'out-of-memory',
   devices: 'unknown-device',
   'cpu-features': 'cpu-features',
+  clock: 'clock',
 }
 
 /** The refusal that follows from the points: the first that failed, as `refused.<reason>`; null when all passed. */

@@ -11,7 +11,7 @@ import { TargetSession } from './target.ts'
 import type { TargetOptions, TargetResult } from './target-options.ts'
 
 /** Ports of the real ones: `xend-relocation-port`, and the first of libvirt's migration ports. */
-export const DEFAULT_PORT = { xen: 8002, kvm: 49152 } as const
+export const DEFAULT_PORT = { xen: 8002, kvm: 49152, qemu: 4444 } as const
 
 export interface ServerOptions extends Omit<TargetOptions, 'busy' | 'recorder'> {
   /** First port to try; 0: any. */

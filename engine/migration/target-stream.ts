@@ -108,7 +108,7 @@ async function rehearse(context: StreamContext, number: number, bytes: Uint8Arra
   const { connection, deadlines, slot, translator, clock } = context
   const { state } = translator.fromCommon(slot.hypervisor, bytes)
   await connection.interrupt.within(
-    slot.machine.load([], state, clock, context.pull?.missing),
+    slot.machine.rehearse(state, clock, context.pull?.missing),
     deadlines.machineMs,
     'machine-rehearsal',
   )

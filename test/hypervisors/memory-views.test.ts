@@ -4,6 +4,7 @@ import { FerryError } from '../../engine/util/errors.ts'
 import { HostMemory } from '../../engine/hypervisors/memory.ts'
 import type { MemoryView } from '../../engine/hypervisors/memory-view.ts'
 import { MemorySlots } from '../../engine/hypervisors/kvm/memory-slots.ts'
+import { RamBlocks } from '../../engine/hypervisors/qemu/ram-blocks.ts'
 import { INVALID_FRAME, P2m } from '../../engine/hypervisors/xen/p2m.ts'
 
 const PAGE = 4096
@@ -12,6 +13,7 @@ const PAGES = 2048
 const makers: readonly [string, (h: HostMemory, pages: number) => MemoryView][] = [
   ['Xen', (h, pages) => new P2m(h, pages)],
   ['KVM', (h, pages) => new MemorySlots(h, pages)],
+  ['QEMU', (h, pages) => new RamBlocks(h, pages)],
 ]
 const errorOf = (action: () => unknown): FerryError => {
   try {
@@ -114,7 +116,7 @@ describe.each(makers)('a guest’s memory as %s sees it', (_kind, make) => {
     }
     expect(next).toBe(PAGES * PAGE)
     expect(rows.reduce((sum, row) => sum + row.dirtyPages, 0)).toBe(3)
-    expect(memory.describe(2)).toHaveLength(2)
+    expect(memory.describe(2)).toHaveLength(Math.min(2, rows.length))
   })
 })
 

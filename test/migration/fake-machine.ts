@@ -9,8 +9,7 @@ import { nowMs } from '../../engine/util/clock.ts'
 import { allPages } from '../../engine/migration/page-sender.ts'
 import { Bitmap } from '../../engine/util/bitmap.ts'
 import { FerryError } from '../../engine/util/errors.ts'
-import { BLOCK, PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
-import type { BlockId, BlockInfo } from '../../engine/vmstate/blocks.ts'
+import { BLOCK, type BlockId, type BlockInfo, PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
 import type {
   FaultRecord,
   LoadReport,
@@ -219,6 +218,7 @@ export class FakeMachine implements Machine {
     })
   }
 
+  readonly rehearse: Machine['rehearse'] = async (...of) => void (await this.load([], ...of))
   supply(batch: PageBatch): Promise<number> {
     const moved = transfer(batch)
     for (const page of takeMissing(this.#block(moved.block), this.missing, moved)) {

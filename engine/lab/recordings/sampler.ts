@@ -4,7 +4,7 @@
  * time of the thread that moves it.
  */
 import type { EventName, GuestView, LabEvents, MethodInput, MethodName, MethodOutput } from '../../contract/lab.ts'
-import { hostKind } from '../../contract/report.ts'
+import { type HostKind, hostKind } from '../../contract/report.ts'
 
 /** How often something is asked for at most. */
 export const EVERY_MS = {
@@ -78,6 +78,8 @@ export class Sampler {
   #ended: EndedRun[] = []
   #listsMs = -Infinity
   #runs = true
+  /** Kind of each host, by name. */
+  #kinds: ReadonlyMap<string, HostKind> = new Map()
   #busy = false
 
   constructor(lab: Sampled, take: Take) {
@@ -143,7 +145,8 @@ export class Sampler {
 
   async #lists(now: number): Promise<void> {
     this.#listsMs = now
-    await this.#ask('hosts.list', {})
+    const hosts = (await this.#ask('hosts.list', {})) ?? []
+    this.#kinds = new Map(hosts.map(({ name, kind }) => [name, kind]))
     await this.#ask('guests.list', {})
     if (!this.#runs) return
     this.#runs = false
@@ -162,7 +165,7 @@ export class Sampler {
     const quiet = crossing === undefined || crossing.stage <= LAST_QUIET_STAGE
     if (quiet && now - watched.stateMs >= EVERY_MS.state) {
       watched.stateMs = now
-      for (const as of hostKind.options) {
+      for (const as of this.#formsOf(view)) {
         if (!this.isCritical(now)) await this.#ask('guests.state', { guest, as })
       }
     }
@@ -183,6 +186,13 @@ export class Sampler {
       const screen = await this.#ask('guests.screen', { guest })
       if (screen !== undefined) watched.graphics = screen.kind === 'graphics'
     }
+  }
+
+  /** In which forms a guest's state is told. To tell it, a QEMU stops its guest for as long as a switch-over. */
+  #formsOf({ host }: GuestView): readonly HostKind[] {
+    if (this.#kinds.get(host) === 'qemu') return []
+    const present = [...this.#kinds.values()]
+    return hostKind.options.filter((kind) => kind !== 'qemu' || present.includes(kind))
   }
 
   /** What is known of a guest; where it is on another host or in another state than before, all is asked for anew. */

@@ -24,7 +24,7 @@ function grammarOf({ kind }: Host): Grammar {
     operands: [],
     commands: {
       ...Object.fromEntries(SHELL_GRAMMARS),
-      ...(kind === 'xen' ? { xm: XM_GRAMMAR } : { virsh: VIRSH_GRAMMAR }),
+      ...(kind === 'xen' ? { xm: XM_GRAMMAR } : kind === 'kvm' ? { virsh: VIRSH_GRAMMAR } : {}),
       help: { operands: [] },
       service: serviceGrammar(kind, 'service'),
       systemctl: serviceGrammar(kind, 'systemctl'),

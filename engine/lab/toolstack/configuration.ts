@@ -28,6 +28,8 @@ const DEBIAN = { name: 'debian-base-xen', kernel: '/boot/linux', memoryMb: 128 }
 
 /** Texts by path. */
 export function initialFiles({ kind, relocation, asInstalled }: Host): Record<string, string> {
+  // QEMU alone has no configuration of guests, only command lines.
+  if (kind === 'qemu') return {}
   if (kind !== 'xen') {
     return {
       [LIBVIRTD_CONF]: libvirtdConf(!asInstalled),

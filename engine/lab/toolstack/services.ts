@@ -1,10 +1,11 @@
 /** The daemon of a host, as `service` and `systemctl` have it. */
+import type { HostKind } from '../../contract/report.ts'
 import type { Grammar } from '../../hypervisors/toolstack/complete.ts'
 import type { Host } from '../host.ts'
 import { failed, type Outcome, printed, type Session } from './session.ts'
 
 /** The daemon of each kind of host, which reads the configuration. */
-export const DAEMON = {
+export const DAEMON: Readonly<Partial<Record<HostKind, { readonly unit: string; readonly title: string }>>> = {
   xen: { unit: 'xend', title: 'xend daemon' },
   kvm: { unit: 'libvirtd', title: 'libvirtd daemon' },
 }
@@ -15,7 +16,8 @@ const VERBS = [...RESTART, 'status']
 
 /** For completion of what follows the command. */
 export function serviceGrammar(kind: Host['kind'], command: 'service' | 'systemctl'): Grammar {
-  const units = [DAEMON[kind].unit]
+  const unit = DAEMON[kind]?.unit
+  const units = unit === undefined ? [] : [unit]
   return { operands: command === 'service' ? [units, VERBS] : [VERBS, units] }
 }
 
@@ -29,7 +31,8 @@ export async function service(session: Session, command: string, words: readonly
       2,
     )
   }
-  if (unit.replace(/\.service$/, '') !== daemon.unit) return failed(`${unit}: unrecognized service\n`, 1)
+  if (daemon === undefined || unit.replace(/\.service$/, '') !== daemon.unit)
+    return failed(`${unit}: unrecognized service\n`, 1)
   if (verb === 'status') return printed(`${daemon.unit} is running\n`)
   if (!RESTART.includes(verb)) {
     return failed(

@@ -1,4 +1,5 @@
 /** The terminals of a lab's hosts, each made when it is first asked for, gone with its host. */
+import type { HostKind } from '../../contract/report.ts'
 import type { CommandResult } from '../../contract/toolstack.ts'
 import { splitWords } from '../../hypervisors/toolstack/words.ts'
 import { FerryError } from '../../util/errors.ts'
@@ -113,13 +114,20 @@ async function carryOut(session: Session, line: string): Promise<Outcome> {
   }
 }
 
+/** What each kind of host calls its toolstack. */
+const TOOL: Readonly<Partial<Record<HostKind, string>>> = { xen: 'xm', kvm: 'virsh' }
+
 function help({ host }: Session): string {
-  const tool = host.kind === 'xen' ? 'xm' : 'virsh'
-  const first = `  ${`${tool} SUBCOMMAND`.padEnd(30)} the toolstack; \`${tool} help\` lists its subcommands`
-  const unit = DAEMON[host.kind].unit
-  const shell = Object.entries(SHELL_COMMANDS).map(
-    ([name, { usage, help: what }]) => `  ${`${name} ${usage}`.padEnd(30)} ${what}`,
-  )
-  const restart = `  ${`service ${unit} restart`.padEnd(30)} read the configuration files again`
-  return [`Commands of ${host.name}:`, '', first, ...shell, restart, ''].join('\n')
+  const [tool, daemon] = [TOOL[host.kind], DAEMON[host.kind]]
+  const line = (command: string, what: string): string => `  ${command.padEnd(30)} ${what}`
+  const shell = Object.entries(SHELL_COMMANDS).map(([name, { usage, help: what }]) => line(`${name} ${usage}`, what))
+  return [
+    ...[`Commands of ${host.name}:`, ''],
+    ...(tool === undefined
+      ? []
+      : [line(`${tool} SUBCOMMAND`, `the toolstack; \`${tool} help\` lists its subcommands`)]),
+    ...shell,
+    ...(daemon === undefined ? [] : [line(`service ${daemon.unit} restart`, 'read the configuration files again')]),
+    '',
+  ].join('\n')
 }

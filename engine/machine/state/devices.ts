@@ -14,7 +14,8 @@ import {
 } from '../../vmstate/devices.ts'
 import { FerryError } from '../../util/errors.ts'
 import type { Emulator } from '../emulator.ts'
-import { IDE_SLOT_BYTES, transferring } from '../ide-buffer.ts'
+import { transferring } from '../ide-buffer.ts'
+import { IDE_SLOT_BYTES } from '../memory-layout.ts'
 import type { ByteQueue, IdeInterface, PciDevices } from '../v86/types.ts'
 
 export function captureSerial(emulator: Emulator): Serial {

@@ -26,7 +26,7 @@ export const blockInfo = v.pipe(
   v.check((block) => BLOCK[block.name] === block.id, 'the number of a block does not belong to its name'),
 )
 
-export const hostIdentity = v.object({ name: label(64), kind: v.picklist(['xen', 'kvm']) })
+export const hostIdentity = v.object({ name: label(64), kind: v.picklist(['xen', 'kvm', 'qemu']) })
 export type HostIdentity = v.InferOutput<typeof hostIdentity>
 
 /** What the guest needs of a host. */

@@ -59,11 +59,17 @@ export function moment(iso: string): string {
 
 export const hex = (value: number, digits = 1): string => `0x${value.toString(16).padStart(digits, '0')}`
 
-const KINDS: Readonly<Record<HostKind, string>> = { xen: 'Xen', kvm: 'KVM' }
+const KINDS: Readonly<Record<HostKind, string>> = { xen: 'Xen', kvm: 'KVM', qemu: 'QEMU' }
+/** As a host of that kind is called: two of them are Ferry's own. */
+const HOSTS: Readonly<Record<HostKind, string>> = { xen: 'Xen-like', kvm: 'KVM-like', qemu: 'QEMU' }
+export const hostTitle = (kind: HostKind): string => HOSTS[kind]
 export const kindTitle = (kind: HostKind): string => KINDS[kind]
 
 export type Direction = `${HostKind}-${HostKind}`
-export const DIRECTIONS: readonly Direction[] = ['xen-kvm', 'kvm-xen', 'xen-xen', 'kvm-kvm']
+export const DIRECTIONS: readonly Direction[] = [
+  ...(['xen-kvm', 'kvm-xen', 'xen-xen', 'kvm-kvm'] as const),
+  ...(['xen-qemu', 'qemu-xen', 'kvm-qemu', 'qemu-kvm', 'qemu-qemu'] as const),
+]
 export const directionOf = (run: Pick<RunReport, 'from_kind' | 'to_kind'>): Direction =>
   `${run.from_kind}-${run.to_kind}`
 export function directionTitle(direction: Direction): string {

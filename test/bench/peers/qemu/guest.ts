@@ -11,7 +11,7 @@ import { FerryError } from '../../../../engine/util/errors.ts'
 import { GUEST } from '../observer.ts'
 import { QemuNic } from './nic.ts'
 import { Qemu } from './process.ts'
-import { isOver, migrationStatus, UNLIMITED_BPS } from './qmp-messages.ts'
+import { isOver, migrationStatus, UNLIMITED_BPS } from '../../../../engine/qemu/qmp-messages.ts'
 
 const BOOT_DEADLINE_MS = 120_000
 const COMMAND_DEADLINE_MS = 20_000

@@ -11,7 +11,7 @@ import {
   UNLIMITED_BPS,
   type MigrationInfo,
   type QmpEvent,
-} from './qmp-messages.ts'
+} from '../../../../engine/qemu/qmp-messages.ts'
 
 /** A migration of an idle guest takes seconds at the most; one that has not ended by then does not converge. */
 const MIGRATION_DEADLINE_MS = 60_000
@@ -116,7 +116,7 @@ async function prepare({ source, target, algorithm, bytesPerSecond }: QemuMove):
   })
   await target.qmp.command('migrate-incoming', { uri: 'tcp:127.0.0.1:0' })
   // What the source was loaded from is no part of its migration.
-  source.qmp.events.length = 0
+  source.qmp.forget()
   for (const until = nowMs() + LISTEN_DEADLINE_MS; nowMs() < until; await sleep(5)) {
     const port = (await info(target))['socket-address']?.[0]?.port
     if (port !== undefined) return `tcp:127.0.0.1:${port}`

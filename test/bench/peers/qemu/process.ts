@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { nowMs, sleep } from '../../../../engine/util/clock.ts'
 import { FerryError } from '../../../../engine/util/errors.ts'
-import { Qmp } from './qmp.ts'
+import { Qmp } from '../../../../engine/qemu/qmp.ts'
 
 export const QEMU_PROGRAM = 'qemu-system-i386'
 const START_DEADLINE_MS = 20_000

@@ -1,10 +1,10 @@
 import { createServer, type Socket } from 'node:net'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { FrameReader, withLength } from './nic.ts'
+import { FrameReader, withLength } from '../../../../engine/qemu/frames.ts'
 import { qemuArguments } from './process.ts'
-import { migrationStatus, parseQmp, pauseToRun, type QmpEvent } from './qmp-messages.ts'
-import { Qmp } from './qmp.ts'
+import { migrationStatus, parseQmp, pauseToRun, type QmpEvent } from '../../../../engine/qemu/qmp-messages.ts'
+import { Qmp } from '../../../../engine/qemu/qmp.ts'
 
 const stop = '{"timestamp": {"seconds": 1700000000, "microseconds": 250500}, "event": "STOP"}'
 const event = (name: string, stampMs: number, atMs: number, data = {}): QmpEvent => ({

@@ -1,12 +1,16 @@
 /** A client of QEMU's control socket: commands one after the other, and the events that come in between. */
 import type { Socket } from 'node:net'
-import { nowMs } from '../../../../engine/util/clock.ts'
-import { FerryError } from '../../../../engine/util/errors.ts'
+import * as v from 'valibot'
+import { nowMs } from '../util/clock.ts'
+import { FerryError } from '../util/errors.ts'
 import { parseQmp, type QmpEvent } from './qmp-messages.ts'
 
-const COMMAND_DEADLINE_MS = 30_000
+/** No command that is given here takes long: one that is not answered by then will not be. */
+const COMMAND_DEADLINE_MS = 15_000
 /** Longer than any answer to what is asked here: what is longer is no protocol. */
 const MAX_LINE_CHARACTERS = 4 * 2 ** 20
+/** Events that are kept for whoever asks later. */
+const KEPT_EVENTS = 1000
 
 interface Waiter {
   readonly resolve: (value: unknown) => void
@@ -14,14 +18,16 @@ interface Waiter {
 }
 
 export class Qmp {
-  readonly events: QmpEvent[] = []
   readonly #socket: Socket
   readonly #answers: Waiter[] = []
   readonly #watchers = new Set<() => void>()
+  #events: QmpEvent[] = []
+  /** Events that were told before those that are kept. */
+  #dropped = 0
   #ended: FerryError | null = null
   #line = ''
 
-  /** @param socket connected to QEMU's `-qmp` socket; the client owns it from now on */
+  /** @param socket the connection with QEMU's monitor; the client owns it from now on */
   constructor(socket: Socket) {
     this.#socket = socket
     socket.setEncoding('utf8')
@@ -30,15 +36,36 @@ export class Qmp {
     socket.on('close', () => this.#end('QEMU closed its control socket: its process has ended.'))
   }
 
-  /** @throws FerryError `qemu.command` (refused, or no answer), `qemu.ended`, `qemu.protocol` */
-  async command(name: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+  /** The events so far, but for the oldest where they are many. */
+  get events(): readonly QmpEvent[] {
+    return this.#events
+  }
+
+  /** Position behind the last event: `event` looks from there on. */
+  get position(): number {
+    return this.#dropped + this.#events.length
+  }
+
+  /** Forgets the events so far. */
+  forget(): void {
+    this.#dropped += this.#events.length
+    this.#events = []
+  }
+
+  /**
+   * Gives a command. One that is not answered in time ends the client: what came later could not be told apart.
+   * @throws FerryError `qemu.command` (refused), `qemu.ended`, `qemu.protocol`
+   */
+  async command(
+    name: string,
+    args: Readonly<Record<string, unknown>> = {},
+    deadlineMs = COMMAND_DEADLINE_MS,
+  ): Promise<unknown> {
     if (this.#ended !== null) throw this.#ended
     const answer = new Promise<unknown>((resolve, reject) => this.#answers.push({ resolve, reject }))
     this.#socket.write(`${JSON.stringify({ execute: name, arguments: args })}\n`)
-    const timer = setTimeout(
-      () => this.#end(`QEMU did not answer ${name} within ${COMMAND_DEADLINE_MS / 1000} s.`),
-      COMMAND_DEADLINE_MS,
-    )
+    const late = () => this.#end(`QEMU did not answer ${name} within ${deadlineMs / 1000} s.`)
+    const timer = setTimeout(late, deadlineMs)
     try {
       return await answer
     } catch (thrown) {
@@ -49,11 +76,27 @@ export class Qmp {
     }
   }
 
-  /** The first event that fits, come already or to come; null when none came in time. @throws FerryError `qemu.ended` */
-  async event(fits: (event: QmpEvent) => boolean, timeoutMs: number): Promise<QmpEvent | null> {
+  /** Gives a command whose answer has this form. @throws FerryError as `command`, and `qemu.protocol` for another form */
+  async ask<T>(
+    name: string,
+    schema: v.GenericSchema<unknown, T>,
+    args?: Readonly<Record<string, unknown>>,
+  ): Promise<T> {
+    const parsed = v.safeParse(schema, await this.command(name, args))
+    if (parsed.success) return parsed.output
+    const message = `QEMU's answer to ${name} is of another form: ${parsed.issues[0].message}`
+    throw new FerryError('qemu.protocol', message, { command: name })
+  }
+
+  /**
+   * The first event that fits, come already or to come; null when none came in time.
+   * @param from a `position`: earlier events do not count
+   * @throws FerryError `qemu.ended`
+   */
+  async event(fits: (event: QmpEvent) => boolean, timeoutMs: number, from = 0): Promise<QmpEvent | null> {
     const until = nowMs() + timeoutMs
     for (;;) {
-      const found = this.events.find(fits)
+      const found = this.#events.find((event, i) => this.#dropped + i >= from && fits(event))
       if (found !== undefined) return found
       if (this.#ended !== null) throw this.#ended
       const left = until - nowMs()
@@ -62,9 +105,9 @@ export class Qmp {
     }
   }
 
+  /** Ends the connection; who waits is told. */
   close(): void {
     this.#end('The control socket was closed.')
-    this.#socket.destroy()
   }
 
   #change(timeoutMs: number): Promise<void> {
@@ -92,7 +135,7 @@ export class Qmp {
   #take(line: string, atMs: number): void {
     try {
       const message = parseQmp(line, atMs)
-      if (message.kind === 'event') this.events.push(message)
+      if (message.kind === 'event') this.#keep(message)
       else if (message.kind === 'return') this.#answers.shift()?.resolve(message.value)
       else if (message.kind === 'error') {
         this.#answers.shift()?.reject(new FerryError('qemu.command', message.message, { class: message.class }))
@@ -102,8 +145,16 @@ export class Qmp {
     }
   }
 
+  #keep(event: QmpEvent): void {
+    this.#events.push(event)
+    if (this.#events.length <= 2 * KEPT_EVENTS) return
+    this.#dropped += this.#events.length - KEPT_EVENTS
+    this.#events = this.#events.slice(-KEPT_EVENTS)
+  }
+
   #end(why: string): void {
     this.#ended ??= new FerryError('qemu.ended', why)
+    this.#socket.destroy()
     for (const { reject } of this.#answers.splice(0)) reject(this.#ended)
     for (const told of [...this.#watchers]) told()
   }

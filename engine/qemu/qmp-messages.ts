@@ -1,6 +1,6 @@
 /** QEMU's machine protocol (docs/interop/qmp-spec.txt of QEMU): one JSON object a line. Pure. */
 import * as v from 'valibot'
-import { FerryError } from '../../../../engine/util/errors.ts'
+import { FerryError } from '../util/errors.ts'
 
 const timestamp = v.object({ seconds: v.number(), microseconds: v.number() })
 const event = v.object({ event: v.string(), timestamp, data: v.optional(v.record(v.string(), v.unknown()), {}) })
@@ -95,3 +95,6 @@ export const migrationInfo = v.object({
   ),
 })
 export type MigrationInfo = v.InferOutput<typeof migrationInfo>
+
+/** `query-replay`: instructions executed so far. */
+export const icountAnswer = v.object({ icount: v.pipe(v.number(), v.integer(), v.minValue(0)) })

@@ -1,0 +1,73 @@
+/**
+ * Which pages of RAM changed, by their content: a copy of what was seen or given out last is compared with what is there
+ * now. QEMU tells nobody its own dirty log but by sending the pages; a comparison is as exact (what was written with the
+ * value that it had need not travel), and costs the guest nothing.
+ */
+import type { PageBatch } from '../machine/machine.ts'
+import { Bitmap } from '../util/bitmap.ts'
+import { PAGE_SIZE } from '../vmstate/blocks.ts'
+import { type GuestRam, isZero } from './ram.ts'
+
+export class ChangeLog {
+  readonly #ram: GuestRam
+  readonly #copy: Buffer
+  /** Pages that were found changed and not fetched yet: they count even if they change back. */
+  #changed: Bitmap
+
+  private constructor(ram: GuestRam) {
+    this.#ram = ram
+    this.#copy = Buffer.alloc(ram.pages * PAGE_SIZE)
+    this.#changed = new Bitmap(ram.pages)
+  }
+
+  /** Pages that change from now on are logged. */
+  static async start(ram: GuestRam): Promise<ChangeLog> {
+    const log = new ChangeLog(ram)
+    await ram.each((first, bytes) => log.#copy.set(bytes, first * PAGE_SIZE))
+    return log
+  }
+
+  /** Pages in the log, ascending. @param clear empties it: what is there now is what the next changes are told from */
+  async fetch(clear: boolean): Promise<Uint32Array<ArrayBuffer>> {
+    await this.#ram.each((first, bytes) => {
+      const at = first * PAGE_SIZE
+      if (this.#copy.compare(bytes, 0, bytes.length, at, at + bytes.length) === 0) return
+      for (let offset = 0; offset < bytes.length; offset += PAGE_SIZE) {
+        const [from, to] = [at + offset, at + offset + PAGE_SIZE]
+        if (this.#copy.compare(bytes, offset, offset + PAGE_SIZE, from, to) === 0) continue
+        this.#changed.add(from / PAGE_SIZE)
+        if (clear) this.#copy.set(bytes.subarray(offset, offset + PAGE_SIZE), from)
+      }
+    })
+    const pages = this.#changed.numbers()
+    if (clear) this.#changed = new Bitmap(this.#ram.pages)
+    return pages
+  }
+
+  /** These pages were given out so: changes are told from that. */
+  given({ pages, zeroPages, data }: PageBatch): void {
+    pages.forEach((page, i) => this.#copy.set(data.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE), page * PAGE_SIZE))
+    for (const page of zeroPages) this.#copy.fill(0, page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
+  }
+
+  /**
+   * Follows pages as somebody else reads them, each at least once and again where it changed meanwhile. At the end these are
+   * all pages in the log, without a further look at RAM.
+   */
+  follow(): { page(page: number, bytes: Uint8Array | null): void; pages(): Uint32Array<ArrayBuffer> } {
+    const found = this.#changed.copy()
+    return {
+      page: (page, bytes) => {
+        if (this.#differs(page, bytes)) found.add(page)
+        else if (!this.#changed.has(page)) found.delete(page)
+      },
+      pages: () => found.numbers(),
+    }
+  }
+
+  #differs(page: number, bytes: Uint8Array | null): boolean {
+    const from = page * PAGE_SIZE
+    if (bytes === null) return !isZero(this.#copy, from)
+    return this.#copy.compare(bytes, 0, PAGE_SIZE, from, from + PAGE_SIZE) !== 0
+  }
+}

@@ -1,0 +1,44 @@
+/** How a machine in QEMU comes to be: a process with the command line of our PC that waits for a guest. */
+import { machineArguments } from '../hypervisors/qemu/machine-arguments.ts'
+import type { Machine, MachineConfig } from '../machine/machine.ts'
+import { FerryError } from '../util/errors.ts'
+import { Arrival } from './arrival.ts'
+import type { QemuProgram } from './find.ts'
+import { QemuProcess } from './process.ts'
+import { QemuMachine, type QemuParts } from './qemu-machine.ts'
+import { GuestRam, ramArguments } from './ram.ts'
+
+/**
+ * @param firmware carries out boot plans: a machine of another kind
+ * @throws FerryError `machine.config` for what QEMU's machine has not, `qemu.start`, `qemu.*`; nothing is left behind
+ */
+export async function createQemuMachine(
+  config: MachineConfig,
+  program: QemuProgram,
+  firmware: QemuParts['firmware'],
+): Promise<Machine> {
+  if (config.apic) throw new FerryError('machine.config', "QEMU's machine has no APIC; the guest's has one.")
+  if (config.disk !== null) throw new FerryError('machine.config', 'A guest with a disk cannot run in QEMU.')
+  const { ramBytes, vgaBytes, mac } = config
+  let machine: QemuMachine | null = null
+  const process = await QemuProcess.start({
+    program,
+    command: (netdev, further) =>
+      machineArguments({
+        ...{ ramBytes, vgaBytes, mac, netdev, disk: null },
+        further: [...ramArguments(ramBytes), ...further, '-incoming', 'defer', '-S'],
+      }),
+    onSerial: (bytes) => machine?.wrote(bytes),
+    onFrame: (frame) => machine?.sent(frame),
+    onExit: (error) => machine?.processEnded(error),
+  })
+  try {
+    const arrival = await Arrival.open(process.qmp, process.folder, { ramBytes, vgaBytes })
+    const ram = GuestRam.open(process.pid, ramBytes)
+    machine = new QemuMachine(config, { process, arrival, ram, firmware })
+    return machine
+  } catch (thrown) {
+    await process.end()
+    throw thrown
+  }
+}

@@ -1,0 +1,122 @@
+/** A guest on its way out of QEMU: Ferry is the destination of QEMU's own migration. QEMU keeps its guest all the same. */
+import { createServer, type Server, type Socket } from 'node:net'
+import { join } from 'node:path'
+import type { NativeRecord } from '../hypervisors/hypervisor.ts'
+import { StreamReader } from '../hypervisors/qemu/stream/reader.ts'
+import { FerryError } from '../util/errors.ts'
+import type { Qmp } from './qmp.ts'
+import { isOver, migrationStatus, type QmpEvent, UNLIMITED_BPS } from './qmp-messages.ts'
+
+/** All of RAM crosses a socket of this computer; one that has not by then does not. */
+const DEADLINE_MS = 60_000
+/** QEMU stops the guest when it expects the rest to take no longer. */
+const DOWNTIME_LIMIT_MS = 20
+/** A guest that writes faster than that is stopped all the same, after so long. */
+const PATIENCE_MS = 5_000
+/** The largest limit that QEMU takes (MAX_MIGRATE_DOWNTIME of migration/migration.c). */
+const MOST_DOWNTIME_MS = 2_000_000
+
+export interface DepartureOptions {
+  readonly qmp: Qmp
+  /** For the socket. */
+  readonly folder: string
+  readonly ramBytes: number
+  readonly vgaBytes: number
+  /** A page as it is now; it may come again. `bytes` is null for zeros, and valid during the call only. */
+  readonly page: (block: 'ram' | 'video', page: number, bytes: Uint8Array | null) => void
+}
+
+export interface Departed {
+  readonly records: readonly NativeRecord[]
+  /** The moment at which QEMU stopped the guest; null where it stood still before. */
+  readonly stop: QmpEvent | null
+}
+
+/**
+ * Has QEMU send its guest. It runs until the last pages; afterwards QEMU keeps it, stopped, and `cont` lets it go on.
+ * @throws FerryError `qemu.departure` and what the reader says; the guest is as it was, or stopped
+ */
+export async function depart(options: DepartureOptions): Promise<Departed> {
+  const { qmp, folder, ramBytes, vgaBytes, page } = options
+  const path = join(folder, `outgoing-${process.hrtime.bigint()}`)
+  const listening = await listen(path)
+  const reader = new StreamReader({ ramBytes, vgaBytes }, { page })
+  const from = qmp.position
+  let impatient: NodeJS.Timeout | undefined
+  try {
+    await qmp.command('migrate-set-capabilities', { capabilities: [{ capability: 'events', state: true }] })
+    await qmp.command('migrate-set-parameters', {
+      'max-bandwidth': UNLIMITED_BPS,
+      'downtime-limit': DOWNTIME_LIMIT_MS,
+    })
+    const reading = listening.socket.then((socket) => readAll(socket, reader))
+    reading.catch(() => undefined)
+    await qmp.command('migrate', { uri: `unix:${path}` })
+    impatient = setTimeout(() => {
+      qmp.command('migrate-set-parameters', { 'downtime-limit': MOST_DOWNTIME_MS }).catch(() => undefined)
+    }, PATIENCE_MS)
+    const over = await Promise.race([
+      qmp.event(isOver, DEADLINE_MS, from),
+      // A stream that cannot be read is no use: not to wait until QEMU has noticed.
+      reading.then(() => qmp.event(isOver, DEADLINE_MS, from)),
+    ])
+    if (over === null || migrationStatus(over) !== 'completed') throw unfinished(over)
+    await reading
+    const { records } = reader.end()
+    return { records, stop: await qmp.event(({ name }) => name === 'STOP', 0, from) }
+  } catch (thrown) {
+    // Without effect where it is over; QEMU lets the guest go on that it had stopped for it.
+    await qmp.command('migrate_cancel').catch(() => undefined)
+    throw FerryError.from(thrown)
+  } finally {
+    clearTimeout(impatient)
+    listening.close()
+  }
+}
+
+const unfinished = (over: QmpEvent | null): FerryError =>
+  new FerryError('qemu.departure', 'QEMU did not hand out its guest; it keeps it.', {
+    status: over === null ? 'no answer' : migrationStatus(over),
+  })
+
+function readAll(socket: Socket, reader: StreamReader): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.on('data', (bytes: Buffer) => {
+      try {
+        reader.push(bytes)
+      } catch (thrown) {
+        socket.destroy()
+        reject(FerryError.from(thrown))
+      }
+    })
+    socket.on('error', reject)
+    socket.on('end', () => {
+      socket.end()
+      resolve()
+    })
+    socket.on('close', () => resolve())
+  })
+}
+
+async function listen(path: string): Promise<{ socket: Promise<Socket>; close: () => void }> {
+  const server: Server = createServer()
+  let open: Socket | null = null
+  const socket = new Promise<Socket>((resolve) => {
+    server.once('connection', (connection) => {
+      open = connection
+      server.close()
+      resolve(connection)
+    })
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(path, resolve)
+  })
+  return {
+    socket,
+    close: () => {
+      server.close()
+      open?.destroy()
+    },
+  }
+}

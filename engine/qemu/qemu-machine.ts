@@ -1,0 +1,400 @@
+/**
+ * A machine that is a QEMU process: the contract of `machine/machine.ts`, carried out by QEMU's own means. A guest comes in
+ * as QEMU's migration stream and goes out as one; QEMU keeps what it gave out until it is ended.
+ */
+import { advanceClock, lineInput } from '../hypervisors/qemu/loose-ends.ts'
+import { packVideo, withDeviceMemory } from '../hypervisors/qemu/device-memory.ts'
+import { qemu } from '../hypervisors/qemu/qemu.ts'
+import type {
+  DirectBoot,
+  LoadReport,
+  Machine,
+  MachineConfig,
+  MachineEvents,
+  PageBatch,
+  PageRange,
+  PageSet,
+  ScreenImage,
+  StopOptions,
+  StopReport,
+} from '../machine/machine.ts'
+import { blocksOf } from '../machine/memory-layout.ts'
+import { nowMs } from '../util/clock.ts'
+import { FerryError } from '../util/errors.ts'
+import { BLOCK, type BlockId, type BlockInfo } from '../vmstate/blocks.ts'
+import type { MachineState } from '../vmstate/state.ts'
+import type { Arrival } from './arrival.ts'
+import { ChangeLog } from './change-log.ts'
+import { DeviceBlocks } from './device-blocks.ts'
+import { bootElsewhere } from './firmware.ts'
+import { keyEvents } from './keys.ts'
+import { withTyped } from './line-state.ts'
+import { cpuTimeMs } from './cpu-time.ts'
+import { order } from './orders.ts'
+import { screendump } from './picture.ts'
+import type { QemuProcess } from './process.ts'
+import { icountAnswer, type QmpEvent } from './qmp-messages.ts'
+import type { GuestRam } from './ram.ts'
+import { UnpulledMachine, unsupported } from './unpulled-machine.ts'
+import { type Snapshot, takeSnapshot } from './snapshot.ts'
+import { StampClock } from './stamp-clock.ts'
+
+type Clock = 'continue' | 'freeze'
+
+/** `empty`: waits for its guest. */
+type Phase = 'empty' | 'paused' | 'running'
+
+export interface QemuParts {
+  readonly process: QemuProcess
+  readonly arrival: Arrival
+  readonly ram: GuestRam
+  /** Carries out a boot plan: a machine of another kind, before its guest's first instruction. */
+  readonly firmware: (config: MachineConfig) => Promise<Machine>
+}
+
+export class QemuMachine extends UnpulledMachine implements Machine {
+  readonly config: MachineConfig
+  readonly blocks: readonly BlockInfo[]
+  readonly #process: QemuProcess
+  readonly #ram: GuestRam
+  readonly #firmware: QemuParts['firmware']
+  readonly #devices: DeviceBlocks
+  readonly #clock = new StampClock()
+  readonly #listeners: { [E in keyof MachineEvents]: Set<MachineEvents[E]> } = {
+    serial: new Set(),
+    frame: new Set(),
+    fault: new Set(),
+    guarded: new Set(),
+    exit: new Set(),
+  }
+  #arrival: Arrival | null
+  #phase: Phase = 'empty'
+  /** Told to stop for good: takes no input until it runs again. */
+  #leaving = false
+  /** Bytes of output that were told with the state already: QEMU says them again if it goes on after all. */
+  #told = 0
+  #log: ChangeLog | null = null
+  #turns: Promise<unknown> = Promise.resolve()
+  #ended: FerryError | null = null
+  #closing: Promise<void> | null = null
+
+  constructor(config: MachineConfig, parts: QemuParts) {
+    super()
+    this.config = config
+    this.blocks = blocksOf(config)
+    this.#process = parts.process
+    this.#ram = parts.ram
+    this.#firmware = parts.firmware
+    this.#arrival = parts.arrival
+    this.#devices = new DeviceBlocks(this.blocks)
+  }
+
+  on<E extends keyof MachineEvents>(event: E, listener: MachineEvents[E]): () => void {
+    this.#listeners[event].add(listener)
+    return () => this.#listeners[event].delete(listener)
+  }
+
+  /** QEMU's process, for those who run it: what the guest wrote, sent, and how it ended. */
+  wrote(bytes: Uint8Array): void {
+    const known = Math.min(this.#told, bytes.length)
+    this.#told -= known
+    if (known < bytes.length) for (const listener of this.#listeners.serial) listener(bytes.subarray(known))
+  }
+  sent(frame: Uint8Array): void {
+    for (const listener of this.#listeners.frame) listener(frame)
+  }
+  processEnded(error: FerryError): void {
+    this.#end(this.#closing === null ? error : null)
+  }
+
+  /** A plan is what firmware would have done; QEMU has no part of it that does just that, so another machine does. */
+  async boot(plan: DirectBoot): Promise<void> {
+    await bootElsewhere(await this.#firmware(this.config), plan, this)
+  }
+
+  resume(): Promise<{ runAtMs: number; resumeMs: number }> {
+    return this.#turn(async () => {
+      this.#loaded()
+      const orderedMs = nowMs()
+      this.#leaving = false
+      const event = this.#phase === 'running' ? null : await this.#order('cont', 'RESUME')
+      this.#phase = 'running'
+      const runAtMs = event === null ? orderedMs : this.#clock.timeOf(event, orderedMs)
+      return { runAtMs, resumeMs: runAtMs - orderedMs }
+    })
+  }
+
+  pause(): Promise<{ pausedAtMs: number }> {
+    return this.#turn(() => this.#pause())
+  }
+
+  async #pause(): Promise<{ pausedAtMs: number }> {
+    const orderedMs = nowMs()
+    if (this.#phase !== 'running') return { pausedAtMs: orderedMs }
+    const event = await this.#order('stop', 'STOP')
+    this.#phase = 'paused'
+    this.#process.serial.drain()
+    return { pausedAtMs: this.#clock.timeOf(event, orderedMs) }
+  }
+
+  /** Bytes lie in a pipe until the UART has room, and can be taken back from there: so they are in every later state. */
+  serialWrite(bytes: Uint8Array): Promise<number> {
+    return this.#turn(() =>
+      Promise.resolve(this.#leaving || this.#phase === 'empty' ? 0 : this.#process.serial.write(bytes)),
+    )
+  }
+
+  frameReceive(frame: Uint8Array): void {
+    if (this.#phase === 'running') this.#process.sendFrame(frame)
+  }
+
+  keyWrite(scanCodes: Uint8Array): void {
+    const events = keyEvents(scanCodes)
+    if (events.length === 0 || this.#phase !== 'running') return
+    this.#process.qmp.command('input-send-event', { events }).catch(() => undefined)
+  }
+
+  screen(): Promise<ScreenImage> {
+    return this.#turn(() => screendump(this.#process.qmp, this.#process.folder))
+  }
+
+  readPages(set: PageSet): Promise<PageBatch> {
+    return this.#turn(() => Promise.resolve(this.#read(set)))
+  }
+
+  #read(set: PageSet): PageBatch {
+    if (set.block !== BLOCK.ram) return this.#devices.read(set)
+    const batch = this.#ram.read(set.pages)
+    this.#log?.given(batch)
+    return batch
+  }
+
+  writePages(batch: PageBatch): Promise<void> {
+    return this.#turn(() => this.#write(batch))
+  }
+
+  async #write(batch: PageBatch): Promise<void> {
+    if (batch.block !== BLOCK.ram) return this.#devices.write(batch)
+    if (this.#arrival === null) throw unsupported('Memory written behind the back of its guest')
+    this.#ram.check(batch.pages)
+    this.#ram.check(batch.zeroPages)
+    await this.#arrival.pages(batch)
+  }
+
+  dirtyLogStart(): Promise<void> {
+    return this.#turn(async () => {
+      this.#log = await ChangeLog.start(this.#ram)
+      this.#devices.settle()
+    })
+  }
+
+  dirtyLogFetch(clear: boolean): Promise<readonly PageSet[]> {
+    return this.#turn(async () => {
+      if (this.#log === null) throw new FerryError('machine.log-off', 'The dirty log of the machine is off.')
+      const pages = await this.#log.fetch(clear)
+      const devices = this.#devices.changed()
+      if (clear) this.#devices.settle()
+      return pages.length === 0 ? devices : [{ block: BLOCK.ram, pages }, ...devices]
+    })
+  }
+
+  dirtyLogStop(): Promise<void> {
+    return this.#turn(() => {
+      this.#log = null
+      return Promise.resolve()
+    })
+  }
+
+  capture(): Promise<MachineState> {
+    return this.#turn(async () => {
+      const { state } = await this.#snapshot(() => undefined)
+      if (this.#phase === 'running') await this.#order('cont', 'RESUME')
+      return state
+    })
+  }
+
+  #snapshot(page: (page: number, bytes: Uint8Array | null) => void): Promise<Snapshot> {
+    this.#loaded()
+    const { config } = this
+    const [ram, devices] = [this.#ram, this.#devices]
+    return takeSnapshot({ process: this.#process, config, ram, devices, page })
+  }
+
+  restore(state: MachineState, clock: Clock): Promise<void> {
+    return this.#turn(async () => void (await this.#load([], state, clock)))
+  }
+
+  stop(options: StopOptions): Promise<StopReport> {
+    this.#leaving = true
+    return this.#turn(() => this.#stop(options))
+  }
+
+  async #stop({ inlinePages, leaveRam = false }: StopOptions): Promise<StopReport> {
+    const orderedMs = nowMs()
+    const { serial } = this.#process
+    const log = this.#log
+    const typed = serial.takeBack()
+    // Without a log everything remains, and the guest has to stand still for it.
+    let pausedAtMs = log === null ? (await this.#pause()).pausedAtMs : orderedMs
+    const changes = log?.follow()
+    const { state, stop, unsent } = await this.#snapshot((page, bytes) => changes?.page(page, bytes)).catch(
+      (thrown: unknown) => {
+        // It will go on, and what was typed with it.
+        serial.write(typed)
+        throw thrown
+      },
+    )
+    const capturedMs = nowMs()
+    if (this.#phase === 'running' && stop !== null) pausedAtMs = this.#clock.timeOf(stop, orderedMs)
+    this.#phase = 'paused'
+    serial.drain()
+    this.#told = 0
+    if (unsent.length > 0) this.wrote(unsent)
+    this.#told = unsent.length
+    // What was typed stays on the line as well: for the guest if it goes on here.
+    serial.write(typed)
+    const ram: PageSet = { block: BLOCK.ram, pages: changes?.pages() ?? every(this.#ram.pages) }
+    const devices = log === null ? this.#devices.all() : this.#devices.changed()
+    const sets = [...(leaveRam ? [] : [ram]), ...devices].filter(({ pages }) => pages.length > 0)
+    const inline = sets.reduce((sum, { pages }) => sum + pages.length, 0) <= inlinePages
+    const batches = inline ? sets.map((set) => this.#read(set)) : []
+    return {
+      beganMs: orderedMs,
+      pausedAtMs,
+      pauseMs: Math.max(0, pausedAtMs - orderedMs),
+      lastPagesMs: nowMs() - capturedMs,
+      captureMs: Math.max(0, capturedMs - pausedAtMs),
+      remaining: inline ? [] : sets,
+      batches,
+      leftRam: leaveRam ? ram : null,
+      used: new Uint32Array(0),
+      state: withTyped(state, typed),
+    }
+  }
+
+  /** QEMU takes a guest once, so that what `load` would find is looked for without it. @throws FerryError `native.*` */
+  rehearse(state: MachineState): Promise<void> {
+    return this.#turn(() => {
+      qemu.pack(state)
+      return Promise.resolve()
+    })
+  }
+
+  load(
+    batches: readonly PageBatch[],
+    state: MachineState,
+    clock: Clock,
+    missing?: Uint8Array<ArrayBuffer>,
+  ): Promise<LoadReport> {
+    return this.#turn(async () => {
+      if (missing !== undefined) throw unsupported('Memory that comes after its guest runs')
+      const startMs = nowMs()
+      const pagesMs = await this.#load(batches, state, clock)
+      return { beganMs: startMs, pagesMs, restoreMs: nowMs() - startMs - pagesMs }
+    })
+  }
+
+  /** @returns how long the pages took, ms */
+  async #load(batches: readonly PageBatch[], state: MachineState, clock: Clock): Promise<number> {
+    const arrival = this.#arrival
+    if (arrival === null) throw unsupported('A second guest in the place of the first')
+    const startMs = nowMs()
+    for (const batch of batches) await this.#write(batch)
+    const pagesMs = nowMs() - startMs
+    const packed = qemu.pack(state)
+    const elapsedNs = BigInt(Math.round(nowMs() * 1e6)) - state.capturedAtNs
+    const timely = clock === 'continue' && elapsedNs > 0n ? advanceClock(packed, elapsedNs) : packed
+    const records = withDeviceMemory(timely, { nicMemory: this.#devices.bytes(BLOCK.nicMemory) })
+    const video = packVideo(state.vga, {
+      vgaPlanes: this.#devices.bytes(BLOCK.vgaPlanes),
+      vgaFramebuffer: this.#devices.bytes(BLOCK.vgaFramebuffer),
+    })
+    // A stream that was begun cannot be taken back, whatever becomes of it.
+    this.#arrival = null
+    await arrival.finish(video, records)
+    this.#phase = 'paused'
+    this.#process.serial.write(lineInput(state))
+    return pagesMs
+  }
+
+  digests(block: BlockId): Promise<BigUint64Array<ArrayBuffer>> {
+    return this.#turn(() => (block === BLOCK.ram ? this.#ram.digests() : Promise.resolve(this.#devices.digests(block))))
+  }
+
+  zeroPages({ block, first, count }: PageRange): Promise<Uint8Array<ArrayBuffer>> {
+    const zeros = () =>
+      (block === BLOCK.ram ? this.#ram : null)?.zeros(first, count) ?? this.#devices.zeros(block, first, count)
+    return this.#turn(() => Promise.resolve(count === 0 ? new Uint8Array(0) : zeros()))
+  }
+
+  /** QEMU keeps no such list: nothing is known of any page. */
+  unwrittenPages(): Promise<Uint32Array<ArrayBuffer>> {
+    return this.#turn(() => Promise.resolve(new Uint32Array(0)))
+  }
+
+  /** QEMU's machine has no port by which a guest could say so. */
+  freePages(): Promise<number> {
+    return this.#turn(() => Promise.resolve(0))
+  }
+
+  instructions(): Promise<number> {
+    return this.#turn(async () => {
+      const { icount } = await this.#process.qmp.ask('query-replay', icountAnswer)
+      return icount % 2 ** 32
+    })
+  }
+
+  throttle(share: number): Promise<number> {
+    return share === 0 ? this.#turn(() => Promise.resolve(0)) : Promise.reject(unsupported('A slowed-down vCPU'))
+  }
+
+  cpuTimeMs(): Promise<number> {
+    return this.#ended === null ? cpuTimeMs(this.#process.pid) : Promise.reject(this.#ended)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      this.#arrival?.close()
+      if (this.#phase === 'running') this.#process.serial.drain()
+      await this.#process.end()
+      this.#end(null)
+    })()
+    return this.#closing
+  }
+
+  #loaded(): void {
+    if (this.#phase === 'empty') throw new FerryError('machine.empty', 'The machine has no guest yet.')
+  }
+
+  #order(command: string, event: string): Promise<QmpEvent> {
+    return order(this.#process.qmp, command, event)
+  }
+
+  /** One call after the other, in the order in which they were made. A QEMU that does not answer any more is ended. */
+  #turn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turns.then(async () => {
+      if (this.#ended !== null) throw this.#ended
+      if (this.#closing !== null) throw closed()
+      try {
+        return await work()
+      } catch (thrown) {
+        const error = FerryError.from(thrown)
+        if (error.code !== 'qemu.ended') throw error
+        await this.#process.end()
+        throw this.#ended ?? error
+      }
+    })
+    this.#turns = turn.catch(() => undefined)
+    return turn
+  }
+
+  #end(error: FerryError | null): void {
+    if (this.#ended !== null) return
+    this.#ended = error ?? closed()
+    this.#ram.close()
+    for (const listener of this.#listeners.exit) listener(error)
+  }
+}
+
+const every = (pages: number): Uint32Array<ArrayBuffer> => Uint32Array.from({ length: pages }, (_, page) => page)
+const closed = (): FerryError => new FerryError('machine.closed', 'The machine has been shut down.')

@@ -1,0 +1,70 @@
+/** A guest's state out of QEMU, complete: what the stream told, and what stands elsewhere. */
+import type { NativeRecord } from '../hypervisors/hypervisor.ts'
+import { deviceMemoryOf, unpackVideo } from '../hypervisors/qemu/device-memory.ts'
+import { pageDirectoryPointers, unsentOutput, withPageDirectoryPointers } from '../hypervisors/qemu/loose-ends.ts'
+import { videoBytes } from '../hypervisors/qemu/machine-arguments.ts'
+import { qemu } from '../hypervisors/qemu/qemu.ts'
+import type { MachineConfig } from '../machine/machine.ts'
+import { nowMs } from '../util/clock.ts'
+import { BLOCK, PAGE_SIZE } from '../vmstate/blocks.ts'
+import type { MachineState } from '../vmstate/state.ts'
+import { depart } from './departure.ts'
+import type { DeviceBlocks } from './device-blocks.ts'
+import type { QemuProcess } from './process.ts'
+import type { QmpEvent } from './qmp-messages.ts'
+import type { GuestRam } from './ram.ts'
+
+const POINTERS_BYTES = 32
+
+export interface SnapshotOptions {
+  readonly process: QemuProcess
+  readonly config: MachineConfig
+  readonly ram: GuestRam
+  /** Learn what the devices' memory holds. */
+  readonly devices: DeviceBlocks
+  /** A page of RAM as it is now, or null for zeros; it may come again. */
+  readonly page: (page: number, bytes: Uint8Array | null) => void
+}
+
+export interface Snapshot {
+  readonly state: MachineState
+  /** When QEMU stopped the guest for it; null where it stood still before. */
+  readonly stop: QmpEvent | null
+  /** What the guest wrote to its serial port and QEMU has not passed on. */
+  readonly unsent: Uint8Array
+}
+
+/** QEMU has stopped the guest when this resolves. @throws FerryError `qemu.*`, `native.*` */
+export async function takeSnapshot({ process, config, ram, devices, page }: SnapshotOptions): Promise<Snapshot> {
+  const { ramBytes, vgaBytes } = config
+  const { qmp, folder } = process
+  const video = new Uint8Array(videoBytes(vgaBytes))
+  const { records, stop } = await depart({
+    ...{ qmp, folder, ramBytes, vgaBytes },
+    page: (block, number, bytes) => {
+      if (block === 'ram') return page(number, bytes)
+      const from = number * PAGE_SIZE
+      if (bytes === null) video.fill(0, from, from + PAGE_SIZE)
+      else video.set(bytes, from)
+    },
+  })
+  const state = complete(records, ram)
+  const { vgaPlanes, vgaFramebuffer } = unpackVideo(state.vga, video, vgaBytes)
+  devices.learn(BLOCK.vgaPlanes, vgaPlanes)
+  devices.learn(BLOCK.vgaFramebuffer, vgaFramebuffer)
+  devices.learn(BLOCK.nicMemory, deviceMemoryOf(records).nicMemory)
+  return { state, stop, unsent: unsentOutput(records) }
+}
+
+function complete(records: readonly NativeRecord[], ram: GuestRam): MachineState {
+  // QEMU does not tell when; the clock of the guest has stood still since it stopped.
+  const state = { ...qemu.unpack(records), capturedAtNs: BigInt(Math.round(nowMs() * 1000)) * 1000n }
+  const address = pageDirectoryPointers(state)
+  if (address === null) return state
+  const { data, pages } = ram.read(Uint32Array.of(Math.floor(address / PAGE_SIZE)))
+  const from = address % PAGE_SIZE
+  return withPageDirectoryPointers(
+    state,
+    pages.length === 0 ? new Uint8Array(POINTERS_BYTES) : data.slice(from, from + POINTERS_BYTES),
+  )
+}

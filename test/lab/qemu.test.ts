@@ -1,0 +1,110 @@
+/** A real QEMU as a host of the lab: guests go there and come back, and nothing is lost when it dies. */
+import { describe, expect, test } from 'vitest'
+import type { HostInput } from '../../engine/contract/lab.ts'
+import type { RunReport } from '../../engine/contract/report.ts'
+import { qemuPids } from '../qemu/processes.ts'
+import { lacks, NEEDS } from '../setup/needs.ts'
+import { consoleOf, createLabOs, memoryUse, move, openLab, viewOf } from './lab-fixture.ts'
+
+const missing = lacks(NEEDS.qemu)
+const title = (text: string) => (missing === undefined ? text : `${text} (${missing})`)
+const THREE: readonly HostInput[] = [
+  { name: 'xen', kind: 'xen' },
+  { name: 'qemu', kind: 'qemu' },
+  { name: 'kvm', kind: 'kvm' },
+]
+
+function expectCrossed(report: RunReport): void {
+  expect(report.error).toBeNull()
+  expect(report).toMatchObject({ outcome: 'completed', wrong_pages: 0, ram_equal: true, guest_check: 'ok' })
+}
+
+/** The numbers of the heartbeats, which a guest counts by itself. */
+const beats = (text: string): number[] => [...text.matchAll(/^HB (\d+) /gm)].map(([, number]) => Number(number))
+const following = (numbers: readonly number[]): boolean => numbers.every((n, i) => i === 0 || n === numbers[i - 1] + 1)
+
+test('every kind of host is listed, with what to do where one cannot be had', async () => {
+  const service = await openLab([])
+  const kinds = await service.call('hosts.kinds', {})
+  expect(kinds.map(({ kind }) => kind)).toEqual(['xen', 'kvm', 'qemu'])
+  for (const { available, reason } of kinds) expect(available).toBe(reason === null)
+  const qemu = kinds.find(({ kind }) => kind === 'qemu')
+  expect(qemu?.available).toBe(missing === undefined)
+})
+
+describe.skipIf(missing !== undefined)(title('a guest and a real QEMU'), () => {
+  test('live there and back over all kinds: every page right, no beat of the heart lost, its clients answered', async () => {
+    const service = await openLab(THREE)
+    const guest = await createLabOs(service, { workload: 'dirty:500', heartbeat_ms: 50 })
+    for (const to of ['qemu', 'kvm', 'qemu', 'xen']) {
+      const report = await move(service, { guest: guest.id, to, algorithms: ['pre-copy'], verify_ram: true })
+      expectCrossed(report)
+      expect(report).toMatchObject({ algorithm: 'pre-copy', to_kind: to })
+      expect(report.outage_ms).not.toBeNull()
+      expect(qemuPids()).toHaveLength(to === 'qemu' ? 1 : 0)
+    }
+    const told = beats(await consoleOf(service, guest.id))
+    expect(told.length).toBeGreaterThan(20)
+    expect(following(told)).toBe(true)
+    const cpu = await service.lab.guest(guest.id).console.command('cpu', /CPU (ok|failed)[^\r]*\r/)
+    expect(cpu[1]).toBe('ok')
+  })
+
+  test('a guest starts there, is stopped and copied away, and its memory is given back', async () => {
+    const service = await openLab(THREE)
+    const guest = await createLabOs(service, { host: 'qemu', heartbeat_ms: 50 })
+    expect((await service.call('guests.memory', { guest: guest.id })).rows.map(({ name }) => name)).toContain('pc.ram')
+    const algorithms = ['stop-and-copy']
+    expectCrossed(await move(service, { guest: guest.id, to: 'kvm', algorithms, verify_ram: true }))
+    expectCrossed(await move(service, { guest: guest.id, to: 'qemu', algorithms, verify_ram: true }))
+    expect((await memoryUse(service)).kvm).toBe(0)
+    expect(following(beats(await consoleOf(service, guest.id)))).toBe(true)
+    await service.call('guests.destroy', { guest: guest.id })
+    expect((await memoryUse(service)).qemu).toBe(0)
+    expect(qemuPids()).toEqual([])
+  })
+
+  test('a QEMU that is killed in any stage before the hand-over leaves the guest running where it was', async () => {
+    const service = await openLab(THREE)
+    const guest = await createLabOs(service, { workload: 'dirty:500', heartbeat_ms: 50 })
+    for (const stage of [1, 2, 3, 4]) {
+      const off = service.on('migrations.progress', (progress) => {
+        if (progress.stage >= stage) for (const pid of qemuPids()) process.kill(pid, 'SIGKILL')
+      })
+      const report = await move(service, { guest: guest.id, to: 'qemu', algorithms: ['pre-copy'], verify_ram: true })
+      off()
+      expect(report).toMatchObject({ outcome: 'failed' })
+      expect(report.error?.message).toContain('goes on at xen')
+      expect(await viewOf(service, guest.id)).toMatchObject({ host: 'xen', state: 'running' })
+      expect(await service.call('guests.check', { guest: guest.id })).toMatchObject({ ok: true })
+    }
+    expect(following(beats(await consoleOf(service, guest.id)))).toBe(true)
+    expect((await memoryUse(service)).qemu).toBe(0)
+  })
+
+  test('a migration away that is cancelled leaves the guest running in its QEMU', async () => {
+    const service = await openLab(THREE)
+    const guest = await createLabOs(service, { host: 'qemu', heartbeat_ms: 50 })
+    const { run_id } = await service.call('migrations.start', { guest: guest.id, to: 'xen', link: '10M' })
+    await service.call('migrations.cancel', { run_id })
+    expect(await service.call('migrations.wait', { run_id })).toMatchObject({ outcome: 'cancelled' })
+    expect(await viewOf(service, guest.id)).toMatchObject({ host: 'qemu', state: 'running' })
+    expect(await service.call('guests.check', { guest: guest.id })).toMatchObject({ ok: true })
+    expect(following(beats(await consoleOf(service, guest.id)))).toBe(true)
+  })
+
+  test('what QEMU cannot be or do is refused before the guest is touched, by name', async () => {
+    const service = await openLab(THREE)
+    const guest = await createLabOs(service, { disk_MB: 1 })
+    const points = await service.call('migrations.check', { guest: guest.id, to: 'qemu' })
+    const detail = (id: string) => points.find((point) => point.id === id)
+    expect(detail('devices')).toMatchObject({ ok: false, detail: expect.stringContaining('ata-disk') as string })
+    expect(detail('clock')).toMatchObject({ ok: true, detail: expect.stringContaining('instructions') as string })
+    const report = await move(service, { guest: guest.id, to: 'qemu' })
+    expect(report.error?.code).toBe('refused.unknown-device')
+    const pulled = await move(service, { guest: guest.id, to: 'qemu', algorithms: ['pull-copy', 'single-pass'] })
+    expect(pulled.error?.code).toBe('refused.no-common-algorithm')
+    expect(await viewOf(service, guest.id)).toMatchObject({ host: 'xen', state: 'running' })
+    expect(qemuPids()).toEqual([])
+  })
+})
