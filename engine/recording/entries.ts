@@ -49,29 +49,36 @@ const shape = v.union([
 ])
 
 /**
- * A line of a file as an entry, checked against the contract.
+ * A line of a file as an entry, checked against the contract. What the contract has got since, and gives a default, has it.
  * @returns null: not one, or of another version of the contract
  */
 export function parseEntry(value: unknown): Entry | null {
   const parsed = v.safeParse(shape, value)
   if (!parsed.success) return null
   const entry = parsed.output
-  const checked = 'event' in entry ? fits(EVENTS, entry.event, entry.payload) : fitsMethod(entry)
+  const checked = 'event' in entry ? checkedEvent(entry) : checkedCall(entry)
   // Its parts were checked against the schemas of this very event or method.
-  return checked ? (entry as Entry) : null
+  return checked as Entry | null
 }
 
-function fits<T extends Readonly<Record<string, v.GenericSchema>>>(schemas: T, name: string, value: unknown): boolean {
-  const schema = schemas[name]
-  return schema !== undefined && v.is(schema, value)
+function checkedEvent(entry: { readonly event: string; readonly payload: unknown }): object | null {
+  const schemas: Readonly<Record<string, v.GenericSchema>> = EVENTS
+  const schema = schemas[entry.event]
+  if (schema === undefined) return null
+  const payload = v.safeParse(schema, entry.payload)
+  return payload.success ? { ...entry, payload: payload.output } : null
 }
 
-function fitsMethod(
+function checkedCall(
   entry: { readonly input: unknown } & ({ answer: string; result: unknown } | { action: string }),
-): boolean {
+): object | null {
   const { input, output }: { input: v.GenericSchema; output: v.GenericSchema } =
     METHODS[('answer' in entry ? entry.answer : entry.action) as MethodName]
-  return v.is(input, entry.input) && (!('answer' in entry) || v.is(output, entry.result))
+  const asked = v.safeParse(input, entry.input)
+  if (!asked.success) return null
+  if (!('answer' in entry)) return { ...entry, input: asked.output }
+  const result = v.safeParse(output, entry.result)
+  return result.success ? { ...entry, input: asked.output, result: result.output } : null
 }
 
 export const about = v.object({

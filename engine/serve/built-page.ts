@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { FerryError } from '../util/errors.ts'
 
 /** What the page is made from, under the project's folder. */
-const SOURCES = ['renderer/index.html', 'renderer/src', 'renderer/public', 'engine/contract', 'build/vite.config.ts']
+const SOURCES = ['renderer/index.html', 'renderer/src', 'renderer/public', 'engine', 'build/vite.config.ts']
 const PAGE = 'renderer/dist'
 
 /**

@@ -37,3 +37,16 @@ test('its answers come out as they were given: every screen has its lines, every
     expect(Math.max(...bytes)).toBeLessThanOrEqual(6)
   }
 })
+
+test('what runs tell since it was made has its default, wherever a run is told', async () => {
+  const { entries } = await readRecording(await readFile(FILE))
+  const runs = entries.flatMap((entry) => {
+    if ('event' in entry) return entry.event === 'runs.added' ? [entry.payload] : []
+    if (!('answer' in entry)) return []
+    if (entry.answer === 'runs.list') return entry.result
+    return entry.answer === 'runs.details' ? [entry.result.report] : []
+  })
+  expect(runs.length).toBeGreaterThan(4)
+  // The recording is older than the critical window.
+  for (const run of runs) expect(run.critical_window).toBeNull()
+})
