@@ -76,7 +76,7 @@ describe.each(['pull-copy', 'hybrid'] as const)('%s', (algorithm) => {
     expect(verifyStream(retell(story.slice(0, 1))).ok).toBe(false)
   })
 
-  function edited(type: number, edit: (payload: Buffer) => void): Uint8Array {
+  function edited(type: number, edit: (payload: Buffer) => unknown): Uint8Array {
     const found = everyFrame().findLast(({ frame }) => frame.type === type)
     if (found === undefined) throw new Error(`no frame of type ${type}`)
     const payload = Buffer.from(found.frame.payload)
@@ -85,14 +85,10 @@ describe.each(['pull-copy', 'hybrid'] as const)('%s', (algorithm) => {
     return changed(found.connection, found.way, frames)
   }
 
-  test.each<readonly [string, number, (payload: Buffer) => void, RegExp]>([
+  test.each<readonly [string, number, (payload: Buffer) => unknown, RegExp]>([
     ['a page that was said to be there', TYPE.MISSING, (p) => p.fill(0, 8), /not missing|never travelled/],
-    [
-      'fewer pages counted at the end',
-      TYPE.PULL_END,
-      (p) => p.fill('1', p.length - 2, p.length - 1),
-      /pages travelled/,
-    ],
+    // The last digit becomes its neighbour, whatever it is.
+    ['another count of pages at the end', TYPE.PULL_END, (p) => (p[p.length - 2] ^= 1), /pages travelled/],
     ['pages missing of another block', TYPE.MISSING, (p) => p.fill(1, 0, 1), /not of RAM/],
     ['another token', TYPE.CHANNEL, (p) => p.write('00000000', p.indexOf('"channel":"') + 11), /another token/],
     ['another purpose', TYPE.CHANNEL, (p) => p.write('pagesX', p.indexOf('"pages"') + 1), /./],
