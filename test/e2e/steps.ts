@@ -250,8 +250,14 @@ export function steps(open: () => Promise<Driver>): void {
     const screen = pane.locator('.xterm-rows')
     await lab.host('kvm').getByRole('button', { name: 'Terminal' }).click()
     await screen.getByText('root@kvm:~#').first().waitFor(WAIT)
-    await page.keyboard.type('virsh migrate-setspeed labos-1 1\nvirsh migrate --live labos-1 xen+ssh://xen/\n')
-    await pane.getByRole('tab', { name: 'kvm busy' }).waitFor(WAIT)
+    await page.keyboard.type('virsh migrate-setspeed labos-1 1\n')
+    // Ctrl-C ends what runs, and forgets what was typed ahead: so the first command has to be over.
+    await expect.poll(async () => (await screen.innerText()).match(/root@kvm:~#/g)?.length, { timeout: 60_000 }).toBe(2)
+    await page.keyboard.type('virsh migrate --live labos-1 xen+ssh://xen/\n')
+    await lab
+      .host('kvm')
+      .getByRole('button', { name: /^labos-1 migrating/ })
+      .waitFor(WAIT)
     await page.keyboard.press('Control+c')
     await screen.getByText('labos-1 is on kvm, as before.').first().waitFor(WAIT)
     await page.keyboard.type('virsh console labos-1\n')
