@@ -1,14 +1,11 @@
 /** A guest on its way into a QEMU that waits for it: Ferry is the source of QEMU's own migration stream. */
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
-import type { NativeRecord } from '../hypervisors/hypervisor.ts'
-import { deviceSections, ramEnd, ramPart, streamEnd, streamHead } from '../hypervisors/qemu/stream/writer.ts'
+import { ramPart, streamHead } from '../hypervisors/qemu/stream/writer.ts'
 import type { PageBatch } from '../machine/machine.ts'
 import { FerryError } from '../util/errors.ts'
-import { PAGE_SIZE } from '../vmstate/blocks.ts'
 import type { Qmp } from './qmp.ts'
 import { isOver, migrationStatus } from './qmp-messages.ts'
-import { splitZeros } from './ram.ts'
 
 /** From the last byte to the guest being there. QEMU takes milliseconds; a loaded computer more. */
 const LOAD_DEADLINE_MS = 15_000
@@ -50,14 +47,12 @@ export class Arrival {
 
   /**
    * Everything else. QEMU has the guest when this resolves, and does not run it.
-   * @param video QEMU's video memory
+   * @param bytes of `ending.ts`
    * @throws FerryError `qemu.refused`: it has not taken the guest
    */
-  async finish(video: Uint8Array, records: readonly NativeRecord[]): Promise<void> {
+  async finish(bytes: Uint8Array): Promise<void> {
     const from = this.#qmp.position
-    const numbers = Uint32Array.from({ length: video.length / PAGE_SIZE }, (_, page) => page)
-    const end = [ramEnd([splitZeros('video', numbers, video)]), deviceSections(records), streamEnd()]
-    await this.#send(Buffer.concat(end))
+    await this.#send(bytes)
     const over = await this.#qmp.event(isOver, LOAD_DEADLINE_MS, from).catch(() => null)
     this.#socket.destroy()
     if (over !== null && migrationStatus(over) === 'completed') return

@@ -2,9 +2,7 @@
  * A machine that is a QEMU process: the contract of `machine/machine.ts`, carried out by QEMU's own means. A guest comes in
  * as QEMU's migration stream and goes out as one; QEMU keeps what it gave out until it is ended.
  */
-import { advanceClock, lineInput } from '../hypervisors/qemu/loose-ends.ts'
-import { packVideo, withDeviceMemory } from '../hypervisors/qemu/device-memory.ts'
-import { qemu } from '../hypervisors/qemu/qemu.ts'
+import { lineInput } from '../hypervisors/qemu/loose-ends.ts'
 import type {
   DirectBoot,
   LoadReport,
@@ -26,6 +24,7 @@ import type { MachineState } from '../vmstate/state.ts'
 import type { Arrival } from './arrival.ts'
 import { ChangeLog } from './change-log.ts'
 import { DeviceBlocks } from './device-blocks.ts'
+import { ending } from './ending.ts'
 import { bootElsewhere } from './firmware.ts'
 import { keyEvents } from './keys.ts'
 import { withTyped } from './line-state.ts'
@@ -272,10 +271,13 @@ export class QemuMachine extends UnpulledMachine implements Machine {
     }
   }
 
-  /** QEMU takes a guest once, so that what `load` would find is looked for without it. @throws FerryError `native.*` */
+  /**
+   * QEMU takes a guest once, so that what `load` would find is looked for without it; all that `load` does before it sends is
+   * done, so that none of it is slow for being done for the first time. @throws FerryError `native.*`
+   */
   rehearse(state: MachineState): Promise<void> {
     return this.#turn(() => {
-      qemu.pack(state)
+      ending(this.#devices, state, 'continue')
       return Promise.resolve()
     })
   }
@@ -301,17 +303,10 @@ export class QemuMachine extends UnpulledMachine implements Machine {
     const startMs = nowMs()
     for (const batch of batches) await this.#write(batch)
     const pagesMs = nowMs() - startMs
-    const packed = qemu.pack(state)
-    const elapsedNs = BigInt(Math.round(nowMs() * 1e6)) - state.capturedAtNs
-    const timely = clock === 'continue' && elapsedNs > 0n ? advanceClock(packed, elapsedNs) : packed
-    const records = withDeviceMemory(timely, { nicMemory: this.#devices.bytes(BLOCK.nicMemory) })
-    const video = packVideo(state.vga, {
-      vgaPlanes: this.#devices.bytes(BLOCK.vgaPlanes),
-      vgaFramebuffer: this.#devices.bytes(BLOCK.vgaFramebuffer),
-    })
+    const bytes = ending(this.#devices, state, clock)
     // A stream that was begun cannot be taken back, whatever becomes of it.
     this.#arrival = null
-    await arrival.finish(video, records)
+    await arrival.finish(bytes)
     this.#phase = 'paused'
     this.#process.serial.write(lineInput(state))
     return pagesMs
