@@ -6,7 +6,8 @@
 import type { PageBatch } from '../machine/machine.ts'
 import { Bitmap } from '../util/bitmap.ts'
 import { PAGE_SIZE } from '../vmstate/blocks.ts'
-import { type GuestRam, isZero } from './ram.ts'
+import { isZero } from '../vmstate/zero-pages.ts'
+import { type GuestRam } from './ram.ts'
 
 export class ChangeLog {
   readonly #ram: GuestRam

@@ -1,9 +1,10 @@
 /** A guest on its way out of QEMU: Ferry is the destination of QEMU's own migration. QEMU keeps its guest all the same. */
-import { createServer, type Server, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { NativeRecord } from '../hypervisors/hypervisor.ts'
 import { StreamReader } from '../hypervisors/qemu/stream/reader.ts'
 import { FerryError } from '../util/errors.ts'
+import { listen } from './listening.ts'
 import type { Qmp } from './qmp.ts'
 import { isOver, migrationStatus, type QmpEvent, UNLIMITED_BPS } from './qmp-messages.ts'
 
@@ -49,7 +50,7 @@ export async function depart(options: DepartureOptions): Promise<Departed> {
       'max-bandwidth': UNLIMITED_BPS,
       'downtime-limit': DOWNTIME_LIMIT_MS,
     })
-    const reading = listening.socket.then((socket) => readAll(socket, reader))
+    const reading = listening.connected.then((socket) => readAll(socket, reader))
     reading.catch(() => undefined)
     await qmp.command('migrate', { uri: `unix:${path}` })
     impatient = setTimeout(() => {
@@ -96,27 +97,4 @@ function readAll(socket: Socket, reader: StreamReader): Promise<void> {
     })
     socket.on('close', () => resolve())
   })
-}
-
-async function listen(path: string): Promise<{ socket: Promise<Socket>; close: () => void }> {
-  const server: Server = createServer()
-  let open: Socket | null = null
-  const socket = new Promise<Socket>((resolve) => {
-    server.once('connection', (connection) => {
-      open = connection
-      server.close()
-      resolve(connection)
-    })
-  })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(path, resolve)
-  })
-  return {
-    socket,
-    close: () => {
-      server.close()
-      open?.destroy()
-    },
-  }
 }

@@ -6,7 +6,7 @@ import { pageDigests } from '../machine/digest.ts'
 import type { PageBatch, PageSet } from '../machine/machine.ts'
 import { FerryError } from '../util/errors.ts'
 import { BLOCK, type BlockId, type BlockInfo, PAGE_SIZE } from '../vmstate/blocks.ts'
-import { isZero, splitZeros } from './ram.ts'
+import { isZero, splitZeros } from '../vmstate/zero-pages.ts'
 
 interface Copies {
   readonly known: Uint8Array<ArrayBuffer>

@@ -1,13 +1,11 @@
 /** What QEMU's stream has behind the pages of RAM: video memory, all devices, the end. */
-import { packVideo, withDeviceMemory } from '../hypervisors/qemu/device-memory.ts'
 import { advanceClock } from '../hypervisors/qemu/loose-ends.ts'
 import { qemu } from '../hypervisors/qemu/qemu.ts'
-import { deviceSections, ramEnd, streamEnd } from '../hypervisors/qemu/stream/writer.ts'
+import { streamTail } from '../hypervisors/qemu/stream/tail.ts'
 import { nowMs } from '../util/clock.ts'
-import { BLOCK, PAGE_SIZE } from '../vmstate/blocks.ts'
+import { BLOCK } from '../vmstate/blocks.ts'
 import type { MachineState } from '../vmstate/state.ts'
 import type { DeviceBlocks } from './device-blocks.ts'
-import { splitZeros } from './ram.ts'
 
 /**
  * @param devices memory of devices, as it is to be
@@ -18,11 +16,9 @@ export function ending(devices: DeviceBlocks, state: MachineState, clock: 'conti
   const packed = qemu.pack(state)
   const elapsedNs = BigInt(Math.round(nowMs() * 1e6)) - state.capturedAtNs
   const timely = clock === 'continue' && elapsedNs > 0n ? advanceClock(packed, elapsedNs) : packed
-  const records = withDeviceMemory(timely, { nicMemory: devices.bytes(BLOCK.nicMemory) })
-  const video = packVideo(state.vga, {
+  return streamTail(timely, state.vga, {
+    nicMemory: devices.bytes(BLOCK.nicMemory),
     vgaPlanes: devices.bytes(BLOCK.vgaPlanes),
     vgaFramebuffer: devices.bytes(BLOCK.vgaFramebuffer),
   })
-  const numbers = Uint32Array.from({ length: video.length / PAGE_SIZE }, (_, page) => page)
-  return Buffer.concat([ramEnd([splitZeros('video', numbers, video)]), deviceSections(records), streamEnd()])
 }

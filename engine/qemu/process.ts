@@ -4,13 +4,14 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FerryError } from '../util/errors.ts'
 import type { QemuProgram } from './find.ts'
 import { FrameReader, withLength } from './frames.ts'
 import { guard } from './guard.ts'
+import { listen, type Listening } from './listening.ts'
 import { Qmp } from './qmp.ts'
 import { SerialLine } from './serial-line.ts'
 
@@ -96,12 +97,6 @@ export class QemuProcess {
 
 /** Bytes of frames that wait for QEMU at most. */
 const MOST_FRAME_BYTES = 2 ** 20
-
-interface Listening {
-  readonly path: string
-  readonly connected: Promise<Socket>
-  readonly close: () => void
-}
 
 interface Surroundings {
   readonly folder: string
@@ -192,25 +187,4 @@ async function privateFolder(): Promise<string> {
   const parent = tmpdir().length > MOST_FOLDER_CHARACTERS - 'ferry-qemu-XXXXXX'.length ? '/tmp' : tmpdir()
   // Mode 0700: whoever can write to the control socket can do with the process what he likes.
   return mkdtemp(join(parent, 'ferry-qemu-'))
-}
-
-/** Listens for one connection at a path. */
-async function listen(path: string): Promise<Listening> {
-  const server = createServer()
-  const connected = new Promise<Socket>((resolve) => server.once('connection', resolve))
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(path, resolve)
-  })
-  return {
-    path,
-    connected: connected.then((socket) => {
-      server.close()
-      return socket
-    }),
-    close: () => {
-      server.close()
-      void connected.then((socket) => socket.destroy())
-    },
-  }
 }

@@ -8,13 +8,13 @@ import { pageDigests } from '../machine/digest.ts'
 import type { PageBatch } from '../machine/machine.ts'
 import { FerryError } from '../util/errors.ts'
 import { BLOCK, PAGE_SIZE } from '../vmstate/blocks.ts'
+import { isZero, splitZeros } from '../vmstate/zero-pages.ts'
 
 const MIB = 2 ** 20
 /** QEMU's name of it, as /proc shows it (backends/hostmem-memfd.c). */
 const LINK = '/memfd:memory-backend-memfd'
 /** Pages looked at between two turns of the event loop: a millisecond. */
 const CHUNK_PAGES = 256
-const ZEROS = Buffer.alloc(PAGE_SIZE)
 
 /** Arguments of QEMU: the machine's RAM lies in such a file, under the name that it has in the stream without one. */
 export const ramArguments = (ramBytes: number): string[] => [
@@ -121,30 +121,5 @@ function* runs(pages: Uint32Array): Generator<{ first: number; count: number; at
     while (pages[at + count] === first + count) count++
     yield { first, count, at }
     at += count
-  }
-}
-
-export const isZero = (bytes: Uint8Array, at: number): boolean => ZEROS.compare(bytes, at, at + PAGE_SIZE) === 0
-
-/** Pages that were read, as a batch: those of zeros by their numbers only. */
-export function splitZeros<B>(
-  block: B,
-  pages: Uint32Array,
-  bytes: Uint8Array,
-): Omit<PageBatch, 'block'> & { readonly block: B } {
-  const zero = Uint8Array.from(pages, (_, i) => Number(isZero(bytes, i * PAGE_SIZE)))
-  const full = pages.filter((_, i) => zero[i] === 0)
-  const data = new Uint8Array(full.length * PAGE_SIZE)
-  let to = 0
-  pages.forEach((_, i) => {
-    if (zero[i] === 1) return
-    data.set(bytes.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE), to)
-    to += PAGE_SIZE
-  })
-  return {
-    block,
-    pages: Uint32Array.from(full),
-    zeroPages: Uint32Array.from(pages.filter((_, i) => zero[i] === 1)),
-    data,
   }
 }

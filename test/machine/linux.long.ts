@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest'
 import { sleep } from '../../engine/util/clock.ts'
 import { linuxGuest } from '../linux-image.ts'
-import { bootOf, Console, machine, MIB, moveLive, wronglyZero } from './helpers.ts'
+import { bootLinux } from './linux-guest.ts'
+import { machine, moveLive, wronglyZero } from './helpers.ts'
 import { rounds } from './dirty-rounds.ts'
 
 const linux = await linuxGuest()
@@ -13,13 +14,7 @@ test.skipIf(typeof linux === 'string')(
   { timeout: 120_000 },
   async () => {
     if (typeof linux === 'string') return
-    const memoryMb = Math.max(64, linux.minimumMb)
-    const changes = { ramBytes: memoryMb * MIB, disk: new SharedArrayBuffer(8 * MIB) }
-    const first = await machine(changes)
-    const console = new Console(first, 60_000)
-    await first.boot(bootOf(linux.plan({ memoryMb, address: '10.0.0.2/24' })))
-    await first.resume()
-    await console.waitFor(linux.ready ?? /# $/)
+    const { first, console, changes } = await bootLinux(linux)
     await console.ask(
       'while :; do dd if=/dev/urandom of=/tmp/x bs=4096 count=60 conv=notrunc 2>/dev/null; done & echo st""arted',
       /started/,

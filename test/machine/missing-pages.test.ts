@@ -3,8 +3,9 @@ import type { FaultRecord, Machine, PageSet } from '../../engine/machine/machine
 import { sleep } from '../../engine/util/clock.ts'
 import { BLOCK, PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
 import { linuxGuest } from '../linux-image.ts'
+import { bootLinux } from './linux-guest.ts'
 import { long } from '../setup/variants.ts'
-import { allPages, bootOf, Console, labos, machine, MIB, overTheWire, random } from './helpers.ts'
+import { allPages, labos, machine, MIB, overTheWire, random } from './helpers.ts'
 import { PAGING_TRIED, RAM, walkerPlan } from './walker.ts'
 
 /** Any access to a page that has not come would see this. */
@@ -159,13 +160,7 @@ if (long) {
     { timeout: 120_000 },
     async () => {
       if (typeof linux === 'string') return
-      const memoryMb = Math.max(64, linux.minimumMb)
-      const changes = { ramBytes: memoryMb * MIB, disk: new SharedArrayBuffer(8 * MIB) }
-      const first = await machine(changes)
-      const console = new Console(first, 60_000)
-      await first.boot(bootOf(linux.plan({ memoryMb, address: '10.0.0.2/24' })))
-      await first.resume()
-      await console.waitFor(linux.ready ?? /# $/)
+      const { first, console, changes } = await bootLinux(linux)
       await console.ask(
         'dd if=/dev/urandom of=/tmp/f bs=64k count=40 2>/dev/null; md5sum /tmp/f >/tmp/s; echo re""ady',
         /ready/,

@@ -1,8 +1,9 @@
 /** A guest as the migration stream of a QEMU. */
-import { packVideo, withDeviceMemory } from '../../hypervisors/qemu/device-memory.ts'
+import { lineInput } from '../../hypervisors/qemu/loose-ends.ts'
 import { machineArguments } from '../../hypervisors/qemu/machine-arguments.ts'
 import { qemu } from '../../hypervisors/qemu/qemu.ts'
-import { deviceSections, ramEnd, ramPart, streamEnd, streamHead } from '../../hypervisors/qemu/stream/writer.ts'
+import { streamTail } from '../../hypervisors/qemu/stream/tail.ts'
+import { ramPart, streamHead } from '../../hypervisors/qemu/stream/writer.ts'
 import { BLOCK, type BlockId, PAGE_SIZE } from '../../vmstate/blocks.ts'
 import type { MachineState } from '../../vmstate/state.ts'
 import type { GuestFile, PausedGuest } from './format.ts'
@@ -29,14 +30,17 @@ async function* write({ state, blocks, read }: PausedGuest): AsyncIterable<Uint8
     const batch = await read(BLOCK.ram, numbers(first, Math.min(BATCH, pages - first)))
     yield ramPart([{ ...batch, block: 'ram' }])
   }
-  const [vgaPlanes, vgaFramebuffer] = [await whole(BLOCK.vgaPlanes), await whole(BLOCK.vgaFramebuffer)]
-  const data = packVideo(state.vga, { vgaPlanes, vgaFramebuffer })
-  yield ramEnd([{ block: 'video', pages: numbers(0, data.length / PAGE_SIZE), zeroPages: numbers(0, 0), data }])
-  yield deviceSections(withDeviceMemory(packed, { nicMemory: await whole(BLOCK.nicMemory) }))
-  yield streamEnd()
+  yield streamTail(packed, state.vga, {
+    vgaPlanes: await whole(BLOCK.vgaPlanes),
+    vgaFramebuffer: await whole(BLOCK.vgaFramebuffer),
+    nicMemory: await whole(BLOCK.nicMemory),
+  })
 }
 
 const DISK = 'The disk: QEMU opens an image of its own (`-drive`).'
+
+const typedAhead = (bytes: number): string =>
+  `The last ${bytes} bytes that were typed: QEMU's serial port has room for fewer than the guest had not read.`
 
 const hasDisk = ({ ide }: MachineState): boolean => ide.channels[0]?.drives[0]?.present === true
 const quoted = (word: string): string =>
@@ -62,6 +66,7 @@ export const qemuStream: GuestFile = {
   command,
   leftOut: (state) => [
     ...(hasDisk(state) ? [DISK] : []),
+    ...(lineInput(state).length > 0 ? [typedAhead(lineInput(state).length)] : []),
     ...new Set(qemu.notRepresentable.map(({ reason }) => reason)),
   ],
 }

@@ -188,6 +188,7 @@ function flameConfig(model: FlameChart, p: Palette): Config {
       labels: [...model.rows],
       datasets: [
         {
+          // Chart.js takes objects here; its type of a bar's data has none (several bars in one row).
           data: model.spans.map(({ from, to, row }) => ({ x: [from, to], y: model.rows[row] })) as never[],
           backgroundColor: model.spans.map(({ row }) => fills[row]),
           borderColor: p.surface,

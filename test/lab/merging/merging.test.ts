@@ -29,14 +29,12 @@ describe('result files that a front end opens', () => {
     const told: MergedView[] = []
     lab.on('runs.merged', (merged) => told.push(merged))
     const sent: number[] = []
-    const first = await mergeFile(lab as never, fileOf(Uint8Array.from(bytes), 'shard-1.sqlite'), (sent_B) =>
-      sent.push(sent_B),
-    )
+    const first = await mergeFile(lab, fileOf(Uint8Array.from(bytes), 'shard-1.sqlite'), (sent_B) => sent.push(sent_B))
     expect(first).toEqual({ name: 'shard-1.sqlite', refused: false, text: '2 runs and 0 experiments came.' })
     expect(sent.at(-1)).toBe(bytes.length)
     expect(sent.length).toBe(Math.ceil(bytes.length / MOST_PIECE_BYTES))
     expect((await lab.call('runs.list', {})).map(({ run_id }) => run_id).sort()).toEqual(['run-1', 'run-2'])
-    const again = await mergeFile(lab as never, fileOf(Uint8Array.from(bytes), 'shard-1.sqlite'), () => undefined)
+    const again = await mergeFile(lab, fileOf(Uint8Array.from(bytes), 'shard-1.sqlite'), () => undefined)
     expect(again.text).toBe('0 runs and 0 experiments came; 2 runs and 0 experiments were here already.')
     expect(told).toHaveLength(2)
   })
@@ -45,7 +43,7 @@ describe('result files that a front end opens', () => {
     ['nothing', Buffer.alloc(0)],
   ])('are refused by name where they are %s, and nothing changes', async (_, content) => {
     const lab = openLabAs(MACHINE)
-    const outcome = await mergeFile(lab as never, fileOf(Uint8Array.from(content), 'notes.txt'), () => undefined)
+    const outcome = await mergeFile(lab, fileOf(Uint8Array.from(content), 'notes.txt'), () => undefined)
     if (content.length > 0) {
       expect(outcome.refused).toBe(true)
       expect(outcome.text).toContain('"notes.txt" does not hold measurements of Ferry')
@@ -59,12 +57,8 @@ describe('result files that a front end opens', () => {
     store.saveRun(sampleReport(3), sampleParts(3))
     store.close()
     const lab = openLabAs(MACHINE)
-    await mergeFile(lab as never, fileOf(Uint8Array.from(bytes), 'a.sqlite'), () => undefined)
-    const outcome = await mergeFile(
-      lab as never,
-      fileOf(Uint8Array.from(readFileSync(changed)), 'b.sqlite'),
-      () => undefined,
-    )
+    await mergeFile(lab, fileOf(Uint8Array.from(bytes), 'a.sqlite'), () => undefined)
+    const outcome = await mergeFile(lab, fileOf(Uint8Array.from(readFileSync(changed)), 'b.sqlite'), () => undefined)
     expect(outcome.refused).toBe(true)
     expect(outcome.text).toContain('run-1 is in both stores with different content')
     expect(await lab.call('runs.list', {})).toHaveLength(2)

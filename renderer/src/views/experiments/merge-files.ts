@@ -24,7 +24,7 @@ export interface ResultFile {
  * @param onprogress bytes of the file that were handed over
  */
 export async function mergeFile(
-  api: LabApi,
+  api: Pick<LabApi, 'call'>,
   file: ResultFile,
   onprogress: (sent_B: number) => void,
 ): Promise<MergeOutcome> {
