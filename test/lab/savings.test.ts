@@ -65,6 +65,8 @@ test('pages that the guest has given back travel as zeros, and are counted', asy
   const { id } = await createLabOs(service)
   await service.call('guests.write', { guest: id, data: 'own 1M\n' })
   await expect.poll(() => consoleOf(service, id)).toContain('OWN pages=256')
+  // It gives them back one after the other, in its own time.
+  await expect.poll(() => service.lab.guest(id).residence.machine.freePages()).toBeGreaterThan(2000)
   const there = await move(service, { guest: id, to: 'kvm', algorithms: ['pre-copy'], verify_ram: true })
   expect(there).toMatchObject({ outcome: 'completed', wrong_pages: 0, guest_check: 'ok' })
   expect(there.savings?.free_pages).toBeGreaterThan(2000)
