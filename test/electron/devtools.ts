@@ -5,6 +5,8 @@ import { type Browser, chromium, type Page } from 'playwright-core'
 
 /** On a machine that does much else: that it takes long is no failure. */
 const ATTACH_MS = 90_000
+const ANSWER_MS = 20_000
+const ATTEMPTS = 3
 
 /** Where an app that was started with `--remote-debugging-port=0` listens; call it before the app says anything. */
 export function debuggingAddress(app: ChildProcess): Promise<string> {
@@ -22,6 +24,17 @@ export function debuggingAddress(app: ChildProcess): Promise<string> {
 /** Its window. The browser is to be closed by the caller, before the app. */
 export async function attach(address: string): Promise<{ browser: Browser; page: Page }> {
   await pageIsThere(address)
+  for (let attempt = 1; ; attempt++) {
+    const attached = await look(address)
+    // A page that answers nothing now never will, to this connection (hold.js): another one sees it as it is.
+    const answers = await Promise.race([attached.page.title().then(() => true), sleep(ANSWER_MS, false)])
+    if (answers) return attached
+    await attached.browser.close()
+    if (attempt === ATTEMPTS) throw new Error(`The app's page did not answer ${ATTEMPTS} times.`)
+  }
+}
+
+async function look(address: string): Promise<{ browser: Browser; page: Page }> {
   const browser = await chromium.connectOverCDP(address, { timeout: ATTACH_MS })
   const [context] = browser.contexts()
   if (context === undefined) throw new Error('The app has no browser context.')

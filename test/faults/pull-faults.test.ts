@@ -155,6 +155,17 @@ describe.each(ALGORITHMS)('%s', (algorithm) => {
     expect(result.report.ram_equal).toBe(true)
   })
 
+  test('a target that is silent longer than an answer may take has not lost the guest: the source comes back', async () => {
+    const machine = await start()
+    const extra = await behind(-TYPE.RUNNING, 'swallow', { recovers: true })
+    // The wait for an answer ends before the silence of the connection is noticed.
+    const deadlines = { ...SHORT, progressMs: 400 }
+    const result = await world.migrate(machine, { algorithms, verify: 'ram', ...extra, deadlines }).finished
+    expect(result.error).toBeNull()
+    await expectOneGuest(world, machine, result)
+    expect(result.report.pull?.recoveries).toBeGreaterThan(0)
+  })
+
   test('a connection that is cut again and again, in the middle of coming back too', async () => {
     const machine = await start({}, { source: { dirtyPerMs: 50, workingSet: 1000 } })
     const recorder = new MemoryRecorder()

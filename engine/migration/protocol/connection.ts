@@ -308,7 +308,8 @@ export class Connection {
           const left = startMs + ms - now
           if (left <= 0 || idleLeft <= 0) {
             finish()
-            reject(left <= 0 ? deadlineError(what, ms) : this.#idleError(what))
+            // Where both are over, the connection's silence is the reason.
+            reject(idleLeft <= 0 ? this.#idleError(what) : deadlineError(what, ms))
             return
           }
           timer = setTimeout(look, Math.min(left, idleLeft) + 1)

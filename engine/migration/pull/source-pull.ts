@@ -356,7 +356,10 @@ export class SourcePull {
   }
 }
 
+/** What only the other side of the connection can keep waiting: it may be there again on a new one. */
+const SILENCES = ['deadline.send', 'deadline.pages-answer', 'deadline.pull-end']
+
 /** Whether it is the connection that failed, and not one of the machines or hosts. */
 export function isCut({ code }: FerryError): boolean {
-  return code.startsWith('connection.') || code === 'deadline.send' || code === 'protocol.truncated'
+  return code.startsWith('connection.') || SILENCES.includes(code) || code === 'protocol.truncated'
 }
