@@ -103,6 +103,22 @@ describe.skipIf(noChromium !== null)(`the lab’s view${noChromium === null ? ''
     await page.keyboard.press('Escape')
   })
 
+  test('keeps what an inspector shows when its guest changes', async () => {
+    await open({ hosts: 2, guests: 2 })
+    await host('xen')
+      .getByRole('button', { name: /^labos-0/ })
+      .click()
+    await page.getByRole('tab', { name: 'Memory' }).click()
+    const drawn = page.getByRole('region', { name: 'Memory, drawn' })
+    const first = await drawn.elementHandle()
+    const [guest] = answers({ hosts: 2, guests: 2 })['guests.list'] as object[]
+    await page.evaluate((changed) => bench.tell('guests.changed', changed), { ...guest, state: 'paused' })
+    await host('xen').getByText('paused').first().waitFor()
+    const second = await drawn.elementHandle()
+    expect(await page.evaluate(([a, b]) => a === b, [first, second])).toBe(true)
+    await page.getByRole('tab', { name: 'Migration' }).click()
+  })
+
   test('creates a guest with image, host, RAM, bandwidth and workload, and its link is the one Migrate begins with', async () => {
     await open({ hosts: 2, guests: 2 })
     await page.keyboard.press('n')
