@@ -34,6 +34,8 @@ const LEVEL = {
   disk_MB: whole(0, 1024),
   /** Between the network client's probes, 1–10; 0 = none, and no outage is measured. */
   probe_ms: v.pipe(v.number(), v.minValue(0), v.maxValue(10)),
+  /** Pages of zeros travel as their numbers; else in full. */
+  zero: v.boolean(),
   /** Pages that are sent again travel as what changed in them. */
   delta: v.boolean(),
   compress: v.picklist(['auto', 'off', 'deflate', 'zstd']),
@@ -60,6 +62,7 @@ export const condition = v.strictObject({
   heartbeat_ms: v.optional(LEVEL.heartbeat_ms, 0),
   disk_MB: v.optional(LEVEL.disk_MB, 0),
   probe_ms: v.optional(LEVEL.probe_ms, 5),
+  zero: v.optional(LEVEL.zero, true),
   delta: v.optional(LEVEL.delta, false),
   compress: v.optional(LEVEL.compress, 'auto'),
   threshold_pages: v.optional(LEVEL.threshold_pages, null),
@@ -96,6 +99,7 @@ const factors = v.strictObject({
   heartbeat_ms: levels(LEVEL.heartbeat_ms),
   disk_MB: levels(LEVEL.disk_MB),
   probe_ms: levels(LEVEL.probe_ms),
+  zero: levels(LEVEL.zero),
   delta: levels(LEVEL.delta),
   compress: levels(LEVEL.compress),
   threshold_pages: levels(LEVEL.threshold_pages),

@@ -1,10 +1,10 @@
 import * as v from 'valibot'
 import { describe, expect, it } from 'vitest'
-import { plan } from '../../engine/contract/experiment-plan.ts'
+import { condition, FACTORS, plan } from '../../engine/contract/experiment-plan.ts'
 import { conditionsOf } from '../../engine/lab/experiments/expand.ts'
 import { digestOf } from '../../engine/lab/experiments/plan.ts'
 import { READY_MADE } from '../../engine/lab/experiments/ready-made.ts'
-import { formOf, planOf, toggled } from '../../renderer/src/views/experiments/plan-form.ts'
+import { formOf, planOf, SWITCHES, toggled } from '../../renderer/src/views/experiments/plan-form.ts'
 
 describe('the form of a plan', () => {
   it('gives back the plan that it was filled from', () => {
@@ -21,6 +21,11 @@ describe('the form of a plan', () => {
     expect(made.base).toEqual({ link: '1G' })
     expect(made.factors).toEqual({ ram_MB: [16, 32], delta: [false, true], max_rounds: [null, 5] })
     expect(conditionsOf(made)).toHaveLength(8)
+  })
+
+  it('has a switch for each factor that is yes or no', () => {
+    const plain = v.parse(condition, {})
+    expect([...SWITCHES].sort()).toEqual(FACTORS.filter((factor) => typeof plain[factor] === 'boolean').sort())
   })
 
   it('leaves what is no level to the check, which names its place', () => {

@@ -106,7 +106,7 @@ export function migrateInput(made: Condition, guest: string, to: string, seed: n
     verify_ram: made.verify_ram,
     probe_ms: made.probe_ms,
     seed,
-    savings: { delta: made.delta, compress: made.compress },
+    savings: { zero: made.zero, delta: made.delta, compress: made.compress },
     ...(max_downtime_ms === null ? {} : { max_downtime_ms }),
     pre_copy: {
       skip_dirtied: made.skip_dirtied,

@@ -1,7 +1,9 @@
 import fc from 'fast-check'
+import * as v from 'valibot'
 import { describe, expect, it } from 'vitest'
-import type { Plan } from '../../../engine/contract/experiment-plan.ts'
+import { condition, type Factor, FACTORS, type Plan } from '../../../engine/contract/experiment-plan.ts'
 import { conditionsOf, trialsOf } from '../../../engine/lab/experiments/expand.ts'
+import { migrateInput } from '../../../engine/lab/experiments/trial.ts'
 import { planOf } from './plans.ts'
 
 const plans: fc.Arbitrary<Plan> = fc
@@ -86,5 +88,21 @@ describe('the conditions of a plan', () => {
     expect(() => conditionsOf(planOf({ factors: { ram_MB: many, disk_MB: many } }))).toThrow(/900 combinations/)
     expect(() => conditionsOf(planOf({ except: [{ guest: 'labos' }] }))).toThrow(/leaves all/)
     expect(() => conditionsOf(planOf({ base: { ram_MB: 16 }, factors: { ram_MB: [32] } }))).toThrow(/ram_MB in "base"/)
+  })
+})
+
+describe('the migration of a condition', () => {
+  /** These make hosts and guest; all others are the migration's. */
+  const GUEST: readonly Factor[] = ['direction', 'guest', 'ram_MB', 'workload', 'heartbeat_ms', 'disk_MB']
+  const OTHER: Partial<Record<Factor, unknown>> = { algorithm: 'hybrid', link: '1G', compress: 'off' }
+
+  it('is another one with another level of each of its factors', () => {
+    const plain = v.parse(condition, {})
+    const made = JSON.stringify(migrateInput(plain, 'g1', 'kvm', 1))
+    for (const factor of FACTORS.filter((name) => !GUEST.includes(name))) {
+      const level = OTHER[factor] ?? (typeof plain[factor] === 'boolean' ? !plain[factor] : 7)
+      const other = v.parse(condition, { [factor]: level })
+      expect(JSON.stringify(migrateInput(other, 'g1', 'kvm', 1)), factor).not.toBe(made)
+    }
   })
 })

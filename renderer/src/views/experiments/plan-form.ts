@@ -21,6 +21,7 @@ export interface PlanForm {
 
 /** Factors whose levels are yes and no. */
 export const SWITCHES: ReadonlySet<Factor> = new Set([
+  'zero',
   'delta',
   'rate_control',
   'skip_dirtied',
