@@ -35,10 +35,22 @@ export function predictionText(told: PredictionTable, chosen: string | null): st
   return [
     `Predictions: ${ratesText(rate)}; link ${limit}, latency ${ms(told.latency_ms)}`,
     `Fixed parts: ${source}`,
+    ...sampleLines(told.savings),
     table(COLUMNS, rows, '  '),
     '',
     pairs(formulas),
   ].join('\n')
+}
+
+function sampleLines(savings: PredictionTable['savings']): string[] {
+  const { pages = 0, compression = null, changed_pages = 0, delta_ratio = null } = savings ?? {}
+  const parts = [
+    ...(compression === null
+      ? []
+      : [`${plural(pages, 'page')} shrank to ${share(compression.ratio)} by ${compression.algorithm}`]),
+    ...(delta_ratio === null ? [] : [`${plural(changed_pages, 'change')} took ${share(delta_ratio)} of a page`]),
+  ]
+  return parts.length === 0 ? [] : [`Savings: ${parts.join(', ')}`]
 }
 
 const ratesText = (rate: DirtyRateView): string =>

@@ -64,6 +64,26 @@ export const dirtyRateView = v.object({
 })
 export type DirtyRateView = v.InferOutput<typeof dirtyRateView>
 
+/** What savings would make of this guest's pages: tried on a sample of them. */
+export const savingsSample = v.object({
+  /** Pages that were compressed for it; 0 = compression is not wanted, or not known to the target. */
+  pages: count,
+  compression: v.nullable(
+    v.object({
+      algorithm: v.string(),
+      /** Bytes that came out, as a share of those that went in. */
+      ratio: v.pipe(v.number(), v.minValue(0)),
+      /** Bytes taken per second. */
+      rate_Bps: v.pipe(v.number(), v.minValue(1)),
+    }),
+  ),
+  /** Pages that were seen before and after a change; 0 = deltas are not wanted or known, or nothing changed twice. */
+  changed_pages: count,
+  /** What changed in a page from one step of the measurement to the next, as a share of the page; null: not known. */
+  delta_ratio: v.nullable(v.pipe(v.number(), v.minValue(0))),
+})
+export type SavingsSample = v.InferOutput<typeof savingsSample>
+
 /** What a prediction takes from this computer. */
 export const calibration = v.object({
   /** `runs`: medians of stored runs; `constants`: too few of them, so figures of the machine Ferry was made on. */
@@ -127,6 +147,8 @@ export const predictionTable = v.object({
   /** One way. */
   latency_ms: ms,
   calibration,
+  /** Null: told by a lab that did not try. */
+  savings: v.optional(v.nullable(savingsSample), null),
   targets: qosTargets,
   /** In the order in which they would be chosen. */
   predictions: v.array(prediction),

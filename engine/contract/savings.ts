@@ -15,6 +15,10 @@ export const savingsInput = v.object({
 })
 export type SavingsInput = v.InferInput<typeof savingsInput>
 
+/** All switches, those that were not given as they are by default. */
+export const savingsWith = (given: SavingsInput = {}): v.InferOutput<typeof savingsInput> =>
+  v.parse(savingsInput, given)
+
 export const savingsReport = v.object({
   /** Pages of zeros, of which only the number travelled; null where that was not agreed on. */
   zero_pages: v.nullable(count),

@@ -2,15 +2,17 @@
 import type { MigrateInput } from '../contract/lab.ts'
 import type { PreCopyInput } from '../contract/pre-copy.ts'
 import type { PredictionTable, RunPrediction } from '../contract/prediction.ts'
+import { savingsWith } from '../contract/savings.ts'
 import { parseLink } from '../migration/link.ts'
 import { algorithmOf, type PolicyOptions } from '../migration/policy/pool.ts'
 import { CLARK_RATE_CONTROL, type PreCopyOptions, type RateControl } from '../migration/policy/pre-copy.ts'
 import { predict } from '../migration/policy/predict.ts'
 import { choose, missesOf, ranked } from '../migration/policy/qos.ts'
 import { QEMU_THROTTLE } from '../migration/policy/throttle.ts'
+import { agreedSavings, offeredSavings } from '../migration/saving/savings.ts'
 import { TUNING } from '../migration/source-options.ts'
 import { calibrate, RUNS_LOOKED_AT } from './calibration.ts'
-import { measureDirtyRate } from './dirty-rate.ts'
+import { measureGuest } from './dirty-rate.ts'
 import type { Lab } from './lab.ts'
 import { candidates, thenPulls } from './pools.ts'
 import { limitedLink, preCopyTargets, targetsOf } from './targets.ts'
@@ -37,7 +39,9 @@ export async function predictionTable(
   const names = candidates(lab, input)
   const targets = targetsOf(input)
   const link = limitedLink(parseLink(input.link ?? 'unlimited'), targets)
-  const dirty_rate = await measureDirtyRate(lab, input.guest, measure_ms)
+  const wanted = savingsWith(input.savings)
+  const agreed = agreedSavings(offeredSavings(wanted), lab.host(input.to).abilities.savings)
+  const { rate: dirty_rate, savings: sample } = await measureGuest(lab, input.guest, measure_ms, agreed)
   const calibration = calibrate(lab.store.reports({ outcome: 'completed', limit: RUNS_LOOKED_AT }))
   const latency_ms = link.latency_ms + link.jitter_ms / 2
   const all = names.flatMap((name) => {
@@ -50,6 +54,7 @@ export async function predictionTable(
       bandwidth_bps: link.forward_bps,
       latency_ms,
       calibration,
+      savings: { wanted, agreed, sample },
       policy: policyOf(lab, input),
       watchMs: TUNING.workingSetMs,
     })
@@ -62,6 +67,7 @@ export async function predictionTable(
     bandwidth_bps: link.forward_bps,
     latency_ms,
     calibration,
+    savings: sample,
     targets,
     predictions,
     chosen: predictions.find(({ misses }) => misses.length === 0)?.algorithm ?? null,

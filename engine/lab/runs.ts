@@ -1,10 +1,9 @@
 /** Migrations as runs: probes before and after, the migration itself, the guest's check, the report, the store. */
 import { randomUUID } from 'node:crypto'
-import * as v from 'valibot'
 import type { CompatibilityPoint, MigrateInput } from '../contract/lab.ts'
 import type { MessageDetails, MessageView } from '../contract/messages.ts'
 import type { RunReport } from '../contract/report.ts'
-import { savingsInput } from '../contract/savings.ts'
+import { savingsWith } from '../contract/savings.ts'
 import { CPU_FEATURES, devicesOf } from '../machine/profile.ts'
 import { checkCompatibility } from '../migration/compatibility.ts'
 import { isAlgorithmName } from '../migration/policy/pool.ts'
@@ -172,7 +171,7 @@ export class Runs {
       algorithms: input.algorithms?.filter(isAlgorithmName),
       policy: run.policy,
       link: run.link,
-      savings: savingsOf(input),
+      savings: savingsWith(input.savings),
       verify: input.verify_ram === true ? 'all' : 'none',
       cutInStage: input.cut_in_stage,
       seed: input.seed,
@@ -277,11 +276,6 @@ async function closeRecorder(recorder: Recorder | undefined, lab: Lab): Promise<
     // The migration is over and right; only its recording is not.
     lab.note(FerryError.from(thrown).message)
   }
-}
-
-/** The engine's form of the switches; those of the contract where none were given. */
-function savingsOf({ savings = {} }: MigrateInput) {
-  return v.parse(savingsInput, savings)
 }
 
 function summary(guest: Guest) {

@@ -48,6 +48,31 @@ describe('the dirty rate', () => {
   })
 })
 
+describe('a prediction', () => {
+  test('counts with the savings that a sample of the guest’s own pages lets expect', async () => {
+    const service = await openLab(XEN_AND_KVM)
+    const guest = await createLabOs(service, { workload: 'dirty:1000,2' })
+    const input = { guest: guest.id, to: 'kvm', link: '50M', algorithms: ['pre-copy'] }
+    const predict = async (savings: { delta?: boolean; compress?: 'off' | 'zstd' }) => {
+      const table = await service.call('migrations.predict', { ...input, savings })
+      return { sample: table.savings, bytes_B: table.predictions[0]?.bytes_B ?? 0 }
+    }
+    const plain = await predict({ compress: 'off' })
+    expect(plain.sample).toMatchObject({ pages: 0, compression: null, changed_pages: 0, delta_ratio: null })
+    const saved = await predict({ delta: true, compress: 'zstd' })
+    const { compression, pages = 0, changed_pages = 0, delta_ratio } = saved.sample ?? {}
+    expect(pages).toBeGreaterThan(0)
+    // The pages that LabOS writes are random: compression gains little, and that is what is told.
+    expect(compression?.ratio).toBeLessThan(1.01)
+    expect(compression?.ratio).toBeGreaterThan(0.1)
+    expect(changed_pages).toBeGreaterThan(0)
+    expect(delta_ratio).toBeLessThan(1)
+    expect(saved.bytes_B).toBeLessThan(plain.bytes_B)
+    // The guest was only looked at.
+    expect(await service.call('guests.list', {})).toMatchObject([{ state: 'running', host: 'xen' }])
+  })
+})
+
 describe('automatic choice', () => {
   test('takes the first algorithm that both hosts have and that keeps the targets; its prediction stays with the run', async () => {
     const service = await openLab([

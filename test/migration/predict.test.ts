@@ -6,6 +6,8 @@ import { prediction as predictionSchema } from '../../engine/contract/prediction
 import * as v from 'valibot'
 import { ALGORITHM_NAMES, type AlgorithmName, POOL } from '../../engine/migration/policy/pool.ts'
 import { predict, type PredictionInputs } from '../../engine/migration/policy/predict.ts'
+import type { PredictedSavings } from '../../engine/migration/policy/travel.ts'
+import { NO_SAVINGS } from '../../engine/migration/saving/savings.ts'
 import { choose, missesOf, ranked } from '../../engine/migration/policy/qos.ts'
 import { workingSetOf } from '../../engine/migration/policy/working-set.ts'
 import { FerryError } from '../../engine/util/errors.ts'
@@ -27,6 +29,25 @@ const anySituation: fc.Arbitrary<Situation> = fc.record({
   latency_ms: fc.double({ min: 0, max: 500, noNaN: true }),
 })
 
+/** Only what is implied. */
+const NOTHING_TRIED: PredictedSavings = {
+  wanted: NO_SAVINGS,
+  agreed: ['zero'],
+  sample: { pages: 0, compression: null, changed_pages: 0, delta_ratio: null },
+}
+
+/** All savings, and pages that shrink to half, changes to a tenth. */
+const ALL_SAVINGS: PredictedSavings = {
+  wanted: { zero: true, delta: true, compress: 'auto' },
+  agreed: ['zero', 'delta', 'zstd'],
+  sample: {
+    pages: 256,
+    compression: { algorithm: 'zstd', ratio: 0.5, rate_Bps: 200e6 },
+    changed_pages: 90,
+    delta_ratio: 0.1,
+  },
+}
+
 function inputs({ ramPages, nonzeroShare, rate, bandwidth_bps, latency_ms }: Situation): PredictionInputs {
   const windows = [100, 200, 500, 1000]
   return {
@@ -36,6 +57,7 @@ function inputs({ ramPages, nonzeroShare, rate, bandwidth_bps, latency_ms }: Sit
     bandwidth_bps,
     latency_ms,
     calibration: { source: 'constants', runs: 0, fixed_ms: 5, setup_ms: 300, host_Bps: 250e6, fault_ms: 1 },
+    savings: NOTHING_TRIED,
     // As many rounds for everybody: where policies stop at unlike rounds, a faster guest may well cost less.
     policy: {
       preCopy: { thresholdPages: -1, maxRounds: 4, maxSentFactor: Infinity, maxRoundsWithoutProgress: Infinity },
@@ -105,6 +127,60 @@ test('a guest that changes nothing is sent in one round, and stops for none of i
   expect(made).toMatchObject({ rounds: 1, remaining_pages: 0, downtime_ms: 5 })
   // 4096 pages of 4100 B and 4096 numbers of 4 B at 100 Mbit/s.
   expect(made.total_ms).toBeCloseTo(300 + 5 + ((4096 * 4100 + 4096 * 4) * 8) / 100e3, 6)
+})
+
+describe('savings in a prediction', () => {
+  const quiet = { ramPages: 8192, nonzeroShare: 0.5, rate: 0, bandwidth_bps: 100e6, latency_ms: 0 }
+  const busy = { ...quiet, rate: 2000 }
+  const withSavings = (name: AlgorithmName, situation: Situation, savings: PredictedSavings) =>
+    predict(POOL[name], { ...inputs(situation), savings })
+
+  test('shrink what crosses a slow link as much as the sample shrank, and say so', () => {
+    const made = withSavings('stop-and-copy', quiet, ALL_SAVINGS)
+    expect(made.bytes_B).toBe(4096 * (4 + 2048) + 4096 * 4 + 80_000)
+    expect(made.formula.bytes).toContain('× 0.50 by zstd')
+    expect(made.downtime_ms).toBeCloseTo(5 + ((4096 * 2052 + 4096 * 4) * 8) / 100e3, 6)
+  })
+
+  test('are none on a link that is faster than they are', () => {
+    for (const bandwidth_bps of [null, 10e9]) {
+      const [plain, saved] = [NOTHING_TRIED, ALL_SAVINGS].map((savings) =>
+        withSavings('stop-and-copy', { ...quiet, bandwidth_bps }, savings),
+      )
+      expect(saved.bytes_B).toBe(plain.bytes_B)
+      expect(saved.total_ms).toBe(plain.total_ms)
+    }
+  })
+
+  test('as deltas are for pages that cross again alone', () => {
+    const deltas: PredictedSavings = {
+      ...ALL_SAVINGS,
+      wanted: { zero: true, delta: true, compress: 'off' },
+      agreed: ['zero', 'delta'],
+    }
+    expect(withSavings('pre-copy', quiet, deltas).bytes_B).toBe(withSavings('pre-copy', quiet, NOTHING_TRIED).bytes_B)
+    const [plain, saved] = [NOTHING_TRIED, deltas].map((savings) => withSavings('pre-copy', busy, savings))
+    expect(saved.bytes_B).toBeLessThan(plain.bytes_B)
+    expect(saved.bytes_B).toBeGreaterThan(4096 * 4096)
+    expect(saved.formula.bytes).toContain('again × 0.10 by delta')
+  })
+
+  test('switched off for pages of zeros make these travel in full', () => {
+    const whole: PredictedSavings = { ...NOTHING_TRIED, wanted: { ...NO_SAVINGS, zero: false }, agreed: [] }
+    const made = withSavings('stop-and-copy', quiet, whole)
+    expect(made.bytes_B).toBe(8192 * 4100 + 80_000)
+    expect(made.formula.bytes).not.toContain('zeros')
+  })
+
+  test('never make a prediction worse', () => {
+    fc.assert(
+      fc.property(anySituation, fc.constantFrom(...ALGORITHM_NAMES), (situation, name) => {
+        const [plain, saved] = [NOTHING_TRIED, ALL_SAVINGS].map((savings) => withSavings(name, situation, savings))
+        expect(atLeast(plain.bytes_B, saved.bytes_B)).toBe(true)
+        expect(atLeast(plain.downtime_ms, saved.downtime_ms)).toBe(true)
+      }),
+    )
+  })
 })
 
 test('a throttled guest is predicted to converge where it would not, and to be slowed down for it', () => {

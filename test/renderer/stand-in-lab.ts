@@ -83,6 +83,12 @@ function predictions(limit_ms: number): PredictionTable {
     bandwidth_bps: 1e9,
     latency_ms: 0,
     calibration: { source: 'runs', runs: 24, fixed_ms: 12, setup_ms: 700, host_Bps: 1e8, fault_ms: 0.4 },
+    savings: {
+      pages: 256,
+      compression: { algorithm: 'zstd', ratio: 0.43, rate_Bps: 2.4e8 },
+      changed_pages: 0,
+      delta_ratio: null,
+    },
     targets: { max_downtime_ms: limit_ms },
     predictions: all,
     chosen: all.find(({ misses }) => misses.length === 0)?.algorithm ?? null,

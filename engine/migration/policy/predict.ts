@@ -6,9 +6,9 @@
  * Left out: memory of devices (mostly zeros), reads of the guest (only what it changes is measured), pages skipped.
  */
 import type { Calibration, Prediction, WorkingSetPoint } from '../../contract/prediction.ts'
-import { PAGE_SIZE } from '../../vmstate/blocks.ts'
 import type { RoundFacts } from './policy.ts'
 import type { Algorithm, PolicyOptions } from './pool.ts'
+import { type Load, type Moment, PAGE_B, type PredictedSavings, Travel } from './travel.ts'
 import { type WorkingSet, workingSetOf } from './working-set.ts'
 
 export interface PredictionInputs {
@@ -21,14 +21,12 @@ export interface PredictionInputs {
   /** One way; the mean of its jitter included. */
   readonly latency_ms: number
   readonly calibration: Calibration
+  readonly savings: PredictedSavings
   readonly policy: PolicyOptions
   /** How long a single pass watches which pages are written, before it sends the others, ms. */
   readonly watchMs: number
 }
 
-/** On the wire (PROTOCOL.md, PAGES): a page with its number; a page of zeros is its number. */
-const PAGE_B = PAGE_SIZE + 4
-const ZERO_PAGE_B = 4
 /** CPU and devices in the common format, about. */
 const STATE_B = 20_000
 /** Ways on the link while the guest stands still: pages and state, READY, COMMIT. */
@@ -42,12 +40,6 @@ const NOT_THERE = 0.5
 /** Whatever a policy says. */
 const MOST_ROUNDS = 1000
 
-/** Pages to send: with data, and of zeros. */
-interface Load {
-  readonly full: number
-  readonly zero: number
-}
-
 interface Course {
   readonly rounds: readonly RoundFacts[]
   readonly left: Load
@@ -58,26 +50,12 @@ interface Course {
 class Model {
   readonly #inputs: PredictionInputs
   readonly changed: WorkingSet
+  readonly travel: Travel
 
   constructor(inputs: PredictionInputs) {
     this.#inputs = inputs
+    this.travel = new Travel(inputs)
     this.changed = workingSetOf(inputs.workingSet, inputs.ramPages)
-  }
-
-  /** Bytes per ms that the link takes. */
-  get linkBpms(): number {
-    return this.#inputs.bandwidth_bps === null ? Infinity : this.#inputs.bandwidth_bps / 8000
-  }
-
-  bytes({ full, zero }: Load): number {
-    return full * PAGE_B + zero * ZERO_PAGE_B
-  }
-
-  /** @param rate_bps limit of the algorithm; it counts pages with data */
-  timeMs(load: Load, rate_bps: number | null = null): number {
-    const host = ((load.full + load.zero) * PAGE_SIZE * 1000) / this.#inputs.calibration.host_Bps
-    const limited = rate_bps === null ? 0 : (load.full * PAGE_SIZE * 8000) / rate_bps
-    return Math.max(this.bytes(load) / this.linkBpms, host, limited)
   }
 
   /** What crosses while the guest runs, and what is left for later. */
@@ -94,7 +72,7 @@ class Model {
     const { ramPages, nonzeroPages, watchMs } = this.#inputs
     const hot = Math.min(this.changed(watchMs), nonzeroPages)
     const cold: Load = { full: nonzeroPages - hot, zero: ramPages - nonzeroPages }
-    const allMs = this.timeMs(cold)
+    const allMs = this.travel.timeMs(cold, 'running')
     const newPerMs = this.changed(watchMs + 1) - this.changed(watchMs)
     const durationMs = newPerMs > 0 ? Math.min(allMs, Math.sqrt((2 * allMs) / newPerMs)) : allMs
     const share = allMs > 0 ? durationMs / allMs : 1
@@ -104,7 +82,7 @@ class Model {
       pagesSent: Math.round(sent.full + sent.zero),
       dirtyPages: Math.round(hot),
       durationMs: watchMs + durationMs,
-      bytesSent: this.bytes(sent),
+      bytesSent: this.travel.bytes(sent, 'running'),
     }
     const reason = `Pages that the guest has not written for ${watchMs} ms cross; at its first write to one it switches over.`
     return { rounds: [round], left, reason, throttledMs: 0 }
@@ -127,7 +105,7 @@ class Model {
         remainingPages,
         pagesSent,
         rounds,
-        expectedDowntimeMs: calibration.fixed_ms + this.timeMs(left),
+        expectedDowntimeMs: calibration.fixed_ms + this.travel.timeMs(left, 'held'),
         elapsedMs,
       })
       if (decision.action !== 'continue' || rounds.length >= MOST_ROUNDS) {
@@ -139,13 +117,14 @@ class Model {
         continue
       }
       throttle = decision.throttle ?? throttle
-      const durationMs = this.timeMs(left, decision.rate_bps ?? null) + 2 * latency_ms
+      const durationMs = this.travel.timeMs(left, 'running', decision.rate_bps ?? null) + 2 * latency_ms
       const dirtyPages = this.changed(durationMs * (1 - throttle))
       throttledMs += durationMs * throttle
       pagesSent += remainingPages
       elapsedMs += durationMs
-      rounds.push({ pagesSent: remainingPages, dirtyPages, durationMs, bytesSent: this.bytes(left), throttle })
-      left = { full: dirtyPages, zero: 0 }
+      const bytesSent = this.travel.bytes(left, 'running')
+      rounds.push({ pagesSent: remainingPages, dirtyPages, durationMs, bytesSent, throttle })
+      left = { full: dirtyPages, zero: 0, again: true }
     }
   }
 }
@@ -154,18 +133,20 @@ class Model {
 export function predict(algorithm: Algorithm, inputs: PredictionInputs): Prediction {
   const { latency_ms, calibration, ramPages } = inputs
   const model = new Model(inputs)
+  const { travel } = model
   const { rounds, left, reason, throttledMs } = model.course(algorithm)
   const { pull } = algorithm.mechanism
-  const leftMs = model.timeMs(left)
-  const bitmapMs = ramPages / 8 / model.linkBpms
+  const moment = momentOf(algorithm)
+  const leftMs = travel.timeMs(left, moment)
+  const bitmapMs = ramPages / 8 / travel.linkBpms
   const stoppedMs = pull ? bitmapMs : leftMs
   const downtime_ms = calibration.fixed_ms + stoppedMs + STOPPED_WAYS * latency_ms
   const roundsMs = rounds.reduce((sum, { durationMs }) => sum + durationMs, 0)
   const pulledMs = pull ? leftMs : 0
   const total_ms = calibration.setup_ms + OTHER_WAYS * latency_ms + roundsMs + downtime_ms + pulledMs
-  const pageBytes = rounds.reduce((sum, { bytesSent }) => sum + bytesSent, 0) + model.bytes(left)
+  const pageBytes = rounds.reduce((sum, { bytesSent }) => sum + bytesSent, 0) + travel.bytes(left, moment)
   const faults = pull ? NOT_THERE * Math.min(left.full, model.changed(leftMs)) : 0
-  const faultMs = calibration.fault_ms + 2 * latency_ms + PAGE_B / model.linkBpms
+  const faultMs = calibration.fault_ms + 2 * latency_ms + PAGE_B / travel.linkBpms
   const waitMs = Math.min(faults * faultMs, pulledMs)
   const waits = downtime_ms + throttledMs + waitMs
   const pagesLeft = Math.round(left.full + left.zero)
@@ -191,13 +172,35 @@ export function predict(algorithm: Algorithm, inputs: PredictionInputs): Predict
         `${roundCount} ${ms(roundsMs)} + downtime ${ms(downtime_ms)}` +
         (pull ? ` + ${pagesLeft} pages pulled ${ms(pulledMs)}` : ''),
       bytes:
-        `pages of ${roundCount} and ${pagesLeft} left × ${PAGE_B} B (zeros × ${ZERO_PAGE_B} B) ` +
+        `pages of ${roundCount} and ${pagesLeft} left × ${PAGE_B} B${savedText(travel, left, moment)} ` +
         `+ ${STATES_SENT} × state ${STATE_B} B`,
       slowdown:
         `(downtime ${ms(downtime_ms)} + throttled ${ms(throttledMs)} + ` +
         `${Math.round(faults)} faults × ${ms(faultMs)}) ÷ total ${ms(total_ms)}`,
     },
   }
+}
+
+/** When the pages that the course leaves would travel. */
+function momentOf({ mechanism: { pull, rounds } }: Algorithm): Moment {
+  if (pull) return 'running'
+  return rounds ? 'held' : 'streamed'
+}
+
+/** What savings the bytes are counted with. */
+function savedText(travel: Travel, left: Load, moment: Moment): string {
+  const share = (load: Load, when: Moment, what: string): string[] => {
+    const how = travel.how(load, when)
+    return how === '' ? [] : [`${what} × ${travel.share(load, when).toFixed(2)} by ${how}`]
+  }
+  const first = { full: 1, zero: 0 }
+  const parts = [
+    ...(travel.bytes({ full: 0, zero: 1 }, 'running') < PAGE_B ? ['zeros × 4 B'] : []),
+    ...share(first, 'running', 'first time'),
+    ...share({ ...first, again: true }, 'running', 'again'),
+    ...(moment === 'running' ? [] : share(left, moment, 'left')),
+  ]
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`
 }
 
 const ms = (value: number): string => `${value.toFixed(value < 100 ? 1 : 0)} ms`

@@ -1,5 +1,5 @@
 /**
- * Whether the pages of a frame are compressed, and how. Compression pays where the link is slower than it: then the link
+ * Whether the pages of a frame are compressed or become deltas, and how. Compression pays where the link is slower than it: then the link
  * is the bottleneck, and what it need not carry is won. On a faster link it only takes a CPU from the guest. What a
  * thread here compresses in a second is measured as it goes.
  */
@@ -30,10 +30,13 @@ export interface CompressionFacts {
 
 /** The link must be slower than the compression by this much: the CPU is the guest's as well. */
 const MARGIN = 1.5
-/** Pages that shrink by less than this are not worth it … */
+/** Pages that shrink by less than this are not worth it. */
 const WORTH_RATIO = 0.95
-/** … and are tried again once in so many frames: others may shrink. */
+/** What was not worth it is tried again once in so many frames: other pages may shrink, the CPU may be free by then. */
 const TRY_EVERY = 16
+
+/** Before anything was measured: what one core of a small computer does with memory of a guest. */
+const ASSUMED: CompressionSpeed = { rate_Bps: 60e6, ratio: 0.5 }
 
 /** @returns null: the pages travel as they are */
 export function chooseCompression(facts: CompressionFacts): Compression | null {
@@ -47,32 +50,34 @@ export function chooseCompression(facts: CompressionFacts): Compression | null {
   const link_Bps = (link_bps / 8) * MARGIN
   // Time to compress, and to send what is left of it, against time to send it all.
   if (moment === 'held') return link_Bps < rate_Bps * (1 - ratio) ? algorithm : null
-  if (link_Bps >= rate_Bps) return null
-  return ratio < WORTH_RATIO || frame % TRY_EVERY === 0 ? algorithm : null
+  if (link_Bps < rate_Bps && ratio < WORTH_RATIO) return algorithm
+  return frame % TRY_EVERY === 0 && link_Bps < ASSUMED.rate_Bps ? algorithm : null
 }
 
-/** Before anything was measured: what one core of a small computer does with memory of a guest. */
-const ASSUMED: CompressionSpeed = { rate_Bps: 60e6, ratio: 0.5 }
-/** Weight of the newest measurement in the moving averages. */
-const NEWEST = 0.2
+/** While the guest stands, deltas are made on links slower than this, bits per second: making one takes a few µs. */
+const DELTAS_BELOW_BPS = 1e9
 
-/** Moving averages of what was measured. */
+/** Whether deltas are made of pages that travel again, where both sides know them. */
+export const makesDeltas = (link_bps: number | null, moment: CompressionFacts['moment']): boolean =>
+  moment === 'running' || (link_bps !== null && link_bps < DELTAS_BELOW_BPS)
+
+/** Weight of the newest measurement in the moving averages, if it is of so many bytes; of fewer, less: they say less. */
+const NEWEST = 0.2
+const WHOLE_FRAME_B = 256 << 10
+
+/** Moving averages of what was measured, beginning with what is assumed. */
 export class CompressionMeter {
   readonly #speeds = new Map<Compression, CompressionSpeed>()
 
   /** @param ms from the order to the result: a pool of threads that is busy makes it longer, and is meant to */
   took(algorithm: Compression, inBytes: number, outBytes: number, ms: number): void {
-    const before = this.#speeds.get(algorithm)
+    const weight = NEWEST * Math.min(1, inBytes / WHOLE_FRAME_B)
+    const before = this.speed(algorithm)
     const now = { rate_Bps: (inBytes / Math.max(ms, 0.01)) * 1000, ratio: outBytes / Math.max(inBytes, 1) }
-    this.#speeds.set(
-      algorithm,
-      before === undefined
-        ? now
-        : {
-            rate_Bps: before.rate_Bps + NEWEST * (now.rate_Bps - before.rate_Bps),
-            ratio: before.ratio + NEWEST * (now.ratio - before.ratio),
-          },
-    )
+    this.#speeds.set(algorithm, {
+      rate_Bps: before.rate_Bps + weight * (now.rate_Bps - before.rate_Bps),
+      ratio: before.ratio + weight * (now.ratio - before.ratio),
+    })
   }
 
   readonly speed = (algorithm: Compression): CompressionSpeed => this.#speeds.get(algorithm) ?? ASSUMED

@@ -11,7 +11,7 @@ import type { PageBatch } from '../../machine/machine.ts'
 import type { PagesBody } from '../protocol/binary.ts'
 import type { Statistics } from '../statistics.ts'
 import { compress } from './compress.ts'
-import { CompressionMeter, chooseCompression } from './compression-policy.ts'
+import { CompressionMeter, chooseCompression, makesDeltas } from './compression-policy.ts'
 import type { CompressionFacts } from './compression-policy.ts'
 import { encodeSection } from './delta-section.ts'
 import { isCompression } from './savings.ts'
@@ -20,9 +20,6 @@ import { VersionCache } from './version-cache.ts'
 
 /** Versions that are kept for deltas, bytes: what QEMU keeps unless told otherwise. */
 const CACHE_BYTES = 64 << 20
-/** While the guest stands, deltas are made on links slower than this, bits per second: making one takes a few µs. */
-const DELTAS_BELOW_BPS = 1e9
-
 /** Weight of the newest frame in the moving average. */
 const NEWEST = 0.1
 
@@ -81,9 +78,8 @@ export class PageEncoder {
   #deltas(batch: PageBatch, moment: CompressionFacts['moment']): Uint8Array<ArrayBuffer> | null {
     const versions = this.#versions
     if (versions === null) return null
-    const link_bps = this.#context.link_bps()
     // No delta is made after this: its versions need not be kept either.
-    if (moment !== 'running' && (link_bps === null || link_bps >= DELTAS_BELOW_BPS)) return null
+    if (!makesDeltas(this.#context.link_bps(), moment)) return null
     const { block, pages, zeroPages, data } = batch
     const { statistics } = this.#context
     const before = this.#sentBefore.get(block)

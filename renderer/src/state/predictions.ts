@@ -18,7 +18,7 @@ export const isOver = ({ misses }: Prediction, target: MissedTarget['target']): 
 export const shareText = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`
 
 /** What the predictions were made from. */
-export function basisOf({ dirty_rate, bandwidth_bps, latency_ms, calibration }: PredictionTable): string {
+export function basisOf({ dirty_rate, bandwidth_bps, latency_ms, calibration, savings }: PredictionTable): string {
   const { guest, pages_per_s, duration_ms, nonzero_pages, ram_pages } = dirty_rate
   const link = bandwidth_bps === null ? 'no limit of bandwidth' : bits(bandwidth_bps)
   const source =
@@ -28,8 +28,24 @@ export function basisOf({ dirty_rate, bandwidth_bps, latency_ms, calibration }: 
   return [
     `Watched for ${ms(duration_ms)}, ${guest} dirtied ${count(pages_per_s)} pages a second;`,
     `${count(nonzero_pages)} of its ${count(ram_pages)} pages hold data.`,
+    ...sampleSentences(savings),
     `Link: ${link}, ${latency_ms === 0 ? 'no latency' : `${ms(latency_ms)} one way`}; ${source}.`,
   ].join(' ')
+}
+
+function sampleSentences(savings: PredictionTable['savings']): string[] {
+  if (savings === null) return []
+  const { pages, compression, changed_pages, delta_ratio } = savings
+  return [
+    ...(compression === null
+      ? []
+      : [
+          `${plural(pages, 'page')} of them, tried, shrank to ${shareText(compression.ratio)} by ${compression.algorithm}.`,
+        ]),
+    ...(delta_ratio === null
+      ? []
+      : [`What changes in a page is ${shareText(delta_ratio)} of it, as ${plural(changed_pages, 'change')} showed.`]),
+  ]
 }
 
 export interface Foretold {
