@@ -1,5 +1,6 @@
 /** A guest's serial console as a terminal would show it: a grid of characters, from all that it has said. */
 import type { IBufferCell, Terminal } from '@xterm/xterm'
+import { type Said, saidSince } from './said.ts'
 
 /** Characters of one look beside each other. */
 export interface Run {
@@ -16,21 +17,6 @@ export interface Run {
 export interface ConsolePicture {
   readonly rows: readonly (readonly Run[])[]
   readonly cursor: { readonly column: number; readonly row: number }
-}
-
-export interface Said {
-  /** The last of all that was said, one character a byte. */
-  readonly text: string
-  /** How much was said in all. */
-  readonly position: number
-}
-
-/** What was said after `before`; null: that is not the beginning of what is said now. */
-export function saidSince(before: Said, now: Said): string | null {
-  const added = now.position - before.position
-  if (added < 0 || added > now.text.length) return null
-  const kept = now.text.slice(0, now.text.length - added)
-  return before.text.endsWith(kept) && (kept !== '' || before.position === 0) ? now.text.slice(kept.length) : null
 }
 
 const NOTHING: Said = { text: '', position: 0 }

@@ -23,11 +23,17 @@ export class GuestDrawing {
   }
 
   draw(guest: GuestScene | null, terminal: ConsolePicture | null): void {
-    const whose = guest === null ? 'Nobody is there' : `${guest.name} on ${guest.host}`
+    const whose = guest === null ? '' : `${guest.name} on ${guest.host}`
     this.#pane(CONSOLE, 'Serial console', whose, guest?.still === true)
     this.#pane(SCREEN, 'Screen', whose, guest?.still === true)
+    if (guest === null) return [CONSOLE, SCREEN].forEach((box) => this.#nobody(box))
     if (terminal !== null) this.#terminal(terminal)
-    if (guest !== null && guest.screen !== null) this.#screen(guest.screen)
+    if (guest.screen !== null) this.#screen(guest.screen)
+  }
+
+  #nobody({ x, y, w, h }: Box): void {
+    const style = { size: 13, colour: this.#pen.looks.text2, align: 'center' } as const
+    this.#pen.text('No guest at this time', x + w / 2, y + (h + PANE_TITLE) / 2 + 5, style)
   }
 
   #pane(box: Box, title: string, whose: string, still: boolean): void {

@@ -21,8 +21,8 @@ export function drawHosts(pen: Pen, { hosts, moreHosts, link }: Scene, t_ms: num
   drawLink(pen, boxes.link, link, t_ms)
   if (moreHosts === 0) return
   const text = `and ${moreHosts} more ${moreHosts === 1 ? 'host' : 'hosts'}`
-  const { x, y, w, h } = boxes.link
-  pen.text(text, x + w / 2, y + h - 6, { size: 11, colour: pen.looks.text2, align: 'center', max: w })
+  const { x, y, w } = boxes.link
+  pen.text(text, x + w / 2, y + 12, { size: 11, colour: pen.looks.text2, align: 'center', max: w })
 }
 
 function drawHost(pen: Pen, box: Box, host: HostScene): void {

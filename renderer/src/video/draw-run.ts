@@ -8,8 +8,8 @@ import type { Box, Pen } from './pen.ts'
 import type { Figure, RunScene } from './scene.ts'
 
 const PAD = 14
-const STEPS: Box = { x: RUN.x + PAD, y: RUN.y, w: 560, h: RUN.h }
-const PROBES: Box = { x: STEPS.x + STEPS.w + 20, y: RUN.y, w: 280, h: RUN.h }
+const STEPS: Box = { x: RUN.x + PAD, y: RUN.y, w: 648, h: RUN.h }
+const PROBES: Box = { x: STEPS.x + STEPS.w + 20, y: RUN.y, w: 236, h: RUN.h }
 const FIGURES: Box = {
   x: PROBES.x + PROBES.w + 24,
   y: RUN.y,
@@ -116,7 +116,7 @@ function drawFigures(pen: Pen, figures: readonly Figure[]): void {
   const width = x + w - left
   others.forEach(({ name, value }, i) => {
     const line = y + 26 + i * 22
-    pen.text(name, left, line, { size: 11, colour: looks.text2, max: width * 0.55 })
-    pen.text(value, left + width, line, { size: 13, weight: 600, align: 'right', max: width * 0.6 })
+    const wide = pen.text(value, left + width, line, { size: 13, weight: 600, align: 'right', max: width * 0.6 })
+    pen.text(name, left, line, { size: 11, colour: looks.text2, max: width - wide - 6 })
   })
 }

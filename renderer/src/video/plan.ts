@@ -48,3 +48,12 @@ export const frameCount = ({ range, frames_Hz }: VideoPlan): number =>
 /** The moment that a frame shows, milliseconds since the recording began. */
 export const frameTime = ({ range, frames_Hz }: VideoPlan, frame: number): number =>
   Math.min(range.to_ms, range.from_ms + (frame * 1000) / frames_Hz)
+
+/** As the recording is called, of letters that every system takes; with its stretch where it is a part. */
+export function fileName(name: string, { range }: Pick<VideoPlan, 'range'>, duration_ms: number): string {
+  const plain = name.replace(/[^\p{L}\p{N} ._-]+/gu, '-').replace(/^[^\p{L}\p{N}]+/u, '')
+  const whole = range.from_ms === 0 && range.to_ms === duration_ms
+  const seconds = (ms: number) => `${(ms / 1000).toFixed(1)}s`
+  const part = whole ? '' : ` ${seconds(range.from_ms)}-${seconds(range.to_ms)}`
+  return `${plain.slice(0, 60) || 'recording'}${part}.webm`
+}

@@ -18,12 +18,12 @@ import type { RecordingModel } from '../replay/model.ts'
 import type { RunHistory } from '../replay/runs-model.ts'
 import { bandwidthText, linkOf, linkTitle, type LinkPreset } from '../state/links.ts'
 import type { Gap } from '../state/probe-log.ts'
+import { probeWindow, type ProbePicture } from '../state/probe-picture.ts'
 import { arrivedShare, rateNow } from '../state/run-figures.ts'
 import { crossingLook, type CrossingLook, phaseWords, type Step, stepsOf } from '../state/run-words.ts'
 import type { Series } from '../state/series.ts'
-import { count, memory, ms, msOrDash, percent, rate, traffic } from '../state/units.ts'
+import { memory, ms, msOrDash, percent, plural, rate, traffic } from '../state/units.ts'
 import { workloadTitle } from '../state/workloads.ts'
-import { probeWindow, type ProbePicture } from '../views/lab/probe-drawing.ts'
 import { type RunAt, RunFold } from './run-at.ts'
 
 /** So many hosts can be read beside each other. */
@@ -314,16 +314,18 @@ function shownHosts(
 const figure = (name: string, value: string, big = false): Figure => ({ name, value, big })
 
 function liveFigures({ figures }: RunAt): readonly Figure[] {
-  const { pull, remaining_pages, bytes_sent_B, round } = figures
+  const { stage, pull, remaining_pages, bytes_sent_B, round } = figures
   const now = rateNow(figures)
-  return [
-    pull === null
-      ? figure('Left in this round', `${count(remaining_pages)} pages`, true)
-      : figure('Still at the source', `${count(pull.left_pages)} pages`, true),
-    figure('Sent', traffic(bytes_sent_B)),
-    figure('Rate', now === null ? '–' : rate(now)),
-    pull === null ? figure('Round', String(round)) : figure('Asked for', `${count(pull.requests)} pages`),
-  ]
+  const sent = traffic(bytes_sent_B)
+  const pace = figure('Rate', now === null ? '–' : rate(now))
+  if (pull !== null) {
+    const left = figure('Still at the source', plural(pull.left_pages, 'page'), true)
+    return [left, figure('Sent', sent), pace, figure('Asked for', plural(pull.requests, 'page'))]
+  }
+  // After the switch-over nothing is left in a round.
+  if (stage > 3) return [figure('Sent', sent, true), pace, figure('Rounds', String(round))]
+  const left = figure('Left in this round', plural(remaining_pages, 'page'), true)
+  return [left, figure('Sent', sent), pace, figure('Round', String(round))]
 }
 
 function endFigures(report: NonNullable<RunAt['report']>): readonly Figure[] {

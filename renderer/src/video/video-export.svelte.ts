@@ -3,6 +3,7 @@ import { download } from '../data/download.ts'
 import type { Player } from '../replay/player.svelte.ts'
 import { explain, type Explained } from '../state/errors.ts'
 import {
+  fileName,
   frameCount,
   type FrameRate,
   type Marks,
@@ -109,13 +110,4 @@ export class VideoExport {
   cancel(): void {
     this.#ending?.abort()
   }
-}
-
-/** As the recording is called, of letters that every system takes; with its stretch where it is a part. */
-export function fileName(name: string, { range }: Pick<VideoPlan, 'range'>, duration_ms: number): string {
-  const plain = name.replace(/[^\p{L}\p{N} ._-]+/gu, '-').replace(/^[^\p{L}\p{N}]+/u, '')
-  const whole = range.from_ms === 0 && range.to_ms === duration_ms
-  const seconds = (ms: number) => `${(ms / 1000).toFixed(1)}s`
-  const part = whole ? '' : ` ${seconds(range.from_ms)}-${seconds(range.to_ms)}`
-  return `${plain.slice(0, 60) || 'recording'}${part}.webm`
 }

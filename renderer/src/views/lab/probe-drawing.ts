@@ -1,35 +1,15 @@
 /** Draws a strip of probes on a canvas: one column a pixel, the latest answer of each column. */
-import type { Gap, ProbeLog } from '../../state/probe-log.ts'
+import type { ProbePicture } from '../../state/probe-picture.ts'
 import { colour } from '../../styles/tokens.ts'
-
-export type ProbeWindow = Gap
 
 /** An answer of this age fills the strip; below, the height follows the square root, so that 0.3 ms can be seen. */
 const FULL_MS = 20
 const LEAST_PX = 3
 
-/** Around the outage, on each side. */
-const AROUND_MS = 150
-
 export interface ProbeColours {
   readonly good: string
   readonly bad: string
   readonly badBackground: string
-}
-
-export interface ProbePicture {
-  readonly log: Pick<ProbeLog, 'each' | 'span' | 'count'>
-  readonly window: ProbeWindow
-  readonly gap: Gap | null
-}
-
-/** The whole run; zoomed: the longest silence, and a little around it. */
-export function probeWindow(span: Gap, gap: Gap | null, zoomed: boolean): ProbeWindow {
-  if (!zoomed || gap === null) return span
-  return {
-    from_ms: Math.max(span.from_ms, gap.from_ms - AROUND_MS),
-    to_ms: Math.min(span.to_ms, gap.to_ms + AROUND_MS),
-  }
 }
 
 /** @param size of the canvas in CSS pixels, as its owner knows it: to ask the canvas would lay the page out */
