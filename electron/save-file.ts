@@ -14,6 +14,7 @@ const KINDS: Readonly<Record<string, string>> = {
   html: 'Web page (HTML)',
   pcap: 'Packet capture',
   ferryrec: 'Recording',
+  webm: 'Video (WebM)',
 }
 
 /** @returns the name of the written file, or null where the user cancelled */

@@ -42,6 +42,8 @@ export const recordingStatus = v.object({
   recording: v.nullable(recordingNow),
   /** Why the last recording ended before its time; what it had until then is in its file. */
   failure: v.nullable(errorReport),
+  /** How often `recordings.list` has changed since the lab began: where it is another number, the list is another one. */
+  list_changes: count,
 })
 export type RecordingStatus = v.InferOutput<typeof recordingStatus>
 
@@ -98,6 +100,6 @@ export const RECORDINGS_METHODS = {
 } as const
 
 export const RECORDINGS_EVENTS = {
-  /** It began, grew (about once a second), ended, or failed. */
+  /** One began, grew (about once a second), ended or failed; or one was removed, brought back, or annotated. */
   'recordings.changed': recordingStatus,
 } as const

@@ -1,5 +1,5 @@
 /**
- * The benches: `npm run bench [-- downtime|speed|window|recording] [--n 10] [--guest linux]`, and `npm run bench -- peers`, which
+ * The benches: `npm run bench [-- downtime|speed|window|recording|replay] [--n 10] [--guest linux]`, and `npm run bench -- peers`, which
  * takes hours and flags of its own. They print tables and assert nothing: figures depend on the machine, so compare
  * within one run.
  */
@@ -7,11 +7,18 @@ import os from 'node:os'
 import { parseArgs } from 'node:util'
 import { downtimeRows } from './downtime.ts'
 import { recordingRows } from './recording.ts'
+import { replayRows } from './replay.ts'
 import { speedRows } from './speed.ts'
 import { type Row, table } from './statistics.ts'
 import { windowRows } from './window.ts'
 
-const BENCHES = { downtime: downtimeRows, speed: speedRows, window: windowRows, recording: recordingRows }
+const BENCHES = {
+  downtime: downtimeRows,
+  speed: speedRows,
+  window: windowRows,
+  recording: recordingRows,
+  replay: replayRows,
+}
 
 const progress = (line: string) => process.stderr.write(`${line}\n`)
 const [load] = os.loadavg()

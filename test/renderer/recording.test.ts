@@ -40,6 +40,19 @@ describe.skipIf(noChromium !== null)(`the record button${noChromium === null ? '
     await page.getByRole('button', { name: 'Record', exact: true }).waitFor()
   })
 
+  test('the list of recordings follows what others do', async () => {
+    const { page, service } = await open()
+    await page.keyboard.press('Alt+5')
+    const { recording_id: id } = await service.call('recordings.start', { title: 'From elsewhere' })
+    await service.call('recordings.stop', {})
+    const entry = page.getByRole('button', { name: /^From elsewhere/ })
+    await entry.waitFor()
+    await service.call('recordings.remove', { id })
+    await entry.waitFor({ state: 'detached' })
+    await service.call('recordings.restore', { id })
+    await entry.waitFor()
+  })
+
   test('records a voice only where that was turned on', async () => {
     const { page, service } = await open(FAKE_MICROPHONE)
     await page.getByRole('button', { name: 'Record', exact: true }).click()

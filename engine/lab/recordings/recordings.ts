@@ -42,6 +42,7 @@ export class Recordings {
   #now: UnderWay | null = null
   #starting = false
   #failure: FerryError | null = null
+  #listChanges = 0
 
   /** @param folder null: only recordings at a path that is named can be made */
   constructor(lab: Recorded, folder: string | null, openSink = newSink) {
@@ -51,7 +52,11 @@ export class Recordings {
   }
 
   get status(): RecordingStatus {
-    return { recording: this.#now === null ? null : viewOf(this.#now), failure: this.#failure?.toJSON() ?? null }
+    return {
+      recording: this.#now === null ? null : viewOf(this.#now),
+      failure: this.#failure?.toJSON() ?? null,
+      list_changes: this.#listChanges,
+    }
   }
 
   /** @throws FerryError `recording.under-way`, `recording.no-folder`, `recording.exists`, `recording.write` */
@@ -68,7 +73,7 @@ export class Recordings {
       const file = new RecordingFile(path, await this.#openSink(path))
       this.#failure = null
       this.#now = this.#begin(id, file, aboutOf(began, options.title))
-      this.#tell()
+      this.#listChanged()
       return { recording_id: id }
     } finally {
       this.#starting = false
@@ -91,7 +96,7 @@ export class Recordings {
       this.#failure ??= FerryError.from(thrown)
       throw thrown
     } finally {
-      this.#tell()
+      this.#listChanged()
     }
   }
 
@@ -135,6 +140,7 @@ export class Recordings {
   async annotate(id: string, annotations: Annotations): Promise<void> {
     if (this.#now?.id === id) this.#now.recorder.annotate(annotations)
     else await this.#of().annotate(id, annotations)
+    this.#listChanged()
   }
 
   /** @throws FerryError `recording.under-way`, `recording.unknown`, `recording.no-folder` */
@@ -143,11 +149,13 @@ export class Recordings {
       throw new FerryError('recording.under-way', 'This recording is being made. Stop it before you remove it.')
     }
     await this.#of().remove(id)
+    this.#listChanged()
   }
 
   /** @throws FerryError `recording.unknown`, `recording.no-folder` */
-  restore(id: string): Promise<void> {
-    return this.#of().restore(id)
+  async restore(id: string): Promise<void> {
+    await this.#of().restore(id)
+    this.#listChanged()
   }
 
   /** Ends what is being made; a disk that fails then is told no more. Idempotent. */
@@ -194,6 +202,11 @@ export class Recordings {
       this.#now = null
     }
     void recorder.file.close().catch(() => undefined)
+    this.#listChanged()
+  }
+
+  #listChanged(): void {
+    this.#listChanges++
     this.#tell()
   }
 

@@ -4,7 +4,7 @@ import { LabError } from '../api/api.ts'
 /** @returns the file's name, or null where the user cancelled */
 export async function download(name: string, content: Blob): Promise<string | null> {
   if (window.ferry !== undefined) {
-    const data = /^(image\/png|application\/octet-stream)/.test(content.type)
+    const data = /^(image\/png|video\/webm|application\/octet-stream)/.test(content.type)
       ? new Uint8Array(await content.arrayBuffer())
       : await content.text()
     const answer = await window.ferry.saveFile({ name, data })

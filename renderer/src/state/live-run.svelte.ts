@@ -1,52 +1,16 @@
 /** One migration as it is seen from here: fed by events, told to the view at a pace that can be read. */
 import type { GuestView, HostView, LabEvents, MigrateInput, MigrationProgress } from '../../../engine/contract/lab.ts'
 import type { QosTargets } from '../../../engine/contract/prediction.ts'
-import type { RoundReport, RunReport, StageReport } from '../../../engine/contract/report.ts'
+import type { RunReport } from '../../../engine/contract/report.ts'
 import { FRAMES } from './frames.ts'
 import { Pace, READABLE_MS } from './pace.ts'
 import { ProbeLog } from './probe-log.ts'
+import { arrivedShare, type LiveFigures, NOTHING, rateNow, withProgress, withReport } from './run-figures.ts'
 import { Series } from './series.ts'
-
-const MAX_NOTES = 200
-const MAX_ROUNDS = 1000
 
 export interface Place {
   readonly name: string
   readonly kind: HostView['kind']
-}
-
-export interface LiveFigures {
-  readonly stage: number
-  /** Stages entered, with their durations where they have ended. */
-  readonly stages: readonly { number: number; started_ms: number; duration_ms: number | null }[]
-  readonly round: number
-  readonly rounds: readonly RoundReport[]
-  readonly pages_total: number
-  readonly remaining_pages: number
-  readonly pages_sent: number
-  readonly bytes_sent_B: number
-  readonly rate_Bps: number
-  readonly estimate_ms: number | null
-  readonly notes: readonly string[]
-  /** After the switch-over, where pages follow the guest. */
-  readonly pull: MigrationProgress['pull']
-  readonly probes: number
-}
-
-const NOTHING: LiveFigures = {
-  stage: 0,
-  stages: [],
-  round: 0,
-  rounds: [],
-  pages_total: 0,
-  remaining_pages: 0,
-  pages_sent: 0,
-  bytes_sent_B: 0,
-  rate_Bps: 0,
-  estimate_ms: null,
-  notes: [],
-  pull: null,
-  probes: 0,
 }
 
 export class LiveRun {
@@ -91,32 +55,17 @@ export class LiveRun {
 
   /** Share of the guest's pages, 0–1, of which the target has a copy that this round need not send again. */
   get arrived(): number {
-    const { pages_total, remaining_pages, stage, pull } = this.figures
-    if (this.report?.outcome === 'completed') return 1
-    if (pull !== null) return pages_total === 0 ? 0 : Math.max(0, 1 - pull.left_pages / pages_total)
-    if (stage >= 4) return 1
-    if (pages_total === 0 || stage < 2) return 0
-    return Math.max(0, 1 - remaining_pages / pages_total)
+    return arrivedShare(this.figures, this.report)
   }
 
   /** What crosses now; null where nothing is to cross, or nothing can. */
   get rate_Bps(): number | null {
-    const { stage, pull, rate_Bps } = this.figures
-    const flows = pull === null ? stage <= 3 : pull.state === 'pulling'
-    return flows ? rate_Bps : null
+    return rateNow(this.figures)
   }
 
   progress(event: MigrationProgress): void {
-    const { stages, rounds, notes, ...now } = event
-    const before = this.#next
     this.throughput.push(event.rate_Bps)
-    this.#tell({
-      ...before,
-      ...now,
-      stages: stages.reduce(entered, before.stages),
-      rounds: rounds.length === 0 ? before.rounds : [...before.rounds, ...rounds].slice(-MAX_ROUNDS),
-      notes: notes.length === 0 ? before.notes : [...before.notes, ...notes].slice(-MAX_NOTES),
-    })
+    this.#tell(withProgress(this.#next, event))
   }
 
   probes(event: Pick<LabEvents['migrations.probes'], 'probes'>): void {
@@ -133,21 +82,7 @@ export class LiveRun {
 
   finish(report: RunReport): void {
     this.#pace.cancel()
-    this.figures = {
-      ...this.#next,
-      stage: report.stages.at(-1)?.number ?? this.#next.stage,
-      stages: report.stages.map(({ number, started_ms, duration_ms }: StageReport) => ({
-        number,
-        started_ms,
-        duration_ms,
-      })),
-      rounds: report.rounds,
-      pages_sent: report.pages_sent,
-      bytes_sent_B: report.bytes_sent_B,
-      rate_Bps: 0,
-      estimate_ms: null,
-      pull: null,
-    }
+    this.figures = withReport(this.#next, report)
     this.report = report
   }
 
@@ -155,14 +90,4 @@ export class LiveRun {
     this.#next = figures
     if (this.report === null) this.#pace.wish()
   }
-}
-
-function entered(
-  stages: LiveFigures['stages'],
-  { number, started_ms }: { number: number; started_ms: number },
-): LiveFigures['stages'] {
-  const last = stages.at(-1)
-  if (last?.number === number) return stages
-  const ended = last === undefined ? [] : [{ ...last, duration_ms: started_ms - last.started_ms }]
-  return [...stages.slice(0, -1), ...ended, { number, started_ms, duration_ms: null }]
 }

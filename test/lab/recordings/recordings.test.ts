@@ -154,6 +154,35 @@ describe('a recording', () => {
     expect(await readdir(folder)).toHaveLength(1)
   })
 
+  test('that begins, ends, is annotated, removed or brought back is told of as another list; one that grows is not', async () => {
+    const { service, record } = await openRecordedLab()
+    const told: RecordingStatus[] = []
+    service.on('recordings.changed', (status) => void told.push(status))
+    const changes = async () => (await service.call('recordings.status', {})).list_changes
+    let before = await changes()
+    const isAnother = async (what: string) => {
+      const now = await changes()
+      expect(now, what).toBeGreaterThan(before)
+      expect(told.at(-1)?.list_changes, what).toBe(now)
+      before = now
+    }
+    const { id } = await record({})
+    await isAnother('begun')
+    await service.call('hosts.add', { name: 'third', kind: 'kvm', port: 0 })
+    await until(() => (told.at(-1)?.recording?.size_B ?? 0) > (told[0]?.recording?.size_B ?? 0))
+    expect(await changes()).toBe(before)
+    await service.call('recordings.stop', {})
+    await isAnother('ended')
+    await service.call('recordings.annotate', { id, annotations: { bookmarks: [], captions: [] } })
+    await isAnother('annotated')
+    await service.call('recordings.remove', { id })
+    await isAnother('removed')
+    await expect(service.call('recordings.remove', { id })).rejects.toMatchObject({ code: 'recording.unknown' })
+    expect(await changes()).toBe(before)
+    await service.call('recordings.restore', { id })
+    await isAnother('brought back')
+  })
+
   test('that was cut off can be annotated: only what was not whole is lost', async () => {
     const { service, record } = await openRecordedLab()
     const { id, path } = await record({})

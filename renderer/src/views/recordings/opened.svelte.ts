@@ -4,6 +4,7 @@ import type { LabApi } from '../../api/api.ts'
 import { fromBase64 } from '../../data/bytes.ts'
 import { Player } from '../../replay/player.svelte.ts'
 import { explain, type Explained } from '../../state/errors.ts'
+import { VideoExport } from '../../video/video-export.svelte.ts'
 
 export interface Opened {
   /** As its file is called, without `.ferryrec`. */
@@ -12,6 +13,8 @@ export interface Opened {
   readonly id: string | null
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly player: Player
+  /** It goes on while another view is looked at. */
+  readonly video: VideoExport
   readonly complete: boolean
   readonly not_understood: number
 }
@@ -34,6 +37,7 @@ class Shelf {
 
   close(): void {
     this.#turn++
+    this.open?.video.cancel()
     this.open = this.reading = null
   }
 
@@ -47,7 +51,8 @@ class Shelf {
       const recording = await readRecording(bytes)
       if (turn !== this.#turn) return
       const { complete, not_understood } = recording
-      this.open = { name, id, bytes, player: new Player(recording), complete, not_understood }
+      const player = new Player(recording)
+      this.open = { name, id, bytes, player, video: new VideoExport(player, name), complete, not_understood }
     } catch (thrown) {
       if (turn === this.#turn) this.problem = explain(thrown, `${name} could not be opened`)
     } finally {

@@ -13,10 +13,17 @@ export const PLAYER_KEYS = [
   ['Home, End', 'To the beginning or the end'],
   ['1 … 6', 'Speed: ¼, ½, 1, 2, 4, 8 times'],
   ['B', 'Bookmark here'],
+  ['I, O', 'A video begins, or ends, here'],
 ] as const
 
+/** What is not the player's own. */
+export interface PlayerActions {
+  readonly bookmark: () => void
+  readonly mark: (end: 'from' | 'to') => void
+}
+
 /** @returns true: the key was one of the player's, and is done */
-export function pressed(player: Player, event: KeyboardEvent, bookmark: () => void): boolean {
+export function pressed(player: Player, event: KeyboardEvent, { bookmark, mark }: PlayerActions): boolean {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return false
   const { target } = event
   if (!(target instanceof Element)) return false
@@ -38,6 +45,10 @@ export function pressed(player: Player, event: KeyboardEvent, bookmark: () => vo
     End: () => player.seek(player.duration_ms),
     b: bookmark,
     B: bookmark,
+    i: () => mark('from'),
+    I: () => mark('from'),
+    o: () => mark('to'),
+    O: () => mark('to'),
   }
   const does = rate === undefined ? act[event.key] : () => player.setRate(rate)
   if (does === undefined) return false
