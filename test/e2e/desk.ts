@@ -64,7 +64,10 @@ export class Desk {
 
   /** What the system says, not the window's own switch. */
   async setTheme(theme: Theme): Promise<void> {
-    await this.#running.app.electron.evaluate(({ nativeTheme }, source) => void (nativeTheme.themeSource = source), theme)
+    await this.#running.app.electron.evaluate(
+      ({ nativeTheme }, source) => void (nativeTheme.themeSource = source),
+      theme,
+    )
   }
 
   /** Does what saves files. @returns so many by their names, in the order of these */
@@ -103,4 +106,5 @@ export class Desk {
   async close(): Promise<void> {
     await this.#running.app.close()
     this.#setting.display.close()
-  }}
+  }
+}

@@ -113,7 +113,10 @@ describe.skipIf(place.reason !== undefined)(`a student in the app${place.because
     expect(await xen2.run('xm list')).toContain('labos')
     await xen2.run('xm migrate --live labos xen')
     await terminals.edit('xen-2', CONFIG, (text) =>
-      text.replace(/\(xend-relocation-port \d+\)/, (entry) => `(xend-relocation-port ${Number(/\d+/.exec(entry)) + 1})`),
+      text.replace(
+        /\(xend-relocation-port \d+\)/,
+        (entry) => `(xend-relocation-port ${Number(/\d+/.exec(entry)) + 1})`,
+      ),
     )
     await terminals.of('xen')
     expect(await xen.run('xm migrate --live labos xen-2')).toContain('Connection refused')
@@ -144,7 +147,12 @@ describe.skipIf(place.reason !== undefined)(`a student in the app${place.because
 
     const pdf = await desk.prints(() => guide.report(/^Print report/))
     const printed = pdfText(pdf)
-    for (const part of ['AdaLovelace:report', 'HomogeneousmigrationonXen', '✓passed', 'Nobodylistened,sonothingwasasked']) {
+    for (const part of [
+      'AdaLovelace:report',
+      'HomogeneousmigrationonXen',
+      '✓passed',
+      'Nobodylistened,sonothingwasasked',
+    ]) {
       expect(printed).toContain(part)
     }
     // Of the window nothing.

@@ -29,11 +29,17 @@ export class GuidePage {
 
   /** Until the check of this title says so. */
   async isDone(title: string): Promise<void> {
-    await this.pane.getByRole('group', { name: `Check: ${title}` }).getByText('Done.').waitFor(WAIT)
+    await this.pane
+      .getByRole('group', { name: `Check: ${title}` })
+      .getByText('Done.')
+      .waitFor(WAIT)
   }
 
   async isOpen(title: string): Promise<void> {
-    await this.pane.getByRole('group', { name: `Check: ${title}` }).getByText('Not yet.').waitFor(WAIT)
+    await this.pane
+      .getByRole('group', { name: `Check: ${title}` })
+      .getByText('Not yet.')
+      .waitFor(WAIT)
   }
 
   answer(question: string | RegExp): Locator {

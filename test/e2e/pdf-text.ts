@@ -16,7 +16,9 @@ export function pdfText(pdf: Buffer): string {
     const fonts = new Map([...head.matchAll(/\/(F\d+) (\d+) 0 R/g)].map(([, name = '', number = '']) => [name, number]))
     const contents = /\/Contents (\d+) 0 R/.exec(head)?.[1] ?? ''
     let table: ReadonlyMap<number, string> = new Map()
-    for (const [, font, glyphs] of (objects.get(contents)?.stream ?? '').matchAll(/\/(F\d+) [\d.]+ Tf|<([\da-fA-F]+)>/g)) {
+    for (const [, font, glyphs] of (objects.get(contents)?.stream ?? '').matchAll(
+      /\/(F\d+) [\d.]+ Tf|<([\da-fA-F]+)>/g,
+    )) {
       if (font !== undefined) table = tables.get(fonts.get(font) ?? '') ?? new Map()
       else for (const [glyph] of (glyphs ?? '').matchAll(/.{4}/g)) text += table.get(parseInt(glyph, 16)) ?? ''
     }
@@ -56,7 +58,8 @@ function unicodeTable(map: string): ReadonlyMap<number, string> {
     const values = [...body.matchAll(/<([\da-fA-F]+)>/g)].map(([, hex = '']) => hex)
     const step = kind === 'bfchar' ? 2 : 3
     for (let i = 0; i + step <= values.length; i += step) {
-      const [first = '', last = '', to = ''] = step === 2 ? [values[i], values[i], values[i + 1]] : values.slice(i, i + 3)
+      const [first = '', last = '', to = ''] =
+        step === 2 ? [values[i], values[i], values[i + 1]] : values.slice(i, i + 3)
       for (let glyph = parseInt(first, 16); glyph <= parseInt(last, 16); glyph++) {
         const offset = glyph - parseInt(first, 16)
         table.set(glyph, offset === 0 ? text(to) : String.fromCodePoint((text(to).codePointAt(0) ?? 0) + offset))
