@@ -1,4 +1,5 @@
 /** A student's report as one HTML page: no script, nothing from elsewhere, fit for print, its data in it. Pure. */
+import { codeSpans } from './code-spans.ts'
 import { DATA_ID, dataText, type ReportedRun, type StudentReport } from './report.ts'
 
 type Exercise = StudentReport['exercises'][number]
@@ -7,12 +8,22 @@ type Exercise = StudentReport['exercises'][number]
 const escape = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
 
+/** A line in which some is code. */
+const spans = (line: string): string =>
+  codeSpans(line)
+    .map(({ code, text }) => (code ? `<code>${escape(text)}</code>` : escape(text)))
+    .join('')
+
+/** `2026-11-12 09:30 UTC`, of ISO-8601 in UTC. */
+const minute = (iso: string): string => escape(iso.replace(/^([\d-]+)T(\d\d:\d\d).*/, '$1 $2 UTC'))
+
 const STYLE = `
 :root { color-scheme: light dark }
 .report { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 h1, h2, h3 { line-height: 1.2 } h2 { margin-top: 2.5rem; border-top: 1px solid; padding-top: 1rem }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .875rem }
 th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid color-mix(in srgb, currentColor 25%, transparent) }
+td:first-child { white-space: nowrap } code { font-family: ui-monospace, monospace }
 td.number, th.number { text-align: right }
 .answer { white-space: pre-wrap; overflow-wrap: anywhere; border-left: 3px solid; padding-left: 1rem; margin: .5rem 0 1rem }
 .none { font-style: italic } .wide { overflow-x: auto } svg { max-width: 100%; height: auto }
@@ -37,7 +48,7 @@ export function reportPage(report: StudentReport): string {
 </head>
 <body class="report">
 <h1>${title}</h1>
-<p>Made ${escape(made_at)}. ${count(exercises.length, 'exercise')}, ${count(runs.length, 'run')}.</p>
+<p>Made ${minute(made_at)}. ${count(exercises.length, 'exercise')}, ${count(runs.length, 'run')}.</p>
 ${machines.length === 0 ? '' : `<p>Measured on:</p><ul>${machines.join('')}</ul>`}
 ${exercises.map((exercise) => exercisePart(exercise, runs)).join('\n')}
 <script type="application/json" id="${DATA_ID}">${dataText(report)}</script>
@@ -59,12 +70,12 @@ function exercisePart(
   )
   const answers = questions.map(({ title: asked, answer }) =>
     answer.trim() === ''
-      ? `<h3>${escape(asked)}</h3><p class="none">No answer.</p>`
-      : `<h3>${escape(asked)}</h3><div class="answer">${escape(answer)}</div>`,
+      ? `<h3>${spans(asked)}</h3><p class="none">No answer.</p>`
+      : `<h3>${spans(asked)}</h3><div class="answer">${escape(answer)}</div>`,
   )
   return `<section>
 <h2>${escape(title)}</h2>
-<p>${escape(goal)} Begun ${escape(started_at)}.</p>
+<p>${escape(goal)} Begun ${minute(started_at)}.</p>
 ${rows.length === 0 ? '' : `<div class="wide"><table><thead><tr><th>Check</th><th>What</th><th>Seen</th></tr></thead><tbody>${rows.join('')}</tbody></table></div>`}
 ${answers.join('\n')}
 ${runs.length === 0 ? '' : `${figure(runs)}${runTable(runs)}`}

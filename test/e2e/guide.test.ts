@@ -1,42 +1,33 @@
 /** The guide beside the lab: an exercise is done, and ticks. */
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseCsv } from '../cli/command.ts'
 import { because } from '../setup/needs.ts'
-import type { Driver, Theme } from './driver.ts'
+import type { Driver } from './driver.ts'
 import { inChromium, noChromium } from './in-chromium.ts'
 import { LabPage, WAIT } from './lab-page.ts'
+import { Looks } from './looks.ts'
 
 const reason = noChromium()
-const SHOTS = join('output', 'screenshots')
 
 describe.skipIf(reason !== undefined)(`the guide${because(reason)}`, () => {
   let driver: Driver
   let lab: LabPage
+  let looks: Looks
   beforeAll(async () => {
-    mkdirSync(SHOTS, { recursive: true })
     driver = await inChromium()
     lab = new LabPage(driver.page)
+    looks = new Looks(driver)
     await driver.page.getByText('Connected').waitFor(WAIT)
   })
   afterAll(() => driver?.close())
-
-  async function pictures(name: string): Promise<void> {
-    for (const theme of ['light', 'dark'] as const satisfies readonly Theme[]) {
-      await driver.setTheme(theme)
-      await driver.page.screenshot({ path: join(SHOTS, `guide-${name}-${theme}.png`), animations: 'disabled' })
-    }
-    await driver.setTheme('light')
-  }
 
   test('opens by its key, lists exercises, and finds them by their words', async () => {
     const { page } = driver
     await page.keyboard.press('Alt+g')
     const guide = page.getByRole('complementary', { name: 'Guide' })
     await guide.getByRole('button', { name: /^Meet the hosts/ }).waitFor(WAIT)
-    await pictures('list')
+    await looks.picture('guide-list')
     await guide.getByLabel('Search').fill('retransmi')
     await guide.getByRole('button', { name: /^Meet the hosts/ }).waitFor({ state: 'hidden', ...WAIT })
     await guide.getByLabel('Search').fill('')
@@ -55,7 +46,7 @@ describe.skipIf(reason !== undefined)(`the guide${because(reason)}`, () => {
     const answer = guide.getByLabel(/^Which machine frames/)
     await answer.fill('Scattered: no neighbours.')
     await guide.getByText('Kept').waitFor(WAIT)
-    await pictures('exercise')
+    await looks.picture('guide-exercise')
     const { violations } = await new AxeBuilder({ page }).include('aside').analyze()
     expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([])
     await page.reload()
@@ -101,7 +92,7 @@ describe.skipIf(reason !== undefined)(`the guide${because(reason)}`, () => {
       .setInputFiles([file('Student.html', report), file('other.html', '<p>Not one.</p>')])
     await dialog.getByRole('row', { name: /^Student 1 / }).waitFor(WAIT)
     expect(await dialog.getByRole('alert').textContent()).toContain('other.html is not a report of the guide')
-    await pictures('reports')
+    await looks.picture('guide-reports')
     const { violations } = await new AxeBuilder({ page }).include('dialog').analyze()
     expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([])
     const csv = await driver.saved(() => dialog.getByRole('button', { name: 'Export CSV' }).click())
@@ -112,7 +103,7 @@ describe.skipIf(reason !== undefined)(`the guide${because(reason)}`, () => {
   test('fits a small window, beside which the lab can be used', async () => {
     const { page } = driver
     await page.setViewportSize({ width: 1024, height: 700 })
-    await pictures('small')
+    await looks.picture('guide-small')
     await page.keyboard.press('Alt+g')
     await page.getByRole('complementary', { name: 'Guide' }).waitFor({ state: 'hidden', ...WAIT })
   })

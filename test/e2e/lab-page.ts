@@ -23,7 +23,7 @@ export class LabPage {
     return this.page.getByRole('article', { name: `Host ${name}`, exact: true })
   }
 
-  async show(view: 'Lab' | 'Measurements'): Promise<void> {
+  async show(view: 'Lab' | 'Measurements' | 'Experiments' | 'Recordings'): Promise<void> {
     await this.page.getByRole('navigation', { name: 'Views' }).getByText(view, { exact: true }).click()
   }
 
@@ -36,9 +36,10 @@ export class LabPage {
     await this.dialog.waitFor({ state: 'hidden', ...WAIT })
   }
 
-  async newGuest(host: string, image: string): Promise<void> {
+  async newGuest(host: string, image: string, workload = 'idle'): Promise<void> {
     await this.host(host).getByRole('button', { name: 'New guest…' }).click()
     await this.dialog.getByLabel('Image').selectOption(image)
+    if (workload !== 'idle') await this.dialog.getByLabel('Workload').selectOption(workload)
     await this.dialog.getByRole('button', { name: /^Create/ }).click()
     await this.closed()
     await this.runsOn(host)

@@ -1,16 +1,12 @@
 /** What a student does in the first ten minutes, step by step: the same in a browser and in the app. */
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parseCsv } from '../cli/command.ts'
-import { axe } from '../setup/axe.ts'
 import { long } from '../setup/variants.ts'
-import type { Driver, Theme } from './driver.ts'
+import type { Driver } from './driver.ts'
 import { LabPage, WAIT } from './lab-page.ts'
+import { Looks } from './looks.ts'
 
-const SHOTS = join('output', 'screenshots')
-const THEMES: readonly Theme[] = ['light', 'dark']
 /** What an inspector shows once it knows something. */
 const READY = {
   Protocol: (panel: Locator) => panel.getByRole('grid', { name: 'Messages' }),
@@ -24,10 +20,11 @@ export function steps(open: () => Promise<Driver>): void {
   let driver: Driver
   let page: Page
   let lab: LabPage
+  let looks: Looks
 
   beforeAll(async () => {
-    mkdirSync(SHOTS, { recursive: true })
     driver = await open()
+    looks = new Looks(driver)
     page = driver.page
     lab = new LabPage(page)
     await page.getByText('Connected').waitFor(WAIT)
@@ -35,42 +32,11 @@ export function steps(open: () => Promise<Driver>): void {
   afterAll(() => driver?.close())
 
   /** What the views look like is looked at in the browser; they are the same in the app. */
-  const looks = (): boolean => long || driver.name === 'chromium'
-
-  /** One picture of the view in each theme. */
-  async function picture(view: string): Promise<void> {
-    if (!looks()) return
-    for (const theme of THEMES) {
-      await setTheme(theme)
-      await settled()
-      await page.screenshot({ path: join(SHOTS, `${driver.name}-${view}-${theme}.png`), animations: 'disabled' })
-    }
-    await setTheme('light')
+  const looked = (): boolean => long || driver.name === 'chromium'
+  const picture = async (view: string): Promise<void> => {
+    if (looked()) await looks.picture(view)
   }
-
-  async function setTheme(theme: Theme): Promise<void> {
-    await driver.setTheme(theme)
-    await expect.poll(() => page.evaluate(`matchMedia('(prefers-color-scheme: dark)').matches`)).toBe(theme === 'dark')
-  }
-
-  /** Two frames later, what was asked for is drawn. */
-  const settled = () =>
-    page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(null))))')
-
-  /** What axe finds in either theme. It has no blank page to work in where the app is the only window: legacy mode. */
-  async function faults(view: string): Promise<string[]> {
-    const found: string[] = []
-    if (!looks()) return found
-    for (const theme of THEMES) {
-      await setTheme(theme)
-      // Colours change over a moment.
-      await page.waitForTimeout(400)
-      const { violations } = await axe(page, theme).setLegacyMode(true).exclude('.xterm').analyze()
-      found.push(...violations.map(({ id, nodes }) => `${theme} ${view}: ${id} ${nodes[0]?.html}`))
-    }
-    await setTheme('light')
-    return found
-  }
+  const faults = async (view: string): Promise<string[]> => (looked() ? looks.faults(view) : [])
 
   test('a guest is created, and its console answers what is typed', async () => {
     await picture('empty')

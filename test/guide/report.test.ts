@@ -37,7 +37,7 @@ function reportWith(student: string, answer: string, runs: ReportedRun[] = [RUN]
           { id: 'b', title: 'B', passed_at: null, found: '' },
         ],
         questions: [
-          { id: 'q', title: 'Why?', answer },
+          { id: 'q', title: 'Why does `xm <list>` say so?', answer },
           { id: 'r', title: 'And?', answer: ' ' },
         ],
       },
@@ -56,6 +56,7 @@ test('a page is read back as it was made, whatever a student has written, and no
         const report = reportWith(name.slice(0, 60), parts.join('').slice(0, 20_000))
         const page = reportPage(report)
         expect(readReport(page, 'a.html')).toEqual(report)
+        expect(page).toContain('Why does <code>xm &lt;list&gt;</code> say so?')
         expect(page.match(/<script/g)).toHaveLength(1)
         expect(page.match(/<\/script>/g)).toHaveLength(1)
         expect(page).not.toMatch(/<img|<!--/)

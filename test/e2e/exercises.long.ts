@@ -1,0 +1,2 @@
+/** Every case of exercises.test.ts. */
+import './exercises.test.ts'

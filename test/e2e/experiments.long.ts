@@ -1,0 +1,2 @@
+/** Every case of experiments.test.ts. */
+import './experiments.test.ts'

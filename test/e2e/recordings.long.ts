@@ -1,0 +1,2 @@
+/** Every case of recordings.test.ts. */
+import './recordings.test.ts'
