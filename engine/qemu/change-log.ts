@@ -21,10 +21,16 @@ export class ChangeLog {
     this.#changed = new Bitmap(ram.pages)
   }
 
-  /** Pages that change from now on are logged. */
-  static async start(ram: GuestRam): Promise<ChangeLog> {
+  /**
+   * Pages that change from now on are logged.
+   * @param missing pages that come later: `given` tells what each is before the guest has it
+   */
+  static async start(ram: GuestRam, missing?: Bitmap): Promise<ChangeLog> {
     const log = new ChangeLog(ram)
-    await ram.each((first, bytes) => log.#copy.set(bytes, first * PAGE_SIZE))
+    await ram.each(
+      (first, bytes) => log.#copy.set(bytes, first * PAGE_SIZE),
+      (first, count) => missing?.hasAll(first, count) === true,
+    )
     return log
   }
 
@@ -45,7 +51,7 @@ export class ChangeLog {
     return pages
   }
 
-  /** These pages were given out so: changes are told from that. */
+  /** These pages were given out so, or came so: changes are told from that. */
   given({ pages, zeroPages, data }: PageBatch): void {
     pages.forEach((page, i) => this.#copy.set(data.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE), page * PAGE_SIZE))
     for (const page of zeroPages) this.#copy.fill(0, page * PAGE_SIZE, (page + 1) * PAGE_SIZE)

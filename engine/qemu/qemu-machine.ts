@@ -18,6 +18,7 @@ import type {
 } from '../machine/machine.ts'
 import { blocksOf } from '../machine/memory-layout.ts'
 import { nowMs } from '../util/clock.ts'
+import type { Bitmap } from '../util/bitmap.ts'
 import { FerryError } from '../util/errors.ts'
 import { BLOCK, type BlockId, type BlockInfo } from '../vmstate/blocks.ts'
 import type { MachineState } from '../vmstate/state.ts'
@@ -29,12 +30,13 @@ import { bootElsewhere } from './firmware.ts'
 import { keyEvents } from './keys.ts'
 import { withTyped } from './line-state.ts'
 import { cpuTimeMs } from './cpu-time.ts'
+import { LateMachine, unsupported } from './late-machine.ts'
+import { LateMemory, missingOf } from './late-memory.ts'
 import { order } from './orders.ts'
 import { screendump } from './picture.ts'
 import type { QemuProcess } from './process.ts'
 import { icountAnswer, type QmpEvent } from './qmp-messages.ts'
 import type { GuestRam } from './ram.ts'
-import { UnpulledMachine, unsupported } from './unpulled-machine.ts'
 import { type Snapshot, takeSnapshot } from './snapshot.ts'
 import { StampClock } from './stamp-clock.ts'
 
@@ -51,7 +53,7 @@ export interface QemuParts {
   readonly firmware: (config: MachineConfig) => Promise<Machine>
 }
 
-export class QemuMachine extends UnpulledMachine implements Machine {
+export class QemuMachine extends LateMachine implements Machine {
   readonly config: MachineConfig
   readonly blocks: readonly BlockInfo[]
   readonly #process: QemuProcess
@@ -116,11 +118,16 @@ export class QemuMachine extends UnpulledMachine implements Machine {
       this.#loaded()
       const orderedMs = nowMs()
       this.#leaving = false
-      const event = this.#phase === 'running' ? null : await this.#order('cont', 'RESUME')
+      const runAtMs = this.#phase === 'running' ? orderedMs : await this.#run(orderedMs)
       this.#phase = 'running'
-      const runAtMs = event === null ? orderedMs : this.#clock.timeOf(event, orderedMs)
       return { runAtMs, resumeMs: runAtMs - orderedMs }
     })
+  }
+
+  async #run(orderedMs: number): Promise<number> {
+    const told = this.#order('cont', 'RESUME').then((event) => this.#clock.timeOf(event, orderedMs))
+    // A vCPU that takes an interrupt, and waits for a page of its stack, keeps QEMU from telling that it runs.
+    return this.late === null || this.late.left === 0 ? told : Promise.race([told, this.late.nextAsked()])
   }
 
   pause(): Promise<{ pausedAtMs: number }> {
@@ -182,7 +189,7 @@ export class QemuMachine extends UnpulledMachine implements Machine {
 
   dirtyLogStart(): Promise<void> {
     return this.#turn(async () => {
-      this.#log = await ChangeLog.start(this.#ram)
+      this.#log = await ChangeLog.start(this.#ram, this.late?.missing)
       this.#devices.settle()
     })
   }
@@ -275,9 +282,9 @@ export class QemuMachine extends UnpulledMachine implements Machine {
    * QEMU takes a guest once, so that what `load` would find is looked for without it; all that `load` does before it sends is
    * done, so that none of it is slow for being done for the first time. @throws FerryError `native.*`
    */
-  rehearse(state: MachineState): Promise<void> {
+  rehearse(state: MachineState, clock: Clock, missing?: Uint8Array<ArrayBuffer>): Promise<void> {
     return this.#turn(() => {
-      ending(this.#devices, state, 'continue')
+      ending(this.#devices, state, clock, missingOf(missing, this.#ram.pages))
       return Promise.resolve()
     })
   }
@@ -289,27 +296,40 @@ export class QemuMachine extends UnpulledMachine implements Machine {
     missing?: Uint8Array<ArrayBuffer>,
   ): Promise<LoadReport> {
     return this.#turn(async () => {
-      if (missing !== undefined) throw unsupported('Memory that comes after its guest runs')
       const startMs = nowMs()
-      const pagesMs = await this.#load(batches, state, clock)
+      const pagesMs = await this.#load(batches, state, clock, missingOf(missing, this.#ram.pages))
       return { beganMs: startMs, pagesMs, restoreMs: nowMs() - startMs - pagesMs }
     })
   }
 
   /** @returns how long the pages took, ms */
-  async #load(batches: readonly PageBatch[], state: MachineState, clock: Clock): Promise<number> {
+  async #load(batches: readonly PageBatch[], state: MachineState, clock: Clock, missing?: Bitmap): Promise<number> {
     const arrival = this.#arrival
     if (arrival === null) throw unsupported('A second guest in the place of the first')
+    if (missing !== undefined && !arrival.pulled) throw unsupported('Memory that comes late, and was not announced,')
     const startMs = nowMs()
     for (const batch of batches) await this.#write(batch)
     const pagesMs = nowMs() - startMs
-    const bytes = ending(this.#devices, state, clock)
+    const bytes = ending(this.#devices, state, clock, missing)
     // A stream that was begun cannot be taken back, whatever becomes of it.
     this.#arrival = null
-    await arrival.finish(bytes)
+    if (missing === undefined) await arrival.finish(bytes)
+    else await this.#begin(arrival, bytes, missing)
     this.#phase = 'paused'
     this.#process.serial.write(lineInput(state))
     return pagesMs
+  }
+
+  #begin(arrival: Arrival, bytes: Uint8Array, missing: Bitmap): Promise<void> {
+    const { late, begun } = LateMemory.begin({
+      ...{ arrival, bytes, missing, qmp: this.#process.qmp },
+      onGiven: (batch) => this.#log?.given(batch),
+      onFault: (page) => {
+        for (const listener of this.#listeners.fault) listener(page)
+      },
+    })
+    this.late = late
+    return begun
   }
 
   digests(block: BlockId): Promise<BigUint64Array<ArrayBuffer>> {

@@ -79,10 +79,18 @@ export class GuestRam {
     return Uint8Array.from({ length: count }, (_, i) => Number(isZero(bytes, i * PAGE_SIZE)))
   }
 
-  /** Gives a stretch of bytes after the other to `visit`, valid during the call; others get their turn in between. */
-  async each(visit: (firstPage: number, bytes: Uint8Array<ArrayBuffer>) => void): Promise<void> {
+  /**
+   * Gives a stretch of bytes after the other to `visit`, valid during the call; others get their turn in between.
+   * @param skip whether a stretch need not be read
+   */
+  async each(
+    visit: (firstPage: number, bytes: Uint8Array<ArrayBuffer>) => void,
+    skip: (firstPage: number, count: number) => boolean = () => false,
+  ): Promise<void> {
     for (let first = 0; first < this.pages; first += CHUNK_PAGES) {
-      const bytes = this.#chunk.subarray(0, Math.min(CHUNK_PAGES, this.pages - first) * PAGE_SIZE)
+      const count = Math.min(CHUNK_PAGES, this.pages - first)
+      if (skip(first, count)) continue
+      const bytes = this.#chunk.subarray(0, count * PAGE_SIZE)
       this.#readAt(bytes, first)
       visit(first, bytes)
       await setImmediate()

@@ -55,12 +55,15 @@ export function postcopyDiscard(block: StreamBlock, runs: readonly PageRun[]): U
   return Buffer.concat(parts)
 }
 
+/** Pong of this number: the package was read, and the devices are loaded. */
+export const DEVICES_LOADED = 3
+
 /** Listen, the devices, run: in one package, so that pages can be sent while the target still loads it. */
 export function postcopyPackage(records: readonly NativeRecord[]): Uint8Array<ArrayBuffer> {
   const content = Buffer.concat([
     command(COMMAND.postcopyListen),
     deviceSections(records),
-    ping(3),
+    ping(DEVICES_LOADED),
     command(COMMAND.postcopyRun),
   ])
   return Buffer.concat([command(COMMAND.packaged, numbers([4, content.length])), content])

@@ -1,9 +1,10 @@
 /**
- * What a machine in QEMU cannot do: what algorithms need that pull pages, or send each one once. Hosts do not offer those,
- * so that nobody should see these errors.
+ * What a machine in QEMU does of what algorithms need that pull pages: it takes pages in while its guest runs. It cannot
+ * guard pages that were sent, nor tell which ones its guest uses.
  */
 import type { FaultRecord, PageBatch } from '../machine/machine.ts'
 import { FerryError } from '../util/errors.ts'
+import type { LateMemory } from './late-memory.ts'
 
 /** @param what as the subject of a sentence */
 export function unsupported(what: string): FerryError {
@@ -13,10 +14,10 @@ export function unsupported(what: string): FerryError {
 
 const refuse = (what: string): Promise<never> => Promise.reject(unsupported(what))
 
-export abstract class UnpulledMachine {
-  useWatch(): Promise<void> {
-    return refuse('Watching which pages the guest uses')
-  }
+export abstract class LateMachine {
+  /** Memory that comes while the guest runs; null: it had come before. */
+  protected late: LateMemory | null = null
+
   guardStart(): Promise<void> {
     return refuse('Guarding pages that were sent')
   }
@@ -26,11 +27,18 @@ export abstract class UnpulledMachine {
   guardStop(): Promise<void> {
     return refuse('Guarding pages that were sent')
   }
-  supply(): Promise<number> {
-    return refuse('Memory that comes after its guest runs')
+
+  /** QEMU tells nobody: no page is known to be used. */
+  useWatch(): Promise<void> {
+    return Promise.resolve()
   }
-  /** There were none. */
+
+  /** Not in turn with other calls: those may wait for these pages. */
+  supply(batch: PageBatch): Promise<number> {
+    return this.late?.supply(batch) ?? Promise.resolve(0)
+  }
+
   faults(): Promise<readonly FaultRecord[]> {
-    return Promise.resolve([])
+    return Promise.resolve(this.late?.takeFaults() ?? [])
   }
 }
