@@ -57,7 +57,7 @@ const noTrap = memoryTrapRefusal()
  * those is not offered.
  */
 const IN_QEMU: Abilities = {
-  algorithms: ['pre-copy', 'stop-and-copy'],
+  algorithms: ALGORITHM_NAMES.filter((name) => !POOL[name].mechanism.once),
   takes: ALGORITHM_NAMES.filter((name) => noTrap === null || !POOL[name].mechanism.pull),
   takesNote: noTrap ?? undefined,
   savings: SAVINGS.filter((saving) => saving !== 'delta'),

@@ -1,9 +1,9 @@
 /** What QEMU's stream has behind the pages of RAM: video memory, all devices, the end. */
 import { advanceClock } from '../hypervisors/qemu/loose-ends.ts'
 import { qemu } from '../hypervisors/qemu/qemu.ts'
-import type { PageRun } from '../hypervisors/qemu/stream/commands.ts'
+import { runsOf } from '../hypervisors/qemu/stream/commands.ts'
 import { postcopyTail, streamTail } from '../hypervisors/qemu/stream/tail.ts'
-import { Bitmap } from '../util/bitmap.ts'
+import type { Bitmap } from '../util/bitmap.ts'
 import { nowMs } from '../util/clock.ts'
 import { BLOCK } from '../vmstate/blocks.ts'
 import type { MachineState } from '../vmstate/state.ts'
@@ -31,16 +31,5 @@ export function ending(
   }
   return missing === undefined
     ? streamTail(timely, state.vga, memory)
-    : postcopyTail(timely, state.vga, memory, runsOf(missing))
-}
-
-function runsOf(missing: Bitmap): PageRun[] {
-  const runs: PageRun[] = []
-  for (let first = missing.next(0); first >= 0;) {
-    let end = first + 1
-    while (missing.has(end)) end++
-    runs.push({ first, count: end - first })
-    first = missing.next(end)
-  }
-  return runs
+    : postcopyTail(timely, state.vga, memory, runsOf(missing.numbers()))
 }

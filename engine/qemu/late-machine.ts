@@ -1,9 +1,10 @@
 /**
  * What a machine in QEMU does of what algorithms need that pull pages: it takes pages in while its guest runs. It cannot
- * guard pages that were sent, nor tell which ones its guest uses.
+ * guard pages that were sent, nor tell which ones its guest uses or has never used.
  */
 import type { FaultRecord, PageBatch } from '../machine/machine.ts'
 import { FerryError } from '../util/errors.ts'
+import type { LateDeparture } from './late-departure.ts'
 import type { LateMemory } from './late-memory.ts'
 
 /** @param what as the subject of a sentence */
@@ -17,6 +18,11 @@ const refuse = (what: string): Promise<never> => Promise.reject(unsupported(what
 export abstract class LateMachine {
   /** Memory that comes while the guest runs; null: it had come before. */
   protected late: LateMemory | null = null
+  /** The guest goes away, and its memory after it; null: it does not. */
+  protected departure: LateDeparture | null = null
+
+  /** One call after the other. */
+  protected abstract turn<T>(work: () => Promise<T>): Promise<T>
 
   guardStart(): Promise<void> {
     return refuse('Guarding pages that were sent')
@@ -30,7 +36,17 @@ export abstract class LateMachine {
 
   /** QEMU tells nobody: no page is known to be used. */
   useWatch(): Promise<void> {
-    return Promise.resolve()
+    return this.turn(() => Promise.resolve())
+  }
+
+  /** QEMU keeps no such list: nothing is known of any page. */
+  unwrittenPages(): Promise<Uint32Array<ArrayBuffer>> {
+    return this.turn(() => Promise.resolve(new Uint32Array(0)))
+  }
+
+  /** QEMU's machine has no port by which a guest could say so. */
+  freePages(): Promise<number> {
+    return this.turn(() => Promise.resolve(0))
   }
 
   /** Not in turn with other calls: those may wait for these pages. */

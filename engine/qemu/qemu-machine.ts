@@ -23,13 +23,14 @@ import { FerryError } from '../util/errors.ts'
 import { BLOCK, type BlockId, type BlockInfo } from '../vmstate/blocks.ts'
 import type { MachineState } from '../vmstate/state.ts'
 import type { Arrival } from './arrival.ts'
-import { ChangeLog } from './change-log.ts'
+import { ChangeLog, type Following } from './change-log.ts'
 import { DeviceBlocks } from './device-blocks.ts'
 import { ending } from './ending.ts'
 import { bootElsewhere } from './firmware.ts'
 import { keyEvents } from './keys.ts'
 import { withTyped } from './line-state.ts'
 import { cpuTimeMs } from './cpu-time.ts'
+import { LateDeparture } from './late-departure.ts'
 import { LateMachine, unsupported } from './late-machine.ts'
 import { LateMemory, missingOf } from './late-memory.ts'
 import { order } from './orders.ts'
@@ -37,7 +38,7 @@ import { screendump } from './picture.ts'
 import type { QemuProcess } from './process.ts'
 import { icountAnswer, type QmpEvent } from './qmp-messages.ts'
 import type { GuestRam } from './ram.ts'
-import { type Snapshot, takeSnapshot } from './snapshot.ts'
+import { type Snapshot, snapshotOf, takeSnapshot } from './snapshot.ts'
 import { StampClock } from './stamp-clock.ts'
 
 type Clock = 'continue' | 'freeze'
@@ -114,7 +115,7 @@ export class QemuMachine extends LateMachine implements Machine {
   }
 
   resume(): Promise<{ runAtMs: number; resumeMs: number }> {
-    return this.#turn(async () => {
+    return this.turn(async () => {
       this.#loaded()
       const orderedMs = nowMs()
       this.#leaving = false
@@ -125,13 +126,15 @@ export class QemuMachine extends LateMachine implements Machine {
   }
 
   async #run(orderedMs: number): Promise<number> {
+    await this.departure?.cancel()
+    this.departure = null
     const told = this.#order('cont', 'RESUME').then((event) => this.#clock.timeOf(event, orderedMs))
     // A vCPU that takes an interrupt, and waits for a page of its stack, keeps QEMU from telling that it runs.
     return this.late === null || this.late.left === 0 ? told : Promise.race([told, this.late.nextAsked()])
   }
 
   pause(): Promise<{ pausedAtMs: number }> {
-    return this.#turn(() => this.#pause())
+    return this.turn(() => this.#pause())
   }
 
   async #pause(): Promise<{ pausedAtMs: number }> {
@@ -145,7 +148,7 @@ export class QemuMachine extends LateMachine implements Machine {
 
   /** Bytes lie in a pipe until the UART has room, and can be taken back from there: so they are in every later state. */
   serialWrite(bytes: Uint8Array): Promise<number> {
-    return this.#turn(() =>
+    return this.turn(() =>
       Promise.resolve(this.#leaving || this.#phase === 'empty' ? 0 : this.#process.serial.write(bytes)),
     )
   }
@@ -161,11 +164,14 @@ export class QemuMachine extends LateMachine implements Machine {
   }
 
   screen(): Promise<ScreenImage> {
-    return this.#turn(() => screendump(this.#process.qmp, this.#process.folder))
+    return this.turn(() => screendump(this.#process.qmp, this.#process.folder))
   }
 
   readPages(set: PageSet): Promise<PageBatch> {
-    return this.#turn(() => Promise.resolve(this.#read(set)))
+    return this.turn(async () => {
+      if (set.block === BLOCK.ram && this.departure !== null) return this.departure.read(set.pages, this.#ram)
+      return this.#read(set)
+    })
   }
 
   #read(set: PageSet): PageBatch {
@@ -176,7 +182,7 @@ export class QemuMachine extends LateMachine implements Machine {
   }
 
   writePages(batch: PageBatch): Promise<void> {
-    return this.#turn(() => this.#write(batch))
+    return this.turn(() => this.#write(batch))
   }
 
   async #write(batch: PageBatch): Promise<void> {
@@ -188,14 +194,14 @@ export class QemuMachine extends LateMachine implements Machine {
   }
 
   dirtyLogStart(): Promise<void> {
-    return this.#turn(async () => {
+    return this.turn(async () => {
       this.#log = await ChangeLog.start(this.#ram, this.late?.missing)
       this.#devices.settle()
     })
   }
 
   dirtyLogFetch(clear: boolean): Promise<readonly PageSet[]> {
-    return this.#turn(async () => {
+    return this.turn(async () => {
       if (this.#log === null) throw new FerryError('machine.log-off', 'The dirty log of the machine is off.')
       const pages = await this.#log.fetch(clear)
       const devices = this.#devices.changed()
@@ -205,34 +211,48 @@ export class QemuMachine extends LateMachine implements Machine {
   }
 
   dirtyLogStop(): Promise<void> {
-    return this.#turn(() => {
+    return this.turn(() => {
       this.#log = null
       return Promise.resolve()
     })
   }
 
   capture(): Promise<MachineState> {
-    return this.#turn(async () => {
-      const { state } = await this.#snapshot(() => undefined)
+    return this.turn(async () => {
+      const { state } = await this.#snapshot()
       if (this.#phase === 'running') await this.#order('cont', 'RESUME')
       return state
     })
   }
 
-  #snapshot(page: (page: number, bytes: Uint8Array | null) => void): Promise<Snapshot> {
+  #snapshot(changes?: Following): Promise<Snapshot> {
     this.#loaded()
-    const { config } = this
-    const [ram, devices] = [this.#ram, this.#devices]
-    return takeSnapshot({ process: this.#process, config, ram, devices, page })
+    return takeSnapshot({ ...this.#parts, page: (page, bytes) => changes?.page(page, bytes) })
+  }
+
+  /** Stops the guest, and keeps its RAM until it is read. */
+  async #leave(log: ChangeLog, changes?: Following): Promise<Snapshot> {
+    this.#loaded()
+    const { ramBytes, vgaBytes } = this.config
+    const { qmp, folder } = this.#process
+    const page = (number: number, bytes: Uint8Array | null) => changes?.page(number, bytes)
+    this.departure = await LateDeparture.prepare({ qmp, folder, ramBytes, vgaBytes, watched: log.gave, page })
+    const stopped = await this.departure.stop()
+    changes?.add(stopped.owed)
+    return snapshotOf(this.#parts, stopped)
+  }
+
+  get #parts() {
+    return { process: this.#process, config: this.config, ram: this.#ram, devices: this.#devices }
   }
 
   restore(state: MachineState, clock: Clock): Promise<void> {
-    return this.#turn(async () => void (await this.#load([], state, clock)))
+    return this.turn(async () => void (await this.#load([], state, clock)))
   }
 
   stop(options: StopOptions): Promise<StopReport> {
     this.#leaving = true
-    return this.#turn(() => this.#stop(options))
+    return this.turn(() => this.#stop(options))
   }
 
   async #stop({ inlinePages, leaveRam = false }: StopOptions): Promise<StopReport> {
@@ -243,13 +263,12 @@ export class QemuMachine extends LateMachine implements Machine {
     // Without a log everything remains, and the guest has to stand still for it.
     let pausedAtMs = log === null ? (await this.#pause()).pausedAtMs : orderedMs
     const changes = log?.follow()
-    const { state, stop, unsent } = await this.#snapshot((page, bytes) => changes?.page(page, bytes)).catch(
-      (thrown: unknown) => {
-        // It will go on, and what was typed with it.
-        serial.write(typed)
-        throw thrown
-      },
-    )
+    const leaving = leaveRam && log !== null ? this.#leave(log, changes) : this.#snapshot(changes)
+    const { state, stop, unsent } = await leaving.catch((thrown: unknown) => {
+      // It will go on, and what was typed with it.
+      serial.write(typed)
+      throw thrown
+    })
     const capturedMs = nowMs()
     if (this.#phase === 'running' && stop !== null) pausedAtMs = this.#clock.timeOf(stop, orderedMs)
     this.#phase = 'paused'
@@ -283,7 +302,7 @@ export class QemuMachine extends LateMachine implements Machine {
    * done, so that none of it is slow for being done for the first time. @throws FerryError `native.*`
    */
   rehearse(state: MachineState, clock: Clock, missing?: Uint8Array<ArrayBuffer>): Promise<void> {
-    return this.#turn(() => {
+    return this.turn(() => {
       ending(this.#devices, state, clock, missingOf(missing, this.#ram.pages))
       return Promise.resolve()
     })
@@ -295,7 +314,7 @@ export class QemuMachine extends LateMachine implements Machine {
     clock: Clock,
     missing?: Uint8Array<ArrayBuffer>,
   ): Promise<LoadReport> {
-    return this.#turn(async () => {
+    return this.turn(async () => {
       const startMs = nowMs()
       const pagesMs = await this.#load(batches, state, clock, missingOf(missing, this.#ram.pages))
       return { beganMs: startMs, pagesMs, restoreMs: nowMs() - startMs - pagesMs }
@@ -333,34 +352,24 @@ export class QemuMachine extends LateMachine implements Machine {
   }
 
   digests(block: BlockId): Promise<BigUint64Array<ArrayBuffer>> {
-    return this.#turn(() => (block === BLOCK.ram ? this.#ram.digests() : Promise.resolve(this.#devices.digests(block))))
+    return this.turn(() => (block === BLOCK.ram ? this.#ram.digests() : Promise.resolve(this.#devices.digests(block))))
   }
 
   zeroPages({ block, first, count }: PageRange): Promise<Uint8Array<ArrayBuffer>> {
     const zeros = () =>
       (block === BLOCK.ram ? this.#ram : null)?.zeros(first, count) ?? this.#devices.zeros(block, first, count)
-    return this.#turn(() => Promise.resolve(count === 0 ? new Uint8Array(0) : zeros()))
-  }
-
-  /** QEMU keeps no such list: nothing is known of any page. */
-  unwrittenPages(): Promise<Uint32Array<ArrayBuffer>> {
-    return this.#turn(() => Promise.resolve(new Uint32Array(0)))
-  }
-
-  /** QEMU's machine has no port by which a guest could say so. */
-  freePages(): Promise<number> {
-    return this.#turn(() => Promise.resolve(0))
+    return this.turn(() => Promise.resolve(count === 0 ? new Uint8Array(0) : zeros()))
   }
 
   instructions(): Promise<number> {
-    return this.#turn(async () => {
+    return this.turn(async () => {
       const { icount } = await this.#process.qmp.ask('query-replay', icountAnswer)
       return icount % 2 ** 32
     })
   }
 
   throttle(share: number): Promise<number> {
-    return share === 0 ? this.#turn(() => Promise.resolve(0)) : Promise.reject(unsupported('A slowed-down vCPU'))
+    return share === 0 ? this.turn(() => Promise.resolve(0)) : Promise.reject(unsupported('A slowed-down vCPU'))
   }
 
   cpuTimeMs(): Promise<number> {
@@ -370,6 +379,7 @@ export class QemuMachine extends LateMachine implements Machine {
   close(): Promise<void> {
     this.#closing ??= (async () => {
       this.#arrival?.close()
+      this.departure?.close()
       if (this.#phase === 'running') this.#process.serial.drain()
       await this.#process.end()
       this.#end(null)
@@ -386,7 +396,7 @@ export class QemuMachine extends LateMachine implements Machine {
   }
 
   /** One call after the other, in the order in which they were made. A QEMU that does not answer any more is ended. */
-  #turn<T>(work: () => Promise<T>): Promise<T> {
+  protected turn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#turns.then(async () => {
       if (this.#ended !== null) throw this.#ended
       if (this.#closing !== null) throw closed()

@@ -57,6 +57,13 @@ export class GuestRam {
     return splitZeros(BLOCK.ram, pages, bytes)
   }
 
+  /** The bytes of one page as it is now. @throws FerryError `machine.closed` */
+  page(page: number): Uint8Array {
+    const bytes = Buffer.alloc(PAGE_SIZE)
+    this.#readAt(bytes, page)
+    return bytes
+  }
+
   /** @throws FerryError `machine.page-range` for a page that the guest has not */
   check(pages: Uint32Array): void {
     const beyond = pages.find((page) => page >= this.pages)

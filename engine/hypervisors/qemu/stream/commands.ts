@@ -10,6 +10,17 @@ export interface PageRun {
   readonly count: number
 }
 
+/** @param pages ascending */
+export function runsOf(pages: Uint32Array): PageRun[] {
+  const runs: { first: number; count: number }[] = []
+  let last: { first: number; count: number } | undefined
+  for (const page of pages) {
+    if (last !== undefined && page === last.first + last.count) last.count++
+    else runs.push((last = { first: page, count: 1 }))
+  }
+  return runs
+}
+
 const command = (code: number, payload: Uint8Array = new Uint8Array()): Uint8Array<ArrayBuffer> =>
   Buffer.concat([numbers([1, TYPE.command], [2, code], [2, payload.length]), payload])
 
