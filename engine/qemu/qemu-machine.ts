@@ -8,7 +8,6 @@ import type {
   LoadReport,
   Machine,
   MachineConfig,
-  MachineEvents,
   PageBatch,
   PageRange,
   PageSet,
@@ -30,15 +29,14 @@ import { bootElsewhere } from './firmware.ts'
 import { keyEvents } from './keys.ts'
 import { withTyped } from './line-state.ts'
 import { cpuTimeMs } from './cpu-time.ts'
-import { LateDeparture } from './late-departure.ts'
 import { LateMachine, unsupported } from './late-machine.ts'
-import { LateMemory, missingOf } from './late-memory.ts'
+import { missingOf } from './late-memory.ts'
 import { order } from './orders.ts'
 import { screendump } from './picture.ts'
 import type { QemuProcess } from './process.ts'
 import { icountAnswer, type QmpEvent } from './qmp-messages.ts'
 import type { GuestRam } from './ram.ts'
-import { type Snapshot, snapshotOf, takeSnapshot } from './snapshot.ts'
+import { type Snapshot, takeSnapshot } from './snapshot.ts'
 import { StampClock } from './stamp-clock.ts'
 
 type Clock = 'continue' | 'freeze'
@@ -62,13 +60,6 @@ export class QemuMachine extends LateMachine implements Machine {
   readonly #firmware: QemuParts['firmware']
   readonly #devices: DeviceBlocks
   readonly #clock = new StampClock()
-  readonly #listeners: { [E in keyof MachineEvents]: Set<MachineEvents[E]> } = {
-    serial: new Set(),
-    frame: new Set(),
-    fault: new Set(),
-    guarded: new Set(),
-    exit: new Set(),
-  }
   #arrival: Arrival | null
   #phase: Phase = 'empty'
   /** Told to stop for good: takes no input until it runs again. */
@@ -91,19 +82,14 @@ export class QemuMachine extends LateMachine implements Machine {
     this.#devices = new DeviceBlocks(this.blocks)
   }
 
-  on<E extends keyof MachineEvents>(event: E, listener: MachineEvents[E]): () => void {
-    this.#listeners[event].add(listener)
-    return () => this.#listeners[event].delete(listener)
-  }
-
   /** QEMU's process, for those who run it: what the guest wrote, sent, and how it ended. */
   wrote(bytes: Uint8Array): void {
     const known = Math.min(this.#told, bytes.length)
     this.#told -= known
-    if (known < bytes.length) for (const listener of this.#listeners.serial) listener(bytes.subarray(known))
+    if (known < bytes.length) this.tell('serial', bytes.subarray(known))
   }
   sent(frame: Uint8Array): void {
-    for (const listener of this.#listeners.frame) listener(frame)
+    this.tell('frame', frame)
   }
   processEnded(error: FerryError): void {
     this.#end(this.#closing === null ? error : null)
@@ -219,6 +205,7 @@ export class QemuMachine extends LateMachine implements Machine {
 
   capture(): Promise<MachineState> {
     return this.turn(async () => {
+      this.#loaded()
       const { state } = await this.#snapshot()
       if (this.#phase === 'running') await this.#order('cont', 'RESUME')
       return state
@@ -226,20 +213,7 @@ export class QemuMachine extends LateMachine implements Machine {
   }
 
   #snapshot(changes?: Following): Promise<Snapshot> {
-    this.#loaded()
     return takeSnapshot({ ...this.#parts, page: (page, bytes) => changes?.page(page, bytes) })
-  }
-
-  /** Stops the guest, and keeps its RAM until it is read. */
-  async #leave(log: ChangeLog, changes?: Following): Promise<Snapshot> {
-    this.#loaded()
-    const { ramBytes, vgaBytes } = this.config
-    const { qmp, folder } = this.#process
-    const page = (number: number, bytes: Uint8Array | null) => changes?.page(number, bytes)
-    this.departure = await LateDeparture.prepare({ qmp, folder, ramBytes, vgaBytes, watched: log.gave, page })
-    const stopped = await this.departure.stop()
-    changes?.add(stopped.owed)
-    return snapshotOf(this.#parts, stopped)
   }
 
   get #parts() {
@@ -263,7 +237,8 @@ export class QemuMachine extends LateMachine implements Machine {
     // Without a log everything remains, and the guest has to stand still for it.
     let pausedAtMs = log === null ? (await this.#pause()).pausedAtMs : orderedMs
     const changes = log?.follow()
-    const leaving = leaveRam && log !== null ? this.#leave(log, changes) : this.#snapshot(changes)
+    this.#loaded()
+    const leaving = leaveRam && log !== null ? this.leave(this.#parts, log.gave, changes) : this.#snapshot(changes)
     const { state, stop, unsent } = await leaving.catch((thrown: unknown) => {
       // It will go on, and what was typed with it.
       serial.write(typed)
@@ -333,22 +308,13 @@ export class QemuMachine extends LateMachine implements Machine {
     // A stream that was begun cannot be taken back, whatever becomes of it.
     this.#arrival = null
     if (missing === undefined) await arrival.finish(bytes)
-    else await this.#begin(arrival, bytes, missing)
+    else {
+      const onGiven = (batch: PageBatch) => this.#log?.given(batch)
+      await this.begin({ arrival, bytes, missing, qmp: this.#process.qmp, onGiven })
+    }
     this.#phase = 'paused'
     this.#process.serial.write(lineInput(state))
     return pagesMs
-  }
-
-  #begin(arrival: Arrival, bytes: Uint8Array, missing: Bitmap): Promise<void> {
-    const { late, begun } = LateMemory.begin({
-      ...{ arrival, bytes, missing, qmp: this.#process.qmp },
-      onGiven: (batch) => this.#log?.given(batch),
-      onFault: (page) => {
-        for (const listener of this.#listeners.fault) listener(page)
-      },
-    })
-    this.late = late
-    return begun
   }
 
   digests(block: BlockId): Promise<BigUint64Array<ArrayBuffer>> {
@@ -417,7 +383,7 @@ export class QemuMachine extends LateMachine implements Machine {
     if (this.#ended !== null) return
     this.#ended = error ?? closed()
     this.#ram.close()
-    for (const listener of this.#listeners.exit) listener(error)
+    this.tell('exit', error)
   }
 }
 
