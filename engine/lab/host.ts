@@ -11,6 +11,7 @@ import type { MachineConfig } from '../machine/machine.ts'
 import { CPU_FEATURES } from '../machine/profile.ts'
 import { BlankMachine, type MachineShape } from '../machine/blank-machine.ts'
 import type { HostOffer } from '../migration/compatibility.ts'
+import { algorithmOf } from '../migration/policy/pool.ts'
 import { DEFAULT_PORT, MigrationServer } from '../migration/server.ts'
 import type { IncomingGuest, TargetSlot } from '../migration/target-options.ts'
 import { HostBridge } from '../network/bridge.ts'
@@ -45,8 +46,10 @@ export class Host {
   readonly memory: HostMemory
   readonly bridge: HostBridge
   readonly abilities: Abilities
-  /** Its pool: what was asked for, of what its kind can. */
+  /** Its pool: what was asked for, of what its kind can. Guests go by these … */
   readonly algorithms: readonly string[]
+  /** … and come by these. */
+  readonly takes: readonly string[]
   /** Its configuration files are those of its tools' installation: nobody has set up anything. */
   readonly asInstalled: boolean
   readonly guests = new Map<string, Guest>()
@@ -64,8 +67,9 @@ export class Host {
     this.memory = new HostMemory({ bytes: (input.memory_MB ?? 2048) * MIB, seed })
     this.bridge = new HostBridge(input.name, network)
     this.abilities = ABILITIES[input.kind]
-    const { algorithms } = this.abilities
-    this.algorithms = input.algorithms?.filter((name) => algorithms.some((own) => own === name)) ?? algorithms
+    const asked = (pool: readonly string[]) => input.algorithms?.filter((name) => pool.includes(name)) ?? pool
+    this.algorithms = asked(this.abilities.algorithms)
+    this.takes = asked(this.abilities.takes)
     this.#portWanted = input.port
     const port = input.port === undefined || input.port === 0 ? DEFAULT_PORT[input.kind] : input.port
     // libvirt takes guests in as it is installed, and a QEMU as it is started.
@@ -164,7 +168,8 @@ export class Host {
       clock: this.abilities.clock,
       cpuFeatures: CPU_FEATURES,
       formatVersions: [FORMAT_VERSION.major],
-      algorithms: this.algorithms,
+      algorithms: this.takes,
+      algorithmsNote: this.abilities.takesNote,
       accepting: this.#relocation.enabled && !isLoopback(this.#relocation.address),
       hostsAllow: this.#relocation.hostsAllow,
       knownPeers: this.#arrivals.knownPeers(),
@@ -177,11 +182,15 @@ export class Host {
     return this.memory.freePages * PAGE_SIZE >= ramBytes + vgaBytes
   }
 
-  /** A machine in this host's memory: the one held ready, if it fits. @throws FerryError `host.out-of-memory`, `machine.*`, `qemu.*` */
-  async createMachine(config: MachineConfig): Promise<HostedMachine> {
+  /**
+   * A machine in this host's memory: the one held ready, if it fits.
+   * @param pulled the guest that comes may run before its memory has come
+   * @throws FerryError `host.out-of-memory`, `machine.*`, `qemu.*`
+   */
+  async createMachine(config: MachineConfig, pulled = false): Promise<HostedMachine> {
     const view = viewOf(this.kind, this.memory, config)
     try {
-      return new HostedMachine((await this.standby.take(config)) ?? (await machineOf(this.kind, config)), view)
+      return new HostedMachine((await this.standby.take(config)) ?? (await machineOf(this.kind, config, pulled)), view)
     } catch (error) {
       view.release()
       throw error
@@ -191,7 +200,9 @@ export class Host {
   async #reserve(incoming: IncomingGuest): Promise<TargetSlot> {
     const guest = this.#arrivals.guest(incoming.guest.id)
     const { ramBytes, vgaBytes, mac, apic } = incoming.machine
-    const machine = await this.createMachine({ ramBytes, vgaBytes, mac, apic, disk: guest.disk?.buffer ?? null })
+    const pulled = algorithmOf(incoming.algorithm)?.mechanism.pull === true
+    const config = { ramBytes, vgaBytes, mac, apic, disk: guest.disk?.buffer ?? null }
+    const machine = await this.createMachine(config, pulled)
     const residence: Residence = { host: this.name, kind: this.kind, machine }
     // Its first words may come before anybody knows that it runs.
     const unlisten = guest.console.listen(machine)

@@ -13,10 +13,11 @@ import { xen } from '../hypervisors/xen/xen.ts'
 import { createMachine, type MachineShape } from '../machine/blank-machine.ts'
 import type { Machine, MachineConfig } from '../machine/machine.ts'
 import { devicesOf } from '../machine/profile.ts'
-import { ALGORITHM_NAMES, type AlgorithmName } from '../migration/policy/pool.ts'
+import { ALGORITHM_NAMES, type AlgorithmName, POOL } from '../migration/policy/pool.ts'
 import { SAVINGS, type Saving } from '../migration/saving/savings.ts'
 import { createQemuMachine } from '../qemu/create.ts'
 import { findQemu, requireQemu } from '../qemu/find.ts'
+import { memoryTrapRefusal } from '../qemu/memory-trap.ts'
 import { PAGE_SIZE } from '../vmstate/blocks.ts'
 
 /** Every kind of host that the lab has. */
@@ -24,7 +25,12 @@ export const HYPERVISORS: Readonly<Record<HostKind, Hypervisor<HostKind>>> = { x
 
 /** What hosts of a kind can do at most. */
 export interface Abilities {
+  /** By which guests go away from there. */
   readonly algorithms: readonly AlgorithmName[]
+  /** By which guests come there. */
+  readonly takes: readonly AlgorithmName[]
+  /** Why guests do not come by others, though the kind knows them. */
+  readonly takesNote?: string | undefined
   readonly savings: readonly Saving[]
   readonly devices: readonly string[]
   /** Whether they hold an empty machine ready for the guest that comes next. */
@@ -37,18 +43,23 @@ export interface Abilities {
 
 const EMULATED: Abilities = {
   algorithms: ALGORITHM_NAMES,
+  takes: ALGORITHM_NAMES,
   savings: SAVINGS,
   devices: devicesOf({ apic: true, disk: new SharedArrayBuffer(0) }),
   standby: true,
   throttles: true,
 }
 
+const noTrap = memoryTrapRefusal()
+
 /**
- * QEMU gives its dirty log to nobody page by page, waits for no page of ours, and reads what it was sent when it likes: so
- * what needs those is not offered.
+ * QEMU gives its dirty log to nobody page by page, guards no page, and reads what it was sent when it likes: so what needs
+ * those is not offered.
  */
 const IN_QEMU: Abilities = {
-  algorithms: ['pre-copy', 'stop-and-copy'],
+  algorithms: ALGORITHM_NAMES.filter((name) => !POOL[name].mechanism.once),
+  takes: ALGORITHM_NAMES.filter((name) => noTrap === null || !POOL[name].mechanism.pull),
+  takesNote: noTrap ?? undefined,
   savings: SAVINGS.filter((saving) => saving !== 'delta'),
   devices: devicesOf({ apic: false, disk: null }),
   standby: false,
@@ -67,9 +78,12 @@ export function viewOf(kind: HostKind, memory: HostMemory, { ramBytes, vgaBytes 
   return kind === 'kvm' ? new MemorySlots(memory, pages, vgaPages) : new RamBlocks(memory, pages, vgaPages)
 }
 
-/** @throws FerryError `machine.*`, `qemu.*` */
-export async function machineOf(kind: HostKind, config: MachineConfig): Promise<Machine> {
-  return kind === 'qemu' ? createQemuMachine(config, await requireQemu(), createMachine) : createMachine(config)
+/**
+ * @param pulled the guest that comes may run before its memory has come
+ * @throws FerryError `machine.*`, `qemu.*`
+ */
+export async function machineOf(kind: HostKind, config: MachineConfig, pulled: boolean): Promise<Machine> {
+  return kind === 'qemu' ? createQemuMachine(config, await requireQemu(), createMachine, pulled) : createMachine(config)
 }
 
 /** @throws FerryError `qemu.unavailable` with what to do */

@@ -11,7 +11,7 @@ import type { Lab } from './lab.ts'
  */
 export function candidates(lab: Lab, input: MigrateInput): readonly AlgorithmName[] {
   const target = lab.host(input.to)
-  return offered(lab, input).filter((name) => target.algorithms.includes(name))
+  return offered(lab, input).filter((name) => target.takes.includes(name))
 }
 
 /**
@@ -30,9 +30,8 @@ export function algorithmsOf(lab: Lab, input: MigrateInput): readonly AlgorithmN
 export function thenPulls(lab: Lab, input: MigrateInput): boolean {
   if (input.pre_copy?.then_pull !== true) return false
   const { source, target } = hostsOf(lab, input)
-  return (
-    wantedOf(input).includes('pre-copy') && [source, target].every(({ algorithms }) => algorithms.includes('hybrid'))
-  )
+  const both = [source.algorithms, target.takes].every((pool) => pool.includes('hybrid'))
+  return both && wantedOf(input).includes('pre-copy')
 }
 
 function offered(lab: Lab, input: MigrateInput): readonly AlgorithmName[] {

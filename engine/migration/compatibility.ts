@@ -25,6 +25,8 @@ export interface HostOffer {
   /** Versions of the common format that it reads. */
   readonly formatVersions: readonly number[]
   readonly algorithms: readonly string[]
+  /** Why there are not more of them; absent: nothing is missing that could be there. */
+  readonly algorithmsNote?: string | undefined
   /** Savings of page transfer; absent: all. */
   readonly savings?: readonly Saving[] | undefined
   /** False: it takes no guests at all, as without `(xend-relocation-server yes)`. Absent: true. */
@@ -121,7 +123,8 @@ export function checkCompatibility(request: MigrationRequest, offer: HostOffer, 
       title: 'The algorithm pools have an algorithm in common',
       detail:
         algorithm === null
-          ? `The source offers ${request.algorithms.join(', ')}; ${offer.name} has ${offer.algorithms.join(', ') || 'none'}.`
+          ? `The source offers ${request.algorithms.join(', ')}; ${offer.name} has ${offer.algorithms.join(', ') || 'none'}.` +
+            (offer.algorithmsNote === undefined ? '' : ` ${offer.algorithmsNote}`)
           : `${algorithm} is in both pools.`,
     },
     {

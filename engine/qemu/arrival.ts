@@ -1,42 +1,68 @@
 /** A guest on its way into a QEMU that waits for it: Ferry is the source of QEMU's own migration stream. */
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { ramPart, streamHead } from '../hypervisors/qemu/stream/writer.ts'
+import { DEVICES_LOADED, postcopyEnd, postcopyHead } from '../hypervisors/qemu/stream/commands.ts'
+import { ReturnPath, type ReturnPathEvents } from '../hypervisors/qemu/stream/return-path.ts'
+import { ramEnd, ramPart, streamHead, zeroPart } from '../hypervisors/qemu/stream/writer.ts'
 import type { PageBatch } from '../machine/machine.ts'
 import { FerryError } from '../util/errors.ts'
+import { setCapabilities } from './capabilities.ts'
 import type { Qmp } from './qmp.ts'
 import { isOver, migrationStatus } from './qmp-messages.ts'
 
 /** From the last byte to the guest being there. QEMU takes milliseconds; a loaded computer more. */
 const LOAD_DEADLINE_MS = 15_000
 
+export interface ArrivalOptions {
+  readonly qmp: Qmp
+  /** For the socket. */
+  readonly folder: string
+  readonly ramBytes: number
+  readonly vgaBytes: number
+  /** The guest may run before its memory has come: `begin` in place of `finish`. */
+  readonly pulled: boolean
+}
+
+interface Waiter {
+  readonly resolve: () => void
+  readonly reject: (error: FerryError) => void
+}
+
 export class Arrival {
+  /** Whether the guest's memory may come late. */
+  readonly pulled: boolean
   readonly #qmp: Qmp
   readonly #socket: Socket
   #failed: FerryError | null = null
+  /** QEMU asks for pages of RAM. */
+  #asked: (first: number, count: number) => void = () => undefined
+  /** What was said on the way back, and who waits for it. */
+  readonly #said = new Set<string>()
+  readonly #waiting = new Map<string, Waiter>()
 
-  private constructor(qmp: Qmp, socket: Socket) {
+  private constructor({ qmp, pulled, ...shape }: ArrivalOptions, socket: Socket) {
     this.#qmp = qmp
+    this.pulled = pulled
     this.#socket = socket
-    const ended = () => {
-      this.#failed ??= new FerryError('qemu.refused', 'QEMU took no more of the guest.')
-    }
+    const ended = () =>
+      this.#fail(new FerryError('qemu.refused', 'QEMU takes no more of the guest: it ended, or gave it up.'))
     socket.on('error', ended)
     socket.on('close', ended)
-    socket.resume()
+    if (pulled) this.#listen(new ReturnPath(shape, this.#events()))
+    else socket.resume()
   }
 
   /**
    * Opens the stream, up to the first page.
-   * @param folder for the socket
    * @throws FerryError `qemu.*`
    */
-  static async open(qmp: Qmp, folder: string, shape: { ramBytes: number; vgaBytes: number }): Promise<Arrival> {
+  static async open(options: ArrivalOptions): Promise<Arrival> {
+    const { qmp, folder, pulled } = options
     const path = join(folder, 'incoming')
-    await qmp.command('migrate-set-capabilities', { capabilities: [{ capability: 'events', state: true }] })
+    await setCapabilities(qmp, { events: true, ...(pulled ? { 'postcopy-ram': true } : {}) })
     await qmp.command('migrate-incoming', { uri: `unix:${path}` })
-    const arrival = new Arrival(qmp, await dial(path))
-    await arrival.#send(streamHead(shape))
+    const arrival = new Arrival(options, await dial(path))
+    await arrival.#send(pulled ? postcopyHead(options) : streamHead(options))
     return arrival
   }
 
@@ -55,14 +81,86 @@ export class Arrival {
     await this.#send(bytes)
     const over = await this.#qmp.event(isOver, LOAD_DEADLINE_MS, from).catch(() => null)
     this.#socket.destroy()
-    if (over !== null && migrationStatus(over) === 'completed') return
+    if (over !== null && migrationStatus(over) === 'completed') return this.#settle()
     throw new FerryError('qemu.refused', 'QEMU did not take the guest that it was given.', {
       status: over === null ? 'no answer' : migrationStatus(over),
     })
   }
 
+  /**
+   * Everything but the pages that come late. The guest may run when this resolves, and does not run yet.
+   * @param bytes of `ending.ts`
+   * @param asked QEMU asks for pages that are missing
+   * @throws FerryError `qemu.refused`
+   */
+  async begin(bytes: Uint8Array, asked: (first: number, count: number) => void): Promise<void> {
+    this.#asked = asked
+    await this.#send(bytes)
+    await this.#saying(pongOf(DEVICES_LOADED))
+  }
+
+  /** The end of a stream of pages that came late: resolves when QEMU has placed them all. @throws FerryError `qemu.refused` */
+  async end(): Promise<void> {
+    const from = this.#qmp.position
+    await this.#send(Buffer.concat([ramEnd(), postcopyEnd()]))
+    await this.#saying(SHUT)
+    const over = await this.#qmp.event(isOver, LOAD_DEADLINE_MS, from)
+    this.#socket.destroy()
+    if (over !== null && migrationStatus(over) === 'completed') return this.#settle()
+    throw new FerryError('qemu.refused', "QEMU did not take the guest's last pages.")
+  }
+
   close(): void {
     this.#socket.destroy()
+  }
+
+  /** The guest goes away as it likes, not as it came. */
+  async #settle(): Promise<void> {
+    if (this.pulled) await setCapabilities(this.#qmp, { 'postcopy-ram': false })
+  }
+
+  #listen(back: ReturnPath): void {
+    this.#socket.on('data', (bytes: Buffer) => {
+      try {
+        back.push(bytes)
+      } catch (thrown) {
+        this.#fail(FerryError.from(thrown))
+        this.#socket.destroy()
+      }
+    })
+  }
+
+  #events(): ReturnPathEvents {
+    return {
+      requestPages: (block, first, count, name) => {
+        if (block === 'ram') this.#asked(first, count)
+        // Memory that no guest's state has, as that of a ROM: QEMU has emptied it for the arrival.
+        else if (block === null) this.#send(zeroPart(name, first, count)).catch(() => undefined)
+      },
+      pong: (number) => this.#say(pongOf(number)),
+      shut: (status) => {
+        if (status === 0) this.#say(SHUT)
+        else this.#fail(new FerryError('qemu.refused', 'QEMU gave the guest up that it was given.', { status }))
+      },
+    }
+  }
+
+  #say(what: string): void {
+    this.#said.add(what)
+    this.#waiting.get(what)?.resolve()
+  }
+
+  /** Resolves when QEMU has said that on the way back. */
+  #saying(what: string): Promise<void> {
+    if (this.#said.has(what)) return Promise.resolve()
+    if (this.#failed !== null) return Promise.reject(this.#failed)
+    return new Promise((resolve, reject) => this.#waiting.set(what, { resolve, reject }))
+  }
+
+  #fail(error: FerryError): void {
+    this.#failed ??= error
+    for (const { reject } of this.#waiting.values()) reject(this.#failed)
+    this.#waiting.clear()
   }
 
   #send(bytes: Uint8Array): Promise<void> {
@@ -75,6 +173,9 @@ export class Arrival {
     })
   }
 }
+
+const SHUT = 'shut'
+const pongOf = (number: number): string => `pong ${number}`
 
 function dial(path: string): Promise<Socket> {
   return new Promise((resolve, reject) => {

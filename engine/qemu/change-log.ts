@@ -9,11 +9,21 @@ import { PAGE_SIZE } from '../vmstate/blocks.ts'
 import { isZero } from '../vmstate/zero-pages.ts'
 import { type GuestRam } from './ram.ts'
 
+/** Which pages changed, from what somebody else reads. */
+export interface Following {
+  /** A page as it was read, null for zeros; valid during the call. */
+  page(page: number, bytes: Uint8Array | null): void
+  /** These may have changed since they were read. */
+  add(pages: Uint32Array): void
+  pages(): Uint32Array<ArrayBuffer>
+}
+
 export class ChangeLog {
   readonly #ram: GuestRam
   readonly #copy: Buffer
   /** Pages that were found changed and not fetched yet: they count even if they change back. */
   #changed: Bitmap
+  #gave = false
 
   private constructor(ram: GuestRam) {
     this.#ram = ram
@@ -21,10 +31,16 @@ export class ChangeLog {
     this.#changed = new Bitmap(ram.pages)
   }
 
-  /** Pages that change from now on are logged. */
-  static async start(ram: GuestRam): Promise<ChangeLog> {
+  /**
+   * Pages that change from now on are logged.
+   * @param missing pages that come later: `given` tells what each is before the guest has it
+   */
+  static async start(ram: GuestRam, missing?: Bitmap): Promise<ChangeLog> {
     const log = new ChangeLog(ram)
-    await ram.each((first, bytes) => log.#copy.set(bytes, first * PAGE_SIZE))
+    await ram.each(
+      (first, bytes) => log.#copy.set(bytes, first * PAGE_SIZE),
+      (first, count) => missing?.hasAll(first, count) === true,
+    )
     return log
   }
 
@@ -45,8 +61,14 @@ export class ChangeLog {
     return pages
   }
 
-  /** These pages were given out so: changes are told from that. */
+  /** Whether any page was given out since it began: if not, nobody need be told which of them changed. */
+  get gave(): boolean {
+    return this.#gave
+  }
+
+  /** These pages were given out so, or came so: changes are told from that. */
   given({ pages, zeroPages, data }: PageBatch): void {
+    this.#gave ||= pages.length + zeroPages.length > 0
     pages.forEach((page, i) => this.#copy.set(data.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE), page * PAGE_SIZE))
     for (const page of zeroPages) this.#copy.fill(0, page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
   }
@@ -55,12 +77,15 @@ export class ChangeLog {
    * Follows pages as somebody else reads them, each at least once and again where it changed meanwhile. At the end these are
    * all pages in the log, without a further look at RAM.
    */
-  follow(): { page(page: number, bytes: Uint8Array | null): void; pages(): Uint32Array<ArrayBuffer> } {
+  follow(): Following {
     const found = this.#changed.copy()
     return {
       page: (page, bytes) => {
         if (this.#differs(page, bytes)) found.add(page)
         else if (!this.#changed.has(page)) found.delete(page)
+      },
+      add: (pages) => {
+        for (const page of pages) found.add(page)
       },
       pages: () => found.numbers(),
     }

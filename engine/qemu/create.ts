@@ -5,20 +5,26 @@ import { FerryError } from '../util/errors.ts'
 import { Arrival } from './arrival.ts'
 import type { QemuProgram } from './find.ts'
 import { QemuProcess } from './process.ts'
+import { memoryTrapRefusal } from './memory-trap.ts'
 import { QemuMachine, type QemuParts } from './qemu-machine.ts'
 import { GuestRam, ramArguments } from './ram.ts'
 
 /**
  * @param firmware carries out boot plans: a machine of another kind
- * @throws FerryError `machine.config` for what QEMU's machine has not, `qemu.start`, `qemu.*`; nothing is left behind
+ * @param pulled the guest that comes may run before its memory has come
+ * @throws FerryError `machine.config` for what QEMU's machine has not, `qemu.userfaultfd` where no memory may come late,
+ *   `qemu.start`, `qemu.*`; nothing is left behind
  */
 export async function createQemuMachine(
   config: MachineConfig,
   program: QemuProgram,
   firmware: QemuParts['firmware'],
+  pulled = false,
 ): Promise<Machine> {
   if (config.apic) throw new FerryError('machine.config', "QEMU's machine has no APIC; the guest's has one.")
   if (config.disk !== null) throw new FerryError('machine.config', 'A guest with a disk cannot run in QEMU.')
+  const refusal = pulled ? memoryTrapRefusal() : null
+  if (refusal !== null) throw new FerryError('qemu.userfaultfd', refusal)
   const { ramBytes, vgaBytes, mac } = config
   let machine: QemuMachine | null = null
   const process = await QemuProcess.start({
@@ -33,7 +39,7 @@ export async function createQemuMachine(
     onExit: (error) => machine?.processEnded(error),
   })
   try {
-    const arrival = await Arrival.open(process.qmp, process.folder, { ramBytes, vgaBytes })
+    const arrival = await Arrival.open({ qmp: process.qmp, folder: process.folder, ramBytes, vgaBytes, pulled })
     const ram = GuestRam.open(process.pid, ramBytes)
     machine = new QemuMachine(config, { process, arrival, ram, firmware })
     return machine

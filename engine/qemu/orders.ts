@@ -9,7 +9,9 @@ const DEADLINE_MS = 10_000
 export async function order(qmp: Qmp, command: string, event: string): Promise<QmpEvent> {
   const from = qmp.position
   await qmp.command(command)
-  const told = await qmp.event(({ name }) => name === event, DEADLINE_MS, from)
-  if (told !== null) return told
+  do {
+    const told = await qmp.event(({ name }) => name === event, DEADLINE_MS, from)
+    if (told !== null) return told
+  } while (qmp.patient)
   throw new FerryError('qemu.ended', `QEMU did not carry out ${command} in time.`, { command })
 }

@@ -8,7 +8,6 @@ import type {
   LoadReport,
   Machine,
   MachineConfig,
-  MachineEvents,
   PageBatch,
   PageRange,
   PageSet,
@@ -18,23 +17,25 @@ import type {
 } from '../machine/machine.ts'
 import { blocksOf } from '../machine/memory-layout.ts'
 import { nowMs } from '../util/clock.ts'
+import type { Bitmap } from '../util/bitmap.ts'
 import { FerryError } from '../util/errors.ts'
 import { BLOCK, type BlockId, type BlockInfo } from '../vmstate/blocks.ts'
 import type { MachineState } from '../vmstate/state.ts'
 import type { Arrival } from './arrival.ts'
-import { ChangeLog } from './change-log.ts'
+import { ChangeLog, type Following } from './change-log.ts'
 import { DeviceBlocks } from './device-blocks.ts'
 import { ending } from './ending.ts'
 import { bootElsewhere } from './firmware.ts'
 import { keyEvents } from './keys.ts'
 import { withTyped } from './line-state.ts'
 import { cpuTimeMs } from './cpu-time.ts'
+import { LateMachine, unsupported } from './late-machine.ts'
+import { missingOf } from './late-memory.ts'
 import { order } from './orders.ts'
 import { screendump } from './picture.ts'
 import type { QemuProcess } from './process.ts'
 import { icountAnswer, type QmpEvent } from './qmp-messages.ts'
 import type { GuestRam } from './ram.ts'
-import { UnpulledMachine, unsupported } from './unpulled-machine.ts'
 import { type Snapshot, takeSnapshot } from './snapshot.ts'
 import { StampClock } from './stamp-clock.ts'
 
@@ -51,7 +52,7 @@ export interface QemuParts {
   readonly firmware: (config: MachineConfig) => Promise<Machine>
 }
 
-export class QemuMachine extends UnpulledMachine implements Machine {
+export class QemuMachine extends LateMachine implements Machine {
   readonly config: MachineConfig
   readonly blocks: readonly BlockInfo[]
   readonly #process: QemuProcess
@@ -59,13 +60,6 @@ export class QemuMachine extends UnpulledMachine implements Machine {
   readonly #firmware: QemuParts['firmware']
   readonly #devices: DeviceBlocks
   readonly #clock = new StampClock()
-  readonly #listeners: { [E in keyof MachineEvents]: Set<MachineEvents[E]> } = {
-    serial: new Set(),
-    frame: new Set(),
-    fault: new Set(),
-    guarded: new Set(),
-    exit: new Set(),
-  }
   #arrival: Arrival | null
   #phase: Phase = 'empty'
   /** Told to stop for good: takes no input until it runs again. */
@@ -88,19 +82,14 @@ export class QemuMachine extends UnpulledMachine implements Machine {
     this.#devices = new DeviceBlocks(this.blocks)
   }
 
-  on<E extends keyof MachineEvents>(event: E, listener: MachineEvents[E]): () => void {
-    this.#listeners[event].add(listener)
-    return () => this.#listeners[event].delete(listener)
-  }
-
   /** QEMU's process, for those who run it: what the guest wrote, sent, and how it ended. */
   wrote(bytes: Uint8Array): void {
     const known = Math.min(this.#told, bytes.length)
     this.#told -= known
-    if (known < bytes.length) for (const listener of this.#listeners.serial) listener(bytes.subarray(known))
+    if (known < bytes.length) this.tell('serial', bytes.subarray(known))
   }
   sent(frame: Uint8Array): void {
-    for (const listener of this.#listeners.frame) listener(frame)
+    this.tell('frame', frame)
   }
   processEnded(error: FerryError): void {
     this.#end(this.#closing === null ? error : null)
@@ -112,19 +101,26 @@ export class QemuMachine extends UnpulledMachine implements Machine {
   }
 
   resume(): Promise<{ runAtMs: number; resumeMs: number }> {
-    return this.#turn(async () => {
+    return this.turn(async () => {
       this.#loaded()
       const orderedMs = nowMs()
       this.#leaving = false
-      const event = this.#phase === 'running' ? null : await this.#order('cont', 'RESUME')
+      const runAtMs = this.#phase === 'running' ? orderedMs : await this.#run(orderedMs)
       this.#phase = 'running'
-      const runAtMs = event === null ? orderedMs : this.#clock.timeOf(event, orderedMs)
       return { runAtMs, resumeMs: runAtMs - orderedMs }
     })
   }
 
+  async #run(orderedMs: number): Promise<number> {
+    await this.departure?.cancel()
+    this.departure = null
+    const told = this.#order('cont', 'RESUME').then((event) => this.#clock.timeOf(event, orderedMs))
+    // A vCPU that takes an interrupt, and waits for a page of its stack, keeps QEMU from telling that it runs.
+    return this.late === null || this.late.left === 0 ? told : Promise.race([told, this.late.nextAsked()])
+  }
+
   pause(): Promise<{ pausedAtMs: number }> {
-    return this.#turn(() => this.#pause())
+    return this.turn(() => this.#pause())
   }
 
   async #pause(): Promise<{ pausedAtMs: number }> {
@@ -138,7 +134,7 @@ export class QemuMachine extends UnpulledMachine implements Machine {
 
   /** Bytes lie in a pipe until the UART has room, and can be taken back from there: so they are in every later state. */
   serialWrite(bytes: Uint8Array): Promise<number> {
-    return this.#turn(() =>
+    return this.turn(() =>
       Promise.resolve(this.#leaving || this.#phase === 'empty' ? 0 : this.#process.serial.write(bytes)),
     )
   }
@@ -154,11 +150,14 @@ export class QemuMachine extends UnpulledMachine implements Machine {
   }
 
   screen(): Promise<ScreenImage> {
-    return this.#turn(() => screendump(this.#process.qmp, this.#process.folder))
+    return this.turn(() => screendump(this.#process.qmp, this.#process.folder))
   }
 
   readPages(set: PageSet): Promise<PageBatch> {
-    return this.#turn(() => Promise.resolve(this.#read(set)))
+    return this.turn(async () => {
+      if (set.block === BLOCK.ram && this.departure !== null) return this.departure.read(set.pages, this.#ram)
+      return this.#read(set)
+    })
   }
 
   #read(set: PageSet): PageBatch {
@@ -169,7 +168,7 @@ export class QemuMachine extends UnpulledMachine implements Machine {
   }
 
   writePages(batch: PageBatch): Promise<void> {
-    return this.#turn(() => this.#write(batch))
+    return this.turn(() => this.#write(batch))
   }
 
   async #write(batch: PageBatch): Promise<void> {
@@ -181,14 +180,14 @@ export class QemuMachine extends UnpulledMachine implements Machine {
   }
 
   dirtyLogStart(): Promise<void> {
-    return this.#turn(async () => {
-      this.#log = await ChangeLog.start(this.#ram)
+    return this.turn(async () => {
+      this.#log = await ChangeLog.start(this.#ram, this.late?.missing)
       this.#devices.settle()
     })
   }
 
   dirtyLogFetch(clear: boolean): Promise<readonly PageSet[]> {
-    return this.#turn(async () => {
+    return this.turn(async () => {
       if (this.#log === null) throw new FerryError('machine.log-off', 'The dirty log of the machine is off.')
       const pages = await this.#log.fetch(clear)
       const devices = this.#devices.changed()
@@ -198,34 +197,36 @@ export class QemuMachine extends UnpulledMachine implements Machine {
   }
 
   dirtyLogStop(): Promise<void> {
-    return this.#turn(() => {
+    return this.turn(() => {
       this.#log = null
       return Promise.resolve()
     })
   }
 
   capture(): Promise<MachineState> {
-    return this.#turn(async () => {
-      const { state } = await this.#snapshot(() => undefined)
+    return this.turn(async () => {
+      this.#loaded()
+      const { state } = await this.#snapshot()
       if (this.#phase === 'running') await this.#order('cont', 'RESUME')
       return state
     })
   }
 
-  #snapshot(page: (page: number, bytes: Uint8Array | null) => void): Promise<Snapshot> {
-    this.#loaded()
-    const { config } = this
-    const [ram, devices] = [this.#ram, this.#devices]
-    return takeSnapshot({ process: this.#process, config, ram, devices, page })
+  #snapshot(changes?: Following): Promise<Snapshot> {
+    return takeSnapshot({ ...this.#parts, page: (page, bytes) => changes?.page(page, bytes) })
+  }
+
+  get #parts() {
+    return { process: this.#process, config: this.config, ram: this.#ram, devices: this.#devices }
   }
 
   restore(state: MachineState, clock: Clock): Promise<void> {
-    return this.#turn(async () => void (await this.#load([], state, clock)))
+    return this.turn(async () => void (await this.#load([], state, clock)))
   }
 
   stop(options: StopOptions): Promise<StopReport> {
     this.#leaving = true
-    return this.#turn(() => this.#stop(options))
+    return this.turn(() => this.#stop(options))
   }
 
   async #stop({ inlinePages, leaveRam = false }: StopOptions): Promise<StopReport> {
@@ -236,13 +237,13 @@ export class QemuMachine extends UnpulledMachine implements Machine {
     // Without a log everything remains, and the guest has to stand still for it.
     let pausedAtMs = log === null ? (await this.#pause()).pausedAtMs : orderedMs
     const changes = log?.follow()
-    const { state, stop, unsent } = await this.#snapshot((page, bytes) => changes?.page(page, bytes)).catch(
-      (thrown: unknown) => {
-        // It will go on, and what was typed with it.
-        serial.write(typed)
-        throw thrown
-      },
-    )
+    this.#loaded()
+    const leaving = leaveRam && log !== null ? this.leave(this.#parts, log.gave, changes) : this.#snapshot(changes)
+    const { state, stop, unsent } = await leaving.catch((thrown: unknown) => {
+      // It will go on, and what was typed with it.
+      serial.write(typed)
+      throw thrown
+    })
     const capturedMs = nowMs()
     if (this.#phase === 'running' && stop !== null) pausedAtMs = this.#clock.timeOf(stop, orderedMs)
     this.#phase = 'paused'
@@ -275,9 +276,9 @@ export class QemuMachine extends UnpulledMachine implements Machine {
    * QEMU takes a guest once, so that what `load` would find is looked for without it; all that `load` does before it sends is
    * done, so that none of it is slow for being done for the first time. @throws FerryError `native.*`
    */
-  rehearse(state: MachineState): Promise<void> {
-    return this.#turn(() => {
-      ending(this.#devices, state, 'continue')
+  rehearse(state: MachineState, clock: Clock, missing?: Uint8Array<ArrayBuffer>): Promise<void> {
+    return this.turn(() => {
+      ending(this.#devices, state, clock, missingOf(missing, this.#ram.pages))
       return Promise.resolve()
     })
   }
@@ -288,59 +289,53 @@ export class QemuMachine extends UnpulledMachine implements Machine {
     clock: Clock,
     missing?: Uint8Array<ArrayBuffer>,
   ): Promise<LoadReport> {
-    return this.#turn(async () => {
-      if (missing !== undefined) throw unsupported('Memory that comes after its guest runs')
+    return this.turn(async () => {
       const startMs = nowMs()
-      const pagesMs = await this.#load(batches, state, clock)
+      const pagesMs = await this.#load(batches, state, clock, missingOf(missing, this.#ram.pages))
       return { beganMs: startMs, pagesMs, restoreMs: nowMs() - startMs - pagesMs }
     })
   }
 
   /** @returns how long the pages took, ms */
-  async #load(batches: readonly PageBatch[], state: MachineState, clock: Clock): Promise<number> {
+  async #load(batches: readonly PageBatch[], state: MachineState, clock: Clock, missing?: Bitmap): Promise<number> {
     const arrival = this.#arrival
     if (arrival === null) throw unsupported('A second guest in the place of the first')
+    if (missing !== undefined && !arrival.pulled) throw unsupported('Memory that comes late, and was not announced,')
     const startMs = nowMs()
     for (const batch of batches) await this.#write(batch)
     const pagesMs = nowMs() - startMs
-    const bytes = ending(this.#devices, state, clock)
+    const bytes = ending(this.#devices, state, clock, missing)
     // A stream that was begun cannot be taken back, whatever becomes of it.
     this.#arrival = null
-    await arrival.finish(bytes)
+    if (missing === undefined) await arrival.finish(bytes)
+    else {
+      const onGiven = (batch: PageBatch) => this.#log?.given(batch)
+      await this.begin({ arrival, bytes, missing, qmp: this.#process.qmp, onGiven })
+    }
     this.#phase = 'paused'
     this.#process.serial.write(lineInput(state))
     return pagesMs
   }
 
   digests(block: BlockId): Promise<BigUint64Array<ArrayBuffer>> {
-    return this.#turn(() => (block === BLOCK.ram ? this.#ram.digests() : Promise.resolve(this.#devices.digests(block))))
+    return this.turn(() => (block === BLOCK.ram ? this.#ram.digests() : Promise.resolve(this.#devices.digests(block))))
   }
 
   zeroPages({ block, first, count }: PageRange): Promise<Uint8Array<ArrayBuffer>> {
     const zeros = () =>
       (block === BLOCK.ram ? this.#ram : null)?.zeros(first, count) ?? this.#devices.zeros(block, first, count)
-    return this.#turn(() => Promise.resolve(count === 0 ? new Uint8Array(0) : zeros()))
-  }
-
-  /** QEMU keeps no such list: nothing is known of any page. */
-  unwrittenPages(): Promise<Uint32Array<ArrayBuffer>> {
-    return this.#turn(() => Promise.resolve(new Uint32Array(0)))
-  }
-
-  /** QEMU's machine has no port by which a guest could say so. */
-  freePages(): Promise<number> {
-    return this.#turn(() => Promise.resolve(0))
+    return this.turn(() => Promise.resolve(count === 0 ? new Uint8Array(0) : zeros()))
   }
 
   instructions(): Promise<number> {
-    return this.#turn(async () => {
+    return this.turn(async () => {
       const { icount } = await this.#process.qmp.ask('query-replay', icountAnswer)
       return icount % 2 ** 32
     })
   }
 
   throttle(share: number): Promise<number> {
-    return share === 0 ? this.#turn(() => Promise.resolve(0)) : Promise.reject(unsupported('A slowed-down vCPU'))
+    return share === 0 ? this.turn(() => Promise.resolve(0)) : Promise.reject(unsupported('A slowed-down vCPU'))
   }
 
   cpuTimeMs(): Promise<number> {
@@ -350,6 +345,7 @@ export class QemuMachine extends UnpulledMachine implements Machine {
   close(): Promise<void> {
     this.#closing ??= (async () => {
       this.#arrival?.close()
+      this.departure?.close()
       if (this.#phase === 'running') this.#process.serial.drain()
       await this.#process.end()
       this.#end(null)
@@ -366,7 +362,7 @@ export class QemuMachine extends UnpulledMachine implements Machine {
   }
 
   /** One call after the other, in the order in which they were made. A QEMU that does not answer any more is ended. */
-  #turn<T>(work: () => Promise<T>): Promise<T> {
+  protected turn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#turns.then(async () => {
       if (this.#ended !== null) throw this.#ended
       if (this.#closing !== null) throw closed()
@@ -387,7 +383,7 @@ export class QemuMachine extends UnpulledMachine implements Machine {
     if (this.#ended !== null) return
     this.#ended = error ?? closed()
     this.#ram.close()
-    for (const listener of this.#listeners.exit) listener(error)
+    this.tell('exit', error)
   }
 }
 

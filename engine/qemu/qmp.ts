@@ -18,6 +18,11 @@ interface Waiter {
 }
 
 export class Qmp {
+  /**
+   * No command has a deadline: while memory of the guest is missing, QEMU does not answer as long as its vCPU waits for a
+   * page in the middle of something that commands wait for, too.
+   */
+  patient = false
   readonly #socket: Socket
   readonly #answers: Waiter[] = []
   readonly #watchers = new Set<() => void>()
@@ -64,8 +69,11 @@ export class Qmp {
     if (this.#ended !== null) throw this.#ended
     const answer = new Promise<unknown>((resolve, reject) => this.#answers.push({ resolve, reject }))
     this.#socket.write(`${JSON.stringify({ execute: name, arguments: args })}\n`)
-    const late = () => this.#end(`QEMU did not answer ${name} within ${deadlineMs / 1000} s.`)
-    const timer = setTimeout(late, deadlineMs)
+    const late = () => {
+      if (this.patient) timer = setTimeout(late, deadlineMs)
+      else this.#end(`QEMU did not answer ${name} within ${deadlineMs / 1000} s.`)
+    }
+    let timer = setTimeout(late, deadlineMs)
     try {
       return await answer
     } catch (thrown) {

@@ -57,6 +57,13 @@ export class GuestRam {
     return splitZeros(BLOCK.ram, pages, bytes)
   }
 
+  /** The bytes of one page as it is now. @throws FerryError `machine.closed` */
+  page(page: number): Uint8Array {
+    const bytes = Buffer.alloc(PAGE_SIZE)
+    this.#readAt(bytes, page)
+    return bytes
+  }
+
   /** @throws FerryError `machine.page-range` for a page that the guest has not */
   check(pages: Uint32Array): void {
     const beyond = pages.find((page) => page >= this.pages)
@@ -79,10 +86,18 @@ export class GuestRam {
     return Uint8Array.from({ length: count }, (_, i) => Number(isZero(bytes, i * PAGE_SIZE)))
   }
 
-  /** Gives a stretch of bytes after the other to `visit`, valid during the call; others get their turn in between. */
-  async each(visit: (firstPage: number, bytes: Uint8Array<ArrayBuffer>) => void): Promise<void> {
+  /**
+   * Gives a stretch of bytes after the other to `visit`, valid during the call; others get their turn in between.
+   * @param skip whether a stretch need not be read
+   */
+  async each(
+    visit: (firstPage: number, bytes: Uint8Array<ArrayBuffer>) => void,
+    skip: (firstPage: number, count: number) => boolean = () => false,
+  ): Promise<void> {
     for (let first = 0; first < this.pages; first += CHUNK_PAGES) {
-      const bytes = this.#chunk.subarray(0, Math.min(CHUNK_PAGES, this.pages - first) * PAGE_SIZE)
+      const count = Math.min(CHUNK_PAGES, this.pages - first)
+      if (skip(first, count)) continue
+      const bytes = this.#chunk.subarray(0, count * PAGE_SIZE)
       this.#readAt(bytes, first)
       visit(first, bytes)
       await setImmediate()

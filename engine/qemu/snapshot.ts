@@ -35,21 +35,36 @@ export interface Snapshot {
 }
 
 /** QEMU has stopped the guest when this resolves. @throws FerryError `qemu.*`, `native.*` */
-export async function takeSnapshot({ process, config, ram, devices, page }: SnapshotOptions): Promise<Snapshot> {
-  const { ramBytes, vgaBytes } = config
-  const { qmp, folder } = process
+export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> {
+  const { ramBytes, vgaBytes } = options.config
+  const { qmp, folder } = options.process
   const video = new Uint8Array(videoBytes(vgaBytes))
   const { records, stop } = await depart({
     ...{ qmp, folder, ramBytes, vgaBytes },
     page: (block, number, bytes) => {
-      if (block === 'ram') return page(number, bytes)
+      if (block === 'ram') return options.page(number, bytes)
       const from = number * PAGE_SIZE
       if (bytes === null) video.fill(0, from, from + PAGE_SIZE)
       else video.set(bytes, from)
     },
   })
+  return snapshotOf(options, { records, video, stop })
+}
+
+/** What a QEMU told that has stopped its guest. */
+export interface Told {
+  readonly records: readonly NativeRecord[]
+  readonly video: Uint8Array
+  readonly stop: QmpEvent | null
+}
+
+/** @throws FerryError `native.*`, `qemu.*` */
+export function snapshotOf(
+  { config, ram, devices }: Pick<SnapshotOptions, 'config' | 'ram' | 'devices'>,
+  { records, video, stop }: Told,
+): Snapshot {
   const state = complete(records, ram)
-  const { vgaPlanes, vgaFramebuffer } = unpackVideo(state.vga, video, vgaBytes)
+  const { vgaPlanes, vgaFramebuffer } = unpackVideo(state.vga, video, config.vgaBytes)
   devices.learn(BLOCK.vgaPlanes, vgaPlanes)
   devices.learn(BLOCK.vgaFramebuffer, vgaFramebuffer)
   devices.learn(BLOCK.nicMemory, deviceMemoryOf(records).nicMemory)

@@ -59,6 +59,12 @@ export class Bitmap {
     return number < this.length && ((this.#bytes[number >>> 3] >>> (number & 7)) & 1) === 1
   }
 
+  /** Whether all numbers of a stretch are in it. */
+  hasAll(first: number, count: number): boolean {
+    for (let number = first; number < first + count; number++) if (!this.has(number)) return false
+    return true
+  }
+
   /** Returns whether it was not there before. */
   add(number: number): boolean {
     if (number >= this.length || this.has(number)) return false

@@ -10,6 +10,17 @@ export interface PageRun {
   readonly count: number
 }
 
+/** @param pages ascending */
+export function runsOf(pages: Uint32Array): PageRun[] {
+  const runs: { first: number; count: number }[] = []
+  let last: { first: number; count: number } | undefined
+  for (const page of pages) {
+    if (last !== undefined && page === last.first + last.count) last.count++
+    else runs.push((last = { first: page, count: 1 }))
+  }
+  return runs
+}
+
 const command = (code: number, payload: Uint8Array = new Uint8Array()): Uint8Array<ArrayBuffer> =>
   Buffer.concat([numbers([1, TYPE.command], [2, code], [2, payload.length]), payload])
 
@@ -55,12 +66,15 @@ export function postcopyDiscard(block: StreamBlock, runs: readonly PageRun[]): U
   return Buffer.concat(parts)
 }
 
+/** Pong of this number: the package was read, and the devices are loaded. */
+export const DEVICES_LOADED = 3
+
 /** Listen, the devices, run: in one package, so that pages can be sent while the target still loads it. */
 export function postcopyPackage(records: readonly NativeRecord[]): Uint8Array<ArrayBuffer> {
   const content = Buffer.concat([
     command(COMMAND.postcopyListen),
     deviceSections(records),
-    ping(3),
+    ping(DEVICES_LOADED),
     command(COMMAND.postcopyRun),
   ])
   return Buffer.concat([command(COMMAND.packaged, numbers([4, content.length])), content])

@@ -12,8 +12,8 @@ const HEAD = 4
 const LENGTH_MAX = 13 + 255
 
 export interface ReturnPathEvents {
-  /** QEMU waits for these pages. Null: of a block that is not ours (a ROM). */
-  requestPages(block: StreamBlock | null, first: number, count: number): void
+  /** QEMU waits for these pages. Null: of a block that is not ours (a ROM), which `name` tells. */
+  requestPages(block: StreamBlock | null, first: number, count: number, name: string): void
   pong?(number: number): void
   /** QEMU has finished; 0: all is well. */
   shut?(status: number): void
@@ -26,6 +26,7 @@ export class ReturnPath {
   #pending: Uint8Array = new Uint8Array()
   /** Undefined: no request has named a block yet. */
   #block: StreamBlock | null | undefined
+  #name = ''
 
   constructor(machine: StreamMachine, events: ReturnPathEvents) {
     this.#bytes = blockBytes(machine)
@@ -66,6 +67,7 @@ export class ReturnPath {
     const bytes = body.u32()
     if (type === MESSAGE.requestWithName) {
       const name = body.name()
+      this.#name = name
       this.#block = name === BLOCK_NAMES.ram ? 'ram' : name === BLOCK_NAMES.video ? 'video' : null
     }
     const block = this.#block
@@ -73,7 +75,7 @@ export class ReturnPath {
     const limit = block === null ? Number.MAX_SAFE_INTEGER : this.#bytes[block]
     const whole = start % BigInt(PAGE_SIZE) === 0n && bytes % PAGE_SIZE === 0
     if (!whole || start + BigInt(bytes) > BigInt(limit)) throw wrong(`a request for ${bytes} bytes at ${start}`)
-    this.#events.requestPages(block, Number(start) / PAGE_SIZE, bytes / PAGE_SIZE)
+    this.#events.requestPages(block, Number(start) / PAGE_SIZE, bytes / PAGE_SIZE, this.#name)
   }
 }
 

@@ -4,7 +4,8 @@ import type { Vga } from '../../../vmstate/devices.ts'
 import { splitZeros } from '../../../vmstate/zero-pages.ts'
 import { packVideo, type VideoMemory, withDeviceMemory } from '../device-memory.ts'
 import type { NativeRecord } from '../../hypervisor.ts'
-import { deviceSections, ramEnd, streamEnd } from './writer.ts'
+import { type PageRun, postcopyDiscard, postcopyPackage } from './commands.ts'
+import { deviceSections, ramEnd, ramPart, type StreamBatch, streamEnd } from './writer.ts'
 
 export interface DeviceMemory extends VideoMemory {
   readonly nicMemory: Uint8Array<ArrayBuffer>
@@ -12,8 +13,29 @@ export interface DeviceMemory extends VideoMemory {
 
 /** @param records what `qemu.pack` gave */
 export function streamTail(records: readonly NativeRecord[], vga: Vga, memory: DeviceMemory): Uint8Array<ArrayBuffer> {
+  const pages = ramEnd([videoBatch(vga, memory)])
+  return Buffer.concat([pages, deviceSections(withDeviceMemory(records, memory)), streamEnd()])
+}
+
+/**
+ * The same for a guest that runs before its memory has come: what is missing, video memory, all devices.
+ * @param missing pages of RAM that come later
+ */
+export function postcopyTail(
+  records: readonly NativeRecord[],
+  vga: Vga,
+  memory: DeviceMemory,
+  missing: readonly PageRun[],
+): Uint8Array<ArrayBuffer> {
+  return Buffer.concat([
+    ramPart([videoBatch(vga, memory)]),
+    postcopyDiscard('ram', missing),
+    postcopyPackage(withDeviceMemory(records, memory)),
+  ])
+}
+
+function videoBatch(vga: Vga, memory: VideoMemory): StreamBatch {
   const video = packVideo(vga, memory)
   const numbers = Uint32Array.from({ length: video.length / PAGE_SIZE }, (_, page) => page)
-  const pages = ramEnd([splitZeros('video', numbers, video)])
-  return Buffer.concat([pages, deviceSections(withDeviceMemory(records, memory)), streamEnd()])
+  return splitZeros<'video'>('video', numbers, video)
 }

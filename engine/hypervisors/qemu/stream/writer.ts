@@ -71,10 +71,21 @@ export const streamHead = (machine: StreamMachine): Uint8Array<ArrayBuffer> =>
   Buffer.concat([fileHead(), ramStart(machine)])
 
 /** Pages, to be sent while the guest runs or after it has stopped. */
-export const ramPart = (batches: readonly StreamBatch[]): Uint8Array<ArrayBuffer> => ramSection(TYPE.part, batches)
+export const ramPart = (batches: readonly StreamBatch[]): Uint8Array<ArrayBuffer> =>
+  ramSection(TYPE.part, batches.map(named))
+
+/** Pages of zeros of a block that no guest's state has, such as a ROM. */
+export const zeroPart = (name: string, first: number, count: number): Uint8Array<ArrayBuffer> => {
+  const zeroPages = Uint32Array.from({ length: count }, (_, i) => first + i)
+  return ramSection(TYPE.part, [{ name, pages: new Uint32Array(0), zeroPages, data: new Uint8Array(0) }])
+}
 
 /** The last pages, or none. */
-export const ramEnd = (batches: readonly StreamBatch[] = []): Uint8Array<ArrayBuffer> => ramSection(TYPE.end, batches)
+export const ramEnd = (batches: readonly StreamBatch[] = []): Uint8Array<ArrayBuffer> =>
+  ramSection(TYPE.end, batches.map(named))
+
+type NamedBatch = Omit<StreamBatch, 'block'> & { readonly name: string }
+const named = ({ block, ...batch }: StreamBatch): NamedBatch => ({ name: BLOCK_NAMES[block], ...batch })
 
 const PAGE_HEAD = 8
 /** Section type and id in front; end mark, footer and id behind. */
@@ -82,14 +93,14 @@ const SECTION_HEAD = 5
 const SECTION_TAIL = 13
 
 /** One buffer of the right size, into which each page is copied once. */
-function ramSection(type: number, batches: readonly StreamBatch[]): Uint8Array<ArrayBuffer> {
+function ramSection(type: number, batches: readonly NamedBatch[]): Uint8Array<ArrayBuffer> {
   let size = SECTION_HEAD + SECTION_TAIL
-  for (const { block, pages, zeroPages, data } of batches) {
+  for (const { name, pages, zeroPages, data } of batches) {
     if (data.length !== pages.length * PAGE_SIZE) {
       refuse('page-data', `${pages.length} pages came with ${data.length} bytes.`, { pages: pages.length })
     }
     const count = pages.length + zeroPages.length
-    if (count > 0) size += 1 + BLOCK_NAMES[block].length
+    if (count > 0) size += 1 + name.length
     size += count * PAGE_HEAD + zeroPages.length + data.length
   }
   // Every byte of it is written below.
@@ -98,8 +109,8 @@ function ramSection(type: number, batches: readonly StreamBatch[]): Uint8Array<A
   view.setUint8(0, type)
   view.setUint32(1, RAM_SECTION.id)
   let at = SECTION_HEAD
-  for (const { block, pages, zeroPages, data } of batches) {
-    const name = nameOf(BLOCK_NAMES[block])
+  for (const { name: text, pages, zeroPages, data } of batches) {
+    const name = nameOf(text)
     let first = true
     const head = (page: number, flag: number): void => {
       // Each batch names its block once: "the same block again" would hold across sections, too.
