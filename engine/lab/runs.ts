@@ -175,6 +175,7 @@ export class Runs {
       savings: savingsOf(input),
       verify: input.verify_ram === true ? 'all' : 'none',
       cutInStage: input.cut_in_stage,
+      tuning: source.abilities.tuning,
       seed: input.seed,
       recorder,
       onProgress: (event) => lab.events.emit('migrations.progress', { run_id: id, ...run.progressed(event) }),

@@ -40,6 +40,9 @@ import { StampClock } from './stamp-clock.ts'
 
 type Clock = 'continue' | 'freeze'
 
+/** After so many V8 has compiled the most of it. */
+const WARMING_ROUNDS = 10
+
 /** `empty`: waits for its guest. */
 type Phase = 'empty' | 'paused' | 'running'
 
@@ -206,8 +209,11 @@ export class QemuMachine extends UnpulledMachine implements Machine {
 
   capture(): Promise<MachineState> {
     return this.#turn(async () => {
-      const { state } = await this.#snapshot(() => undefined)
-      if (this.#phase === 'running') await this.#order('cont', 'RESUME')
+      const { state, again } = await this.#snapshot(() => undefined)
+      if (this.#phase !== 'running') return state
+      await this.#order('cont', 'RESUME')
+      // The guest may have to stand still for this soon.
+      for (let i = 0; i < WARMING_ROUNDS; i++) again()
       return state
     })
   }

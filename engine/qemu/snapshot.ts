@@ -32,6 +32,8 @@ export interface Snapshot {
   readonly stop: QmpEvent | null
   /** What the guest wrote to its serial port and QEMU has not passed on. */
   readonly unsent: Uint8Array
+  /** Does once more what was done with what QEMU sent, so that it is not slow the next time. */
+  readonly again: () => void
 }
 
 /** QEMU has stopped the guest when this resolves. @throws FerryError `qemu.*`, `native.*` */
@@ -48,12 +50,15 @@ export async function takeSnapshot({ process, config, ram, devices, page }: Snap
       else video.set(bytes, from)
     },
   })
-  const state = complete(records, ram)
-  const { vgaPlanes, vgaFramebuffer } = unpackVideo(state.vga, video, vgaBytes)
-  devices.learn(BLOCK.vgaPlanes, vgaPlanes)
-  devices.learn(BLOCK.vgaFramebuffer, vgaFramebuffer)
-  devices.learn(BLOCK.nicMemory, deviceMemoryOf(records).nicMemory)
-  return { state, stop, unsent: unsentOutput(records) }
+  const convert = (): MachineState => {
+    const state = complete(records, ram)
+    const { vgaPlanes, vgaFramebuffer } = unpackVideo(state.vga, video, vgaBytes)
+    devices.learn(BLOCK.vgaPlanes, vgaPlanes)
+    devices.learn(BLOCK.vgaFramebuffer, vgaFramebuffer)
+    devices.learn(BLOCK.nicMemory, deviceMemoryOf(records).nicMemory)
+    return state
+  }
+  return { state: convert(), stop, unsent: unsentOutput(records), again: () => void convert() }
 }
 
 function complete(records: readonly NativeRecord[], ram: GuestRam): MachineState {
