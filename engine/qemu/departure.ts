@@ -66,7 +66,8 @@ export async function depart(options: DepartureOptions): Promise<Departed> {
     reading.catch(() => undefined)
     await qmp.command('migrate', { uri: `unix:${path}` })
     for (const { afterMs, limitMs } of PATIENCE) {
-      const relent = () => void qmp.command('migrate-set-parameters', { 'downtime-limit': limitMs }).catch(() => undefined)
+      const relent = () =>
+        void qmp.command('migrate-set-parameters', { 'downtime-limit': limitMs }).catch(() => undefined)
       impatient.push(setTimeout(relent, afterMs))
     }
     const over = await Promise.race([

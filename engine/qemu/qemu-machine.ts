@@ -37,11 +37,9 @@ import type { GuestRam } from './ram.ts'
 import { UnpulledMachine, unsupported } from './unpulled-machine.ts'
 import { type Snapshot, takeSnapshot } from './snapshot.ts'
 import { StampClock } from './stamp-clock.ts'
+import { VideoMirror } from './video-mirror.ts'
 
 type Clock = 'continue' | 'freeze'
-
-/** After so many V8 has compiled the most of it. */
-const WARMING_ROUNDS = 10
 
 /** `empty`: waits for its guest. */
 type Phase = 'empty' | 'paused' | 'running'
@@ -61,6 +59,7 @@ export class QemuMachine extends UnpulledMachine implements Machine {
   readonly #ram: GuestRam
   readonly #firmware: QemuParts['firmware']
   readonly #devices: DeviceBlocks
+  readonly #video: VideoMirror
   readonly #clock = new StampClock()
   readonly #listeners: { [E in keyof MachineEvents]: Set<MachineEvents[E]> } = {
     serial: new Set(),
@@ -89,6 +88,7 @@ export class QemuMachine extends UnpulledMachine implements Machine {
     this.#firmware = parts.firmware
     this.#arrival = parts.arrival
     this.#devices = new DeviceBlocks(this.blocks)
+    this.#video = new VideoMirror(config.vgaBytes)
   }
 
   on<E extends keyof MachineEvents>(event: E, listener: MachineEvents[E]): () => void {
@@ -213,16 +213,15 @@ export class QemuMachine extends UnpulledMachine implements Machine {
       if (this.#phase !== 'running') return state
       await this.#order('cont', 'RESUME')
       // The guest may have to stand still for this soon.
-      for (let i = 0; i < WARMING_ROUNDS; i++) again()
+      again()
       return state
     })
   }
 
   #snapshot(page: (page: number, bytes: Uint8Array | null) => void): Promise<Snapshot> {
     this.#loaded()
-    const { config } = this
-    const [ram, devices] = [this.#ram, this.#devices]
-    return takeSnapshot({ process: this.#process, config, ram, devices, page })
+    const parts = { process: this.#process, ram: this.#ram, devices: this.#devices, video: this.#video }
+    return takeSnapshot({ ...parts, config: this.config, page })
   }
 
   restore(state: MachineState, clock: Clock): Promise<void> {

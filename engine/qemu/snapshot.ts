@@ -1,8 +1,7 @@
 /** A guest's state out of QEMU, complete: what the stream told, and what stands elsewhere. */
 import type { NativeRecord } from '../hypervisors/hypervisor.ts'
-import { deviceMemoryOf, unpackVideo } from '../hypervisors/qemu/device-memory.ts'
+import { deviceMemoryOf } from '../hypervisors/qemu/device-memory.ts'
 import { pageDirectoryPointers, unsentOutput, withPageDirectoryPointers } from '../hypervisors/qemu/loose-ends.ts'
-import { videoBytes } from '../hypervisors/qemu/machine-arguments.ts'
 import { qemu } from '../hypervisors/qemu/qemu.ts'
 import type { MachineConfig } from '../machine/machine.ts'
 import { nowMs } from '../util/clock.ts'
@@ -13,8 +12,11 @@ import type { DeviceBlocks } from './device-blocks.ts'
 import type { QemuProcess } from './process.ts'
 import type { QmpEvent } from './qmp-messages.ts'
 import type { GuestRam } from './ram.ts'
+import type { VideoMirror } from './video-mirror.ts'
 
 const POINTERS_BYTES = 32
+/** After so many V8 has compiled the most of it. */
+const WARMING_ROUNDS = 10
 
 export interface SnapshotOptions {
   readonly process: QemuProcess
@@ -22,6 +24,7 @@ export interface SnapshotOptions {
   readonly ram: GuestRam
   /** Learn what the devices' memory holds. */
   readonly devices: DeviceBlocks
+  readonly video: VideoMirror
   /** A page of RAM as it is now, or null for zeros; it may come again. */
   readonly page: (page: number, bytes: Uint8Array | null) => void
 }
@@ -32,33 +35,39 @@ export interface Snapshot {
   readonly stop: QmpEvent | null
   /** What the guest wrote to its serial port and QEMU has not passed on. */
   readonly unsent: Uint8Array
-  /** Does once more what was done with what QEMU sent, so that it is not slow the next time. */
+  /** Does again, several times, what was done with what QEMU sent, so that it is not slow the next time. */
   readonly again: () => void
 }
 
 /** QEMU has stopped the guest when this resolves. @throws FerryError `qemu.*`, `native.*` */
-export async function takeSnapshot({ process, config, ram, devices, page }: SnapshotOptions): Promise<Snapshot> {
-  const { ramBytes, vgaBytes } = config
+export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> {
+  const { process, ram, devices, video, page } = options
+  const { ramBytes, vgaBytes } = options.config
   const { qmp, folder } = process
-  const video = new Uint8Array(videoBytes(vgaBytes))
   const { records, stop } = await depart({
     ...{ qmp, folder, ramBytes, vgaBytes },
     page: (block, number, bytes) => {
       if (block === 'ram') return page(number, bytes)
-      const from = number * PAGE_SIZE
-      if (bytes === null) video.fill(0, from, from + PAGE_SIZE)
-      else video.set(bytes, from)
+      video.page(number, bytes)
     },
   })
   const convert = (): MachineState => {
     const state = complete(records, ram)
-    const { vgaPlanes, vgaFramebuffer } = unpackVideo(state.vga, video, vgaBytes)
-    devices.learn(BLOCK.vgaPlanes, vgaPlanes)
-    devices.learn(BLOCK.vgaFramebuffer, vgaFramebuffer)
+    const memory = video.unpack(state.vga)
+    if (memory !== null) {
+      devices.learn(BLOCK.vgaPlanes, memory.vgaPlanes)
+      devices.learn(BLOCK.vgaFramebuffer, memory.vgaFramebuffer)
+    }
     devices.learn(BLOCK.nicMemory, deviceMemoryOf(records).nicMemory)
     return state
   }
-  return { state: convert(), stop, unsent: unsentOutput(records), again: () => void convert() }
+  const again = (): void => {
+    for (let i = 0; i < WARMING_ROUNDS; i++) {
+      video.forget()
+      convert()
+    }
+  }
+  return { state: convert(), stop, unsent: unsentOutput(records), again }
 }
 
 function complete(records: readonly NativeRecord[], ram: GuestRam): MachineState {
