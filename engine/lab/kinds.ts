@@ -14,6 +14,7 @@ import { createMachine, type MachineShape } from '../machine/blank-machine.ts'
 import type { Machine, MachineConfig } from '../machine/machine.ts'
 import { devicesOf } from '../machine/profile.ts'
 import { ALGORITHM_NAMES, type AlgorithmName, POOL } from '../migration/policy/pool.ts'
+import type { Tuning } from '../migration/source-options.ts'
 import { SAVINGS, type Saving } from '../migration/saving/savings.ts'
 import { createQemuMachine } from '../qemu/create.ts'
 import { findQemu, requireQemu } from '../qemu/find.ts'
@@ -37,6 +38,8 @@ export interface Abilities {
   readonly standby: boolean
   /** Whether they can slow a guest down that changes its memory faster than it travels. */
   readonly throttles: boolean
+  /** What a migration out of there does otherwise than usual, for what costs much there. */
+  readonly tuning?: Partial<Tuning>
   /** What is special about the guest's clock there. */
   readonly clock?: string
 }
@@ -64,6 +67,9 @@ const IN_QEMU: Abilities = {
   devices: devicesOf({ apic: false, disk: null }),
   standby: false,
   throttles: false,
+  // A capture is a migration of its own, for which QEMU stops the guest; its log is a comparison of all of RAM. Going over one
+  // state again costs next to nothing.
+  tuning: { rehearsals: 8, captures: 1, skipDirtied: false },
   clock:
     'QEMU counts instructions, 4 ns each, for the time that the guest sees: a guest that computes sees less time pass ' +
     'there where the computer is slow.',

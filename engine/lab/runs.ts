@@ -174,6 +174,7 @@ export class Runs {
       savings: savingsWith(input.savings),
       verify: input.verify_ram === true ? 'all' : 'none',
       cutInStage: input.cut_in_stage,
+      tuning: source.abilities.tuning,
       seed: input.seed,
       recorder,
       onProgress: (event) => lab.events.emit('migrations.progress', { run_id: id, ...run.progressed(event) }),

@@ -32,6 +32,10 @@ export interface Tuning {
   readonly workingSetMs: number
   /** Conversions and restores on the target before the guest is stopped. */
   readonly rehearsals: number
+  /** How many of them take the guest's state anew; the others go over the last one again. */
+  readonly captures: number
+  /** Whether pages that were written again since a round began may be left to the next: the log is asked for each batch. */
+  readonly skipDirtied: boolean
 }
 
 export const TUNING: Tuning = {
@@ -41,6 +45,8 @@ export const TUNING: Tuning = {
   pushPages: 16,
   workingSetMs: 500,
   rehearsals: 3,
+  captures: 3,
+  skipDirtied: true,
 }
 
 export interface SourceOptions {

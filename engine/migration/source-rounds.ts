@@ -7,6 +7,7 @@ import { nowMs } from '../util/clock.ts'
 import { FerryError } from '../util/errors.ts'
 import type { PageBatch, PageSet, StopReport } from '../machine/machine.ts'
 import { BLOCK, PAGE_SIZE } from '../vmstate/blocks.ts'
+import type { MachineState } from '../vmstate/state.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { LinkSpec } from './link.ts'
 import { PageSender, allPages, countPages, splitBatch } from './page-sender.ts'
@@ -224,7 +225,7 @@ export class SourceRounds {
   }
 
   async #round(connection: Connection, decision: Decision): Promise<void> {
-    const { options, deadlines, statistics } = this.#context
+    const { options, deadlines, statistics, tuning } = this.#context
     const index = this.rounds.length
     this.#startMs = nowMs()
     this.#startBytes = connection.bytesSent
@@ -237,7 +238,8 @@ export class SourceRounds {
           : allPages(blocks)
     this.#left = countPages(sets)
     const sender = this.#sender as PageSender
-    const skipDirtied = !this.#ramLater && (this.#policy.preCopy?.skipDirtied ?? PRE_COPY_DEFAULTS.skipDirtied)
+    const wanted = tuning.skipDirtied && (this.#policy.preCopy?.skipDirtied ?? PRE_COPY_DEFAULTS.skipDirtied)
+    const skipDirtied = wanted && !this.#ramLater
     const limits = this.#sendOptions(decision.rate_bps ?? null, false)
     const tally: Tally = await sender.send(sets, { ...limits, skipDirtied })
     await connection.send({ type: 'ROUND_END', body: { round: index, pages: tally.pages } }, deadlines.progressMs)
@@ -271,9 +273,12 @@ export class SourceRounds {
   async #rehearse(connection: Connection): Promise<void> {
     const { options, tuning, statistics, deadlines } = this.#context
     const { machine, hypervisor, translator } = options
+    let state: MachineState | null = null
     for (let number = 0; number < tuning.rehearsals; number++) {
       const startMs = nowMs()
-      const state = await this.#machineCall(connection, machine.capture(), 'machine-capture')
+      if (state === null || number < tuning.captures) {
+        state = await this.#machineCall(connection, machine.capture(), 'machine-capture')
+      }
       const { bytes } = translator.toCommon(hypervisor, state)
       await connection.send({ type: 'REHEARSAL', body: { number, bytes } }, deadlines.progressMs)
       await this.#acknowledged(connection, 'rehearsal', number)

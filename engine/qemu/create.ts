@@ -9,6 +9,9 @@ import { memoryTrapRefusal } from './memory-trap.ts'
 import { QemuMachine, type QemuParts } from './qemu-machine.ts'
 import { GuestRam, ramArguments } from './ram.ts'
 
+/** QEMU would end its stream with a description of all devices, which it writes, and Ferry reads, while the guest stands still. */
+const NO_DESCRIPTION = ['-machine', 'suppress-vmdesc=on']
+
 /**
  * @param firmware carries out boot plans: a machine of another kind
  * @param pulled the guest that comes may run before its memory has come
@@ -32,7 +35,7 @@ export async function createQemuMachine(
     command: (netdev, further) =>
       machineArguments({
         ...{ ramBytes, vgaBytes, mac, netdev, disk: null },
-        further: [...ramArguments(ramBytes), ...further, '-incoming', 'defer', '-S'],
+        further: [...ramArguments(ramBytes), ...NO_DESCRIPTION, ...further, '-incoming', 'defer', '-S'],
       }),
     onSerial: (bytes) => machine?.wrote(bytes),
     onFrame: (frame) => machine?.sent(frame),

@@ -20,6 +20,7 @@ import { listen, type Listening } from './listening.ts'
 import type { Qmp } from './qmp.ts'
 import type { GuestRam } from './ram.ts'
 import { isOver, type QmpEvent, UNLIMITED_BPS } from './qmp-messages.ts'
+import type { VideoMirror } from './video-mirror.ts'
 
 /** For what QEMU does before the guest stops, and for the stop: a loaded computer takes seconds. */
 const DEADLINE_MS = 60_000
@@ -37,6 +38,8 @@ export interface LateDepartureOptions {
    * False: it keeps RAM until it is asked for pages.
    */
   readonly watched: boolean
+  /** Takes what comes of video memory. */
+  readonly video: VideoMirror
   /** A page of RAM that came before the stop, null for zeros; it may come again. `bytes` is valid during the call only. */
   readonly page: (page: number, bytes: Uint8Array | null) => void
 }
@@ -44,7 +47,6 @@ export interface LateDepartureOptions {
 /** How QEMU stopped the guest. */
 export interface Stopped {
   readonly records: readonly NativeRecord[]
-  readonly video: Uint8Array<ArrayBuffer>
   /** Pages of RAM whose last version has not come. */
   readonly owed: Uint32Array<ArrayBuffer>
   /** Null where the guest stood still before. */
@@ -56,7 +58,6 @@ export class LateDeparture {
   readonly #listening: Listening
   readonly #reader: StreamReader
   readonly #from: number
-  readonly #video: Uint8Array<ArrayBuffer>
   readonly #missing: Readonly<Record<StreamBlock, Bitmap>>
   /** Pages of RAM as they are at the stop, which nobody has taken yet: QEMU sends others with those that it is asked for. */
   readonly #came = new Map<number, Uint8Array | null>()
@@ -73,8 +74,10 @@ export class LateDeparture {
     this.#options = options
     this.#listening = listening
     this.#from = qmp.position
-    this.#video = new Uint8Array(videoBytes(vgaBytes))
-    this.#missing = { ram: Bitmap.full(ramBytes / PAGE_SIZE), video: Bitmap.full(this.#video.length / PAGE_SIZE) }
+    this.#missing = {
+      ram: Bitmap.full(ramBytes / PAGE_SIZE),
+      video: Bitmap.full(videoBytes(vgaBytes) / PAGE_SIZE),
+    }
     this.#reader = new StreamReader(options, {
       page: (block, page, bytes) => this.#page(block, page, bytes),
       command: (command) => this.#command(command),
@@ -123,7 +126,7 @@ export class LateDeparture {
     await this.#until(() => video.size === 0, DEADLINE_MS)
     const { records } = this.#reader.devices()
     const stop = await qmp.event(({ name }) => name === 'STOP', 0, this.#from)
-    return { records, video: this.#video, owed: ram.numbers(), stop }
+    return { records, owed: ram.numbers(), stop }
   }
 
   /**
@@ -169,11 +172,8 @@ export class LateDeparture {
   #page(block: StreamBlock, page: number, bytes: Uint8Array | null): void {
     this.#begun = true
     this.#missing[block].delete(page)
-    if (block === 'video') {
-      const from = page * PAGE_SIZE
-      if (bytes === null) this.#video.fill(0, from, from + PAGE_SIZE)
-      else this.#video.set(bytes, from)
-    } else if (this.#options.watched && !this.#stopped) this.#options.page(page, bytes)
+    if (block === 'video') this.#options.video.page(page, bytes)
+    else if (this.#options.watched && !this.#stopped) this.#options.page(page, bytes)
     else if (!this.#dropped) this.#came.set(page, bytes?.slice() ?? null)
   }
 

@@ -47,7 +47,10 @@ export abstract class LateMachine extends TellingMachine {
     const { ramBytes, vgaBytes } = parts.config
     const { qmp, folder } = parts.process
     const page = (number: number, bytes: Uint8Array | null) => changes?.page(number, bytes)
-    this.departure = await LateDeparture.prepare({ qmp, folder, ramBytes, vgaBytes, watched, page })
+    this.departure = await LateDeparture.prepare({
+      ...{ qmp, folder, ramBytes, vgaBytes, watched, page },
+      video: parts.video,
+    })
     const stopped = await this.departure.stop()
     changes?.add(stopped.owed)
     return snapshotOf(parts, stopped)

@@ -8,9 +8,12 @@ export interface Listening {
   readonly close: () => void
 }
 
-/** Listens for one connection at a path, and for none after it. */
-export async function listen(path: string): Promise<Listening> {
-  const server = createServer()
+/**
+ * Listens for one connection at a path, and for none after it.
+ * @param pauseOnConnect nothing of it is read before it is asked for
+ */
+export async function listen(path: string, pauseOnConnect = false): Promise<Listening> {
+  const server = createServer({ pauseOnConnect })
   const connected = new Promise<Socket>((resolve) => {
     server.once('connection', (socket) => {
       server.close()

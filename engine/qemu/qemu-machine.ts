@@ -38,6 +38,7 @@ import { icountAnswer, type QmpEvent } from './qmp-messages.ts'
 import type { GuestRam } from './ram.ts'
 import { type Snapshot, takeSnapshot } from './snapshot.ts'
 import { StampClock } from './stamp-clock.ts'
+import { VideoMirror } from './video-mirror.ts'
 
 type Clock = 'continue' | 'freeze'
 
@@ -59,6 +60,7 @@ export class QemuMachine extends LateMachine implements Machine {
   readonly #ram: GuestRam
   readonly #firmware: QemuParts['firmware']
   readonly #devices: DeviceBlocks
+  readonly #video: VideoMirror
   readonly #clock = new StampClock()
   #arrival: Arrival | null
   #phase: Phase = 'empty'
@@ -80,6 +82,7 @@ export class QemuMachine extends LateMachine implements Machine {
     this.#firmware = parts.firmware
     this.#arrival = parts.arrival
     this.#devices = new DeviceBlocks(this.blocks)
+    this.#video = new VideoMirror(config.vgaBytes)
   }
 
   /** QEMU's process, for those who run it: what the guest wrote, sent, and how it ended. */
@@ -206,8 +209,11 @@ export class QemuMachine extends LateMachine implements Machine {
   capture(): Promise<MachineState> {
     return this.turn(async () => {
       this.#loaded()
-      const { state } = await this.#snapshot()
-      if (this.#phase === 'running') await this.#order('cont', 'RESUME')
+      const { state, again } = await this.#snapshot()
+      if (this.#phase !== 'running') return state
+      await this.#order('cont', 'RESUME')
+      // The guest may have to stand still for this soon.
+      again()
       return state
     })
   }
@@ -217,7 +223,8 @@ export class QemuMachine extends LateMachine implements Machine {
   }
 
   get #parts() {
-    return { process: this.#process, config: this.config, ram: this.#ram, devices: this.#devices }
+    const [process, ram, devices, video] = [this.#process, this.#ram, this.#devices, this.#video]
+    return { process, config: this.config, ram, devices, video }
   }
 
   restore(state: MachineState, clock: Clock): Promise<void> {

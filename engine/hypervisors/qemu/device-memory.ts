@@ -71,6 +71,9 @@ function tableOf(arrangement: Arrangement): Uint32Array {
 
 const vbeEnabled = (v: Vga): boolean => (v.vbeEnable & VBE_ENABLED) !== 0
 
+/** What decides which byte of QEMU's video memory is which of ours: equal for two states, equal for their memories. */
+export const videoArrangement = (v: Vga): string => (vbeEnabled(v) ? 'frame-buffer' : arrangementOf(v))
+
 /**
  * Our video memories → QEMU's. With VBE on, the frame buffer is what shows; the planes, which QEMU has in the same bytes, are
  * left out. Without, the first 256 KiB of the frame buffer are.
@@ -94,7 +97,8 @@ export function unpackVideo(v: Vga, video: Uint8Array, vgaBytes: number): VideoM
     refuse('video', `QEMU's video memory has ${video.length} bytes instead of ${videoBytes(vgaBytes)}.`)
   }
   const vgaPlanes = new Uint8Array(PLANES_BYTES)
-  const vgaFramebuffer = video.slice(0, vgaBytes)
+  // A copy even of a Buffer, whose `slice` is none.
+  const vgaFramebuffer = new Uint8Array(video.subarray(0, vgaBytes))
   if (vbeEnabled(v)) return { vgaPlanes, vgaFramebuffer }
   vgaFramebuffer.fill(0, 0, PLANES_BYTES)
   const table = tableOf(arrangementOf(v))

@@ -71,8 +71,10 @@ function read(bytes: Uint8Array, cuts: readonly number[] = []) {
   })
   let from = 0
   for (const cut of [...cuts, bytes.length]) {
-    // A copy: a reader must not depend on what is behind the piece.
-    reader.push(bytes.slice(from, cut))
+    // A copy, spoilt afterwards: a reader must depend neither on what is behind the piece nor on its staying as it was.
+    const piece = Uint8Array.from(bytes.subarray(from, cut))
+    reader.push(piece)
+    piece.fill(0xee)
     from = cut
   }
   return { reader, pages, commands }

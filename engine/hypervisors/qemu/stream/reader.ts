@@ -38,6 +38,8 @@ export interface StreamDevices {
 
 const DESCRIPTION_LIMIT = 2 ** 20
 const CONFIGURATION_LIMIT = 64
+/** Room for what is left of a piece, and the next one. */
+const BUFFER_BYTES = 2 ** 19
 const PACKAGE_LIMIT = 4 * 2 ** 20
 
 export class StreamReader {
@@ -46,7 +48,9 @@ export class StreamReader {
   readonly #sections = new Map<number, SectionType | 'ram'>()
   readonly #records: NativeRecord[] = []
   readonly #sizes = new Map<string, number>()
-  #pending: Uint8Array = new Uint8Array()
+  /** What is left of earlier pieces: the first `#left` bytes. It is used again and again: streams are as long as RAM. */
+  #buffer = new Uint8Array(BUFFER_BYTES)
+  #left = 0
   /** Not worth a try before so many bytes are there. */
   #wanted = 0
   #step: (input: Cursor) => void = (input) => this.#head(input)
@@ -60,22 +64,26 @@ export class StreamReader {
   }
 
   /**
-   * Takes the next bytes, in pieces of any size; they must not be changed afterwards.
+   * Takes the next bytes, in pieces of any size; they are valid during the call only.
    * Throws FerryError `qemu.*` for what is no stream of a machine like ours; the reader is of no use then.
    */
   push(chunk: Uint8Array): void {
-    if (this.#pending.length === 0) this.#pending = chunk
-    else {
-      const joined = new Uint8Array(this.#pending.length + chunk.length)
-      joined.set(this.#pending)
-      joined.set(chunk, this.#pending.length)
-      this.#pending = joined
-    }
-    if (this.#pending.length < this.#wanted) return
-    const input = new Cursor(this.#pending, 0)
+    if (this.#left === 0 && this.#wanted === 0) return this.#keep(chunk, this.#read(chunk))
+    const length = this.#left + chunk.length
+    this.#grow(length)
+    this.#buffer.set(chunk, this.#left)
+    this.#left = length
+    if (length < this.#wanted) return
+    const bytes = this.#buffer.subarray(0, length)
+    this.#keep(bytes, this.#read(bytes))
+  }
+
+  /** @returns how many of the bytes have been read */
+  #read(bytes: Uint8Array): number {
+    const input = new Cursor(bytes, 0)
     let done = 0
     try {
-      while (done < this.#pending.length) {
+      while (done < bytes.length) {
         this.#step(input)
         done = input.at
       }
@@ -84,7 +92,23 @@ export class StreamReader {
       if (!(thrown instanceof MoreNeeded)) throw thrown
       this.#wanted = thrown.total - done
     }
-    this.#pending = this.#pending.subarray(done)
+    return done
+  }
+
+  /** Keeps what is behind the first `done` bytes. */
+  #keep(bytes: Uint8Array, done: number): void {
+    const rest = bytes.subarray(done)
+    this.#left = rest.length
+    this.#grow(rest.length)
+    // The two may be the same memory: `set` copes with that.
+    this.#buffer.set(rest)
+  }
+
+  #grow(bytes: number): void {
+    if (bytes <= this.#buffer.length) return
+    const larger = new Uint8Array(2 ** Math.ceil(Math.log2(bytes)))
+    larger.set(this.#buffer)
+    this.#buffer = larger
   }
 
   /** Whether the source has said that the stream is at its end; the description may still come. */
@@ -108,9 +132,9 @@ export class StreamReader {
 
   /** To be called when the source has closed the connection. Throws `qemu.cut` where the stream was not at its end. */
   end(): StreamDevices {
-    if (this.#ended && this.#pending.length === 0) return this.devices()
+    if (this.#ended && this.#left === 0) return this.devices()
     throw new FerryError('qemu.cut', "QEMU's stream broke off before its end. The guest stays where it is.", {
-      pending: this.#pending.length,
+      pending: this.#left,
     })
   }
 
