@@ -140,8 +140,8 @@ export class HostedMachine implements Machine {
   rehearse(state: MachineState, clock: Clock, missing?: Uint8Array<ArrayBuffer>) {
     return this.#machine.rehearse(state, clock, missing)
   }
-  supply(batch: PageBatch, urgent?: boolean) {
-    return this.#machine.supply(batch, urgent)
+  supply(batch: PageBatch) {
+    return this.#machine.supply(batch)
   }
   faults() {
     return this.#machine.faults()

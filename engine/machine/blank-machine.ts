@@ -1,10 +1,10 @@
 /** How a machine comes to be: built on a thread of its own, blank, and then taken to be a certain one. */
-import { MessageChannel, Worker } from 'node:worker_threads'
+import { Worker } from 'node:worker_threads'
 import { FerryError } from '../util/errors.ts'
 import { nowMs } from '../util/clock.ts'
 import { Doorbell } from './doorbell.ts'
 import type { Machine, MachineConfig } from './machine.ts'
-import type { Request, SupplyPorts, ThreadData } from './messages.ts'
+import type { Request, ThreadData } from './messages.ts'
 import { ThreadMachine, crashed } from './thread-machine.ts'
 import { patchedModule } from './v86/package.ts'
 
@@ -46,15 +46,13 @@ export class BlankMachine {
   readonly shape: MachineShape
   readonly #worker: Worker
   readonly #doorbell: Doorbell
-  readonly #supplies: SupplyPorts
   #ended = false
   #onEnd: () => void = () => {}
 
-  private constructor(shape: MachineShape, worker: Worker, doorbell: Doorbell, supplies: SupplyPorts) {
+  private constructor(shape: MachineShape, worker: Worker, doorbell: Doorbell) {
     this.shape = shape
     this.#worker = worker
     this.#doorbell = doorbell
-    this.#supplies = supplies
     worker.once('exit', this.#exited)
     worker.on('error', this.#exited)
   }
@@ -64,16 +62,11 @@ export class BlankMachine {
     const config = { ...shape, mac: BLANK_MAC }
     checkConfig(config)
     const doorbell = new Doorbell()
-    const [urgent, others] = [new MessageChannel(), new MessageChannel()]
-    const theirs = { urgent: urgent.port2, others: others.port2 }
     const module = await patchedModule()
-    const data: ThreadData = { config, module, doorbell: doorbell.buffer, supplies: theirs, clockBase: CLOCK_BASE }
-    const worker = new Worker(new URL('./vcpu-thread.ts', import.meta.url), {
-      workerData: data,
-      transferList: [theirs.urgent, theirs.others],
-    })
+    const data: ThreadData = { config, module, doorbell: doorbell.buffer, clockBase: CLOCK_BASE }
+    const worker = new Worker(new URL('./vcpu-thread.ts', import.meta.url), { workerData: data })
     await started(worker)
-    return new BlankMachine(shape, worker, doorbell, { urgent: urgent.port1, others: others.port1 })
+    return new BlankMachine(shape, worker, doorbell)
   }
 
   /**
@@ -94,7 +87,7 @@ export class BlankMachine {
     if (this.#ended) throw crashed()
     this.#release()
     this.#post({ kind: 'identify', mac })
-    return new ThreadMachine(config, this.#worker, this.#doorbell, this.#supplies)
+    return new ThreadMachine(config, this.#worker, this.#doorbell)
   }
 
   /** Is called where the thread ends before somebody has taken the machine, unless by `close`. */
@@ -111,8 +104,6 @@ export class BlankMachine {
   readonly #exited = (): void => {
     if (this.#ended) return
     this.#ended = true
-    this.#supplies.urgent.close()
-    this.#supplies.others.close()
     this.#onEnd()
   }
 

@@ -31,7 +31,10 @@ export function patchDemandPaging(module: WasmModule, { pageWalk, read64, ramBas
   const hookType = module.functionType(['i32'])
   /** Waits for a page. @param page local that holds its number; the map covers all 2^20 of them */
   const ensure = (page: number): w.Code =>
-    w.when(w.load8(w.add(w.getGlobal(missing), w.get(page))), w.callIndirect(hookType, w.getGlobal(hook), w.get(page)))
+    w.when(
+      w.atomicLoad8(w.add(w.getGlobal(missing), w.get(page))),
+      w.callIndirect(hookType, w.getGlobal(hook), w.get(page)),
+    )
   module.wrapFunction(pageWalk, (original) => walkWrapper(original, missing, ramBase, ensure))
   module.wrapFunction(read64, (original) => readWrapper(original, missing, ensure))
 }

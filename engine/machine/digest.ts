@@ -9,7 +9,7 @@ const LANE_A = 0x9e3779b1
 const LANE_B = 0x85ebca77
 
 /** One 64-bit digest a page. `bytes` is 4-byte aligned and a multiple of the page size long. */
-export function pageDigests(bytes: Uint8Array<ArrayBuffer>): BigUint64Array<ArrayBuffer> {
+export function pageDigests(bytes: Uint8Array): BigUint64Array<ArrayBuffer> {
   const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
   const out = new BigUint64Array(bytes.length / PAGE_SIZE)
   const halves = new Uint32Array(out.buffer)

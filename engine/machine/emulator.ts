@@ -9,6 +9,7 @@ import type { Doorbell } from './doorbell.ts'
 import type { MachineConfig } from './machine.ts'
 import { DeviceMemory } from './device-memory.ts'
 import { diskBuffer } from './disk.ts'
+import { shareCompiledCode } from './shared-memory-patch.ts'
 import { Throttle } from './throttle.ts'
 import { GLOBAL, GUARD_SAVE_BYTES } from './v86/globals.ts'
 import { CPU_OFFSET } from './v86/layout.ts'
@@ -43,8 +44,8 @@ export class Emulator {
   #onMissing: (page: number) => void = () => {}
   #onGuardHit: (page: number) => void = () => {}
   #guardSave = 0
-  #ram: Uint8Array<ArrayBuffer> | undefined
-  #wasm: Uint8Array<ArrayBuffer> | undefined
+  #ram: Uint8Array<SharedArrayBuffer> | undefined
+  #wasm: Uint8Array<SharedArrayBuffer> | undefined
 
   private constructor(emulator: V86Emulator, exports: WebAssembly.Exports, microtick: () => number) {
     const cpu: unknown = emulator.v86.cpu
@@ -104,6 +105,7 @@ export class Emulator {
     }
     machine.#global(GLOBAL.missingHook).value = appendFunction(table, (page) => machine.#onMissing(page))
     machine.#global(GLOBAL.ramBase).value = machine.cpu.mem8.byteOffset
+    shareCompiledCode(machine.cpu)
     machine.identify(config.mac)
     machine.#unplug()
     // Firmware has the 8042 translate to scan code set 1 (SeaBIOS, ps2port.c, I8042_CTR_XLATE). v86 sends set 1 in any
@@ -152,7 +154,7 @@ export class Emulator {
   }
 
   /** Guest RAM. Valid until the wasm memory grows; do not keep it. */
-  get ram(): Uint8Array<ArrayBuffer> {
+  get ram(): Uint8Array<SharedArrayBuffer> {
     const buffer = this.cpu.wasm_memory.buffer
     if (this.#ram?.buffer !== buffer) {
       this.#ram = new Uint8Array(buffer, this.cpu.mem8.byteOffset, this.cpu.memory_size[0])
@@ -161,14 +163,14 @@ export class Emulator {
   }
 
   /** The whole wasm memory. Valid until it grows; do not keep it. */
-  get wasm(): Uint8Array<ArrayBuffer> {
+  get wasm(): Uint8Array<SharedArrayBuffer> {
     const buffer = this.cpu.wasm_memory.buffer
     if (this.#wasm?.buffer !== buffer) this.#wasm = new Uint8Array(buffer)
     return this.#wasm
   }
 
   /** A view for reading and writing structures in wasm memory. */
-  view(offset: number, length: number): DataView<ArrayBuffer> {
+  view(offset: number, length: number): DataView<SharedArrayBuffer> {
     return new DataView(this.cpu.wasm_memory.buffer, offset, length)
   }
 

@@ -104,7 +104,7 @@ export interface FaultRecord {
   readonly atMs: number
   /** How long the vCPU waited, ms. */
   readonly stallMs: number
-  /** Whether the vCPU had to wait until it came; else it had come, and was only not written yet. */
+  /** Whether the vCPU had to wait until it came; else it came in that moment. */
   readonly requested: boolean
 }
 
@@ -156,7 +156,10 @@ export interface Machine {
   keyWrite(scanCodes: Uint8Array): void
   screen(): Promise<ScreenImage>
 
-  /** Reads pages as they are now. Zero pages are told apart, so that their bytes need not travel. */
+  /**
+   * Reads pages as they are now. Zero pages are told apart, so that their bytes need not travel. Of a guest whose RAM was left
+   * at its stop, RAM is read before this returns.
+   */
   readPages(set: PageSet): Promise<PageBatch>
   /** Writes pages; the batch's buffers are transferred and unusable afterwards. Not awaited by the caller in bulk. */
   writePages(batch: PageBatch): Promise<void>
@@ -201,12 +204,11 @@ export interface Machine {
    */
   rehearse(state: MachineState, clock: 'continue' | 'freeze', missing?: Uint8Array<ArrayBuffer>): Promise<void>
   /**
-   * Brings missing pages; taken even while the vCPU waits for one of them, when no other call is answered. Pages that
-   * are not missing are left as they are. Buffers are transferred.
-   * @param urgent the guest waits for one of them: taken before all that is not
+   * Brings missing pages: they are written before this returns, while the vCPU runs or waits for one of them. Pages that
+   * are not missing are left as they are.
    * @returns how many pages are missing still
    */
-  supply(batch: PageBatch, urgent?: boolean): Promise<number>
+  supply(batch: PageBatch): Promise<number>
   /** The faults since the last call, the oldest first; at most 65,536 are kept. */
   faults(): Promise<readonly FaultRecord[]>
 

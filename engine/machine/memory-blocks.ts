@@ -6,6 +6,8 @@ import type { Emulator } from './emulator.ts'
 import { readIdePage, writeIdePage } from './ide-buffer.ts'
 import { blocksOf } from './memory-layout.ts'
 import type { MachineConfig, PageBatch, PageRange, PageSet } from './machine.ts'
+import { RamPages, type RamPlace } from './ram-pages.ts'
+import { checkData, checkPages } from './shared-ram.ts'
 import { WriteMap } from './write-map.ts'
 
 const ZEROS = Buffer.alloc(PAGE_SIZE)
@@ -14,6 +16,7 @@ export class MemoryBlocks {
   readonly infos: readonly BlockInfo[]
   /** Pages of RAM that were written. */
   readonly written: WriteMap
+  readonly ram: RamPages
   readonly #emulator: Emulator
 
   /** @param emulator must not have run yet */
@@ -21,6 +24,18 @@ export class MemoryBlocks {
     this.#emulator = emulator
     this.infos = blocksOf(config)
     this.written = new WriteMap(emulator, config.ramBytes / PAGE_SIZE)
+    this.ram = new RamPages(this.ramPlace)
+  }
+
+  /** Where RAM lies, for other threads to see it, too. */
+  get ramPlace(): RamPlace {
+    const { wasm_memory, mem8 } = this.#emulator.cpu
+    return {
+      memory: wasm_memory.buffer,
+      pages: this.pages(BLOCK.ram),
+      ram: mem8.byteOffset,
+      written: this.written.address,
+    }
   }
 
   pages(block: BlockId): number {
@@ -36,20 +51,20 @@ export class MemoryBlocks {
   }
 
   /** The bytes of a block that lies in one piece; valid until the wasm memory grows. Null for the IDE buffers. */
-  bytes(block: BlockId): Uint8Array<ArrayBuffer> | null {
+  bytes(block: BlockId): Uint8Array | null {
     const { vga, net } = this.#emulator.cpu.devices
     switch (block) {
       case BLOCK.ram:
         return this.#emulator.ram
       case BLOCK.vgaPlanes:
-        return vga.vga_memory as Uint8Array<ArrayBuffer>
+        return vga.vga_memory
       case BLOCK.vgaFramebuffer: {
         // v86's own view is a proxy that is slow to work on.
         const { byteOffset, byteLength } = vga.svga_memory
         return this.#emulator.wasm.subarray(byteOffset, byteOffset + byteLength)
       }
       case BLOCK.nicMemory:
-        return net.memory as Uint8Array<ArrayBuffer>
+        return net.memory
       case BLOCK.ideBuffer:
         return null
     }
@@ -57,17 +72,16 @@ export class MemoryBlocks {
 
   /**
    * Copies pages out, zero pages apart.
-   * @param spare a buffer to put them into, if it is large enough; it belongs to the result then
+   * @throws FerryError `machine.page-range` when a page lies outside of the block
    */
-  read({ block, pages }: PageSet, spare?: ArrayBuffer): PageBatch {
-    this.#check(block, pages)
+  read({ block, pages }: PageSet): PageBatch {
+    checkPages(pages, this.pages(block), this.info(block).name)
+    if (block === BLOCK.ram) return this.ram.read(pages)
     const source = this.bytes(block)
     const place = new Uint8Array(PAGE_SIZE)
     const isZero = Uint8Array.from(pages, (page) => Number(this.#isZero(block, source, page, place)))
     const full = pages.filter((_, i) => isZero[i] === 0)
-    const bytes = full.length * PAGE_SIZE
-    const data =
-      spare !== undefined && spare.byteLength >= bytes ? new Uint8Array(spare, 0, bytes) : new Uint8Array(bytes)
+    const data = new Uint8Array(full.length * PAGE_SIZE)
     full.forEach((page, i) => {
       const from = page * PAGE_SIZE
       if (source !== null) data.set(source.subarray(from, from + PAGE_SIZE), i * PAGE_SIZE)
@@ -80,30 +94,26 @@ export class MemoryBlocks {
    * @throws FerryError `machine.page-range` when a page lies outside of the block, `machine.page-data` when the bytes are
    * not those of as many pages; both before anything is written
    */
-  write({ block, pages, zeroPages, data }: PageBatch): void {
-    this.#check(block, pages)
-    this.#check(block, zeroPages)
-    if (data.length !== pages.length * PAGE_SIZE) {
-      throw new FerryError('machine.page-data', `${pages.length} pages came with ${data.length} bytes.`, {
-        pages: pages.length,
-        bytes: data.length,
-      })
+  write(batch: PageBatch): void {
+    const { block, pages, zeroPages, data } = batch
+    const { name } = this.info(block)
+    checkPages(pages, this.pages(block), name)
+    checkPages(zeroPages, this.pages(block), name)
+    checkData(batch)
+    const content = (i: number) => data.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE)
+    if (block === BLOCK.ram) {
+      pages.forEach((page, i) => this.ram.write(page, content(i)))
+      for (const page of zeroPages) this.ram.clear(page)
+      return
     }
     const target = this.bytes(block)
     const { devices } = this.#emulator.cpu
-    pages.forEach((page, i) => {
-      const content = data.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE)
-      if (target === null) writeIdePage(devices, page, content)
-      else target.set(content, page * PAGE_SIZE)
-      if (block === BLOCK.ram) this.written.populate(page)
-    })
-    for (const page of zeroPages) {
-      if (target === null) writeIdePage(devices, page, ZEROS)
-      // What was never written is zero; to write it would take memory of the host for it.
-      else if (block !== BLOCK.ram || this.written.isPopulated(page)) {
-        target.fill(0, page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
-      }
+    const put = (page: number, bytes: Uint8Array) => {
+      if (target === null) writeIdePage(devices, page, bytes)
+      else target.set(bytes, page * PAGE_SIZE)
     }
+    pages.forEach((page, i) => put(page, content(i)))
+    for (const page of zeroPages) put(page, ZEROS)
   }
 
   /**
@@ -111,7 +121,7 @@ export class MemoryBlocks {
    * @throws FerryError `machine.page-range`
    */
   zeroPages({ block, first, count }: PageRange): Uint8Array<ArrayBuffer> {
-    if (count > 0) this.#check(block, Uint32Array.of(first, first + count - 1))
+    if (count > 0) checkPages(Uint32Array.of(first, first + count - 1), this.pages(block), this.info(block).name)
     const source = this.bytes(block)
     const place = new Uint8Array(PAGE_SIZE)
     return Uint8Array.from({ length: count }, (_, i) => Number(this.#isZero(block, source, first + i, place)))
@@ -132,25 +142,7 @@ export class MemoryBlocks {
   #isZero(block: BlockId, source: Uint8Array | null, page: number, place: Uint8Array): boolean {
     if (source === null) return !readIdePage(this.#emulator.cpu.devices, page, place)
     const from = page * PAGE_SIZE
-    if (block === BLOCK.ram) {
-      return !this.written.isPopulated(page) || this.#emulator.cpu.is_memory_zeroed(from, PAGE_SIZE)
-    }
+    if (block === BLOCK.ram) return this.ram.isZero(page)
     return ZEROS.compare(source, from, from + PAGE_SIZE) === 0
-  }
-
-  #check(block: BlockId, pages: Uint32Array): void {
-    const limit = this.pages(block)
-    for (const page of pages) {
-      if (page >= limit) {
-        throw new FerryError(
-          'machine.page-range',
-          `Page ${page} is outside of memory block ${this.info(block).name}.`,
-          {
-            page,
-            pages: limit,
-          },
-        )
-      }
-    }
   }
 }

@@ -1,5 +1,4 @@
 /** What the I/O thread and a vCPU thread say to each other. Both ends are ours, in one process and one version. */
-import type { MessagePort } from 'node:worker_threads'
 import type { ErrorReport } from '../util/errors.ts'
 import type { BlockId } from '../vmstate/blocks.ts'
 import type { MachineState } from '../vmstate/state.ts'
@@ -15,6 +14,7 @@ import type {
   StopOptions,
   StopReport,
 } from './machine.ts'
+import type { SharedRamPlace } from './shared-ram.ts'
 
 export type Clock = 'continue' | 'freeze'
 
@@ -42,6 +42,8 @@ export interface Calls {
     LoadReport,
   ]
   faults: [void, readonly FaultRecord[]]
+  /** Where RAM lies in the memory that both threads see. */
+  place: [void, SharedRamPlace]
   digests: [BlockId, BigUint64Array<ArrayBuffer>]
   zeroPages: [PageRange, Uint8Array<ArrayBuffer>]
   unwrittenPages: [void, Uint32Array<ArrayBuffer>]
@@ -59,19 +61,9 @@ export type Request =
   | { [N in CallName]: { kind: 'call'; id: number; name: N; argument: Calls[N][0] } }[CallName]
   | { kind: 'frame'; frame: Uint8Array }
   | { kind: 'keys'; scanCodes: Uint8Array }
+  /** No page is missing any more. */
+  | { kind: 'complete' }
   | { kind: 'close' }
-
-/** Comes by a port of its own, which the thread reads in the middle of an instruction too. Answered like a call. */
-export interface Supply {
-  readonly id: number
-  readonly batch: PageBatch
-}
-
-/** What the guest waits for does not wait behind what it does not. */
-export interface SupplyPorts {
-  readonly urgent: MessagePort
-  readonly others: MessagePort
-}
 
 export type Reply =
   | { kind: 'ready' }
@@ -86,7 +78,5 @@ export interface ThreadData {
   readonly config: MachineConfig
   readonly module: WebAssembly.Module
   readonly doorbell: SharedArrayBuffer
-  /** Where `Supply` comes from. */
-  readonly supplies: SupplyPorts
   readonly clockBase: number
 }

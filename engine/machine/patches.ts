@@ -3,6 +3,7 @@ import { FerryError } from '../util/errors.ts'
 import { patchDemandPaging } from './demand-paging-patch.ts'
 import { patchDirtyLog } from './dirty-log-patch.ts'
 import { patchPageGuard } from './page-guard-patch.ts'
+import { patchSharedMemory } from './shared-memory-patch.ts'
 import { patchSpuriousInterrupt } from './spurious-interrupt-patch.ts'
 import { GLOBAL } from './v86/globals.ts'
 import { WasmModule } from './wasm/module.ts'
@@ -44,6 +45,7 @@ export function patchV86(binary: Uint8Array): Uint8Array<ArrayBuffer> {
     apic: find(module, /^get_apic_addr$/, 'local APIC'),
     ramBase,
   })
+  patchSharedMemory(module)
   return module.emit()
 }
 

@@ -1,7 +1,7 @@
 /** A machine on a worker thread, from the outside: calls become messages, answers become promises. */
 import type { Worker } from 'node:worker_threads'
 import { FerryError } from '../util/errors.ts'
-import type { BlockId, BlockInfo } from '../vmstate/blocks.ts'
+import { BLOCK, type BlockId, type BlockInfo } from '../vmstate/blocks.ts'
 import type { MachineState } from '../vmstate/state.ts'
 import type { Doorbell } from './doorbell.ts'
 import type {
@@ -15,7 +15,8 @@ import type {
   StopOptions,
 } from './machine.ts'
 import { blocksOf } from './memory-layout.ts'
-import type { CallName, Calls, Clock, Reply, Request, Supply, SupplyPorts } from './messages.ts'
+import type { CallName, Calls, Clock, Reply, Request } from './messages.ts'
+import { SharedRam } from './shared-ram.ts'
 
 interface Pending {
   resolve(value: unknown): void
@@ -27,7 +28,6 @@ export class ThreadMachine implements Machine {
   readonly blocks: readonly BlockInfo[]
   readonly #worker: Worker
   readonly #doorbell: Doorbell
-  readonly #supplies: SupplyPorts
   readonly #pending = new Map<number, Pending>()
   readonly #listeners: { [E in keyof MachineEvents]: Set<MachineEvents[E]> } = {
     serial: new Set(),
@@ -37,15 +37,20 @@ export class ThreadMachine implements Machine {
     exit: new Set(),
   }
   #nextId = 1
+  /** RAM as this thread sees it, once somebody has needed that. */
+  #ram: SharedRam | null = null
+  /** Changes of RAM, or ways to them, that were ordered. */
+  #orders = 0
+  /** As many as there were when the machine was stopped: if so, RAM stays as it is. */
+  #stoppedAfter: number | null = null
   #ended: FerryError | null = null
   #closing: Promise<void> | null = null
 
-  constructor(config: MachineConfig, worker: Worker, doorbell: Doorbell, supplies: SupplyPorts) {
+  constructor(config: MachineConfig, worker: Worker, doorbell: Doorbell) {
     this.config = config
     this.blocks = blocksOf(config)
     this.#worker = worker
     this.#doorbell = doorbell
-    this.#supplies = supplies
     worker.on('message', (reply: Reply) => this.#receive(reply))
     worker.on('error', (cause) => this.#end(crashed(cause)))
     worker.on('exit', () => this.#end(this.#closing === null ? crashed() : null))
@@ -78,7 +83,12 @@ export class ThreadMachine implements Machine {
     return this.#call('screen', undefined)
   }
   readPages(set: PageSet) {
-    return this.#call('readPages', set)
+    const { block } = set
+    if (this.#ram === null || block !== BLOCK.ram || this.#stoppedAfter !== this.#orders) {
+      return this.#call('readPages', set)
+    }
+    const ram = this.#ram
+    return this.#here(() => ram.read(set))
   }
   writePages(batch: PageBatch) {
     return this.#call('writePages', batch, buffersOf([batch]))
@@ -101,8 +111,9 @@ export class ThreadMachine implements Machine {
   dirtyLogStop() {
     return this.#call('dirtyLogStop', undefined)
   }
-  useWatch() {
-    return this.#call('useWatch', undefined)
+  async useWatch() {
+    // It will be stopped with its RAM left: what is needed then is there before.
+    await Promise.all([this.#call('useWatch', undefined), this.#see()])
   }
   capture() {
     return this.#call('capture', undefined)
@@ -110,22 +121,31 @@ export class ThreadMachine implements Machine {
   restore(state: MachineState, clock: Clock) {
     return this.#call('restore', { state, clock })
   }
-  stop(options: StopOptions) {
-    return this.#call('stop', { ...options })
+  async stop(options: StopOptions) {
+    const stopping = this.#call('stop', { ...options })
+    const orders = this.#orders
+    // Its pages are read while the guest runs elsewhere and waits for them.
+    const [report] = await Promise.all([stopping, options.leaveRam === true ? this.#see() : null])
+    this.#stoppedAfter = orders
+    return report
   }
-  load(batches: readonly PageBatch[], state: MachineState, clock: Clock, missing?: Uint8Array<ArrayBuffer>) {
+  async load(batches: readonly PageBatch[], state: MachineState, clock: Clock, missing?: Uint8Array<ArrayBuffer>) {
     const argument = { batches, state, clock, ...(missing === undefined ? {} : { missing }) }
-    return this.#call('load', argument, buffersOf(batches))
+    const loading = this.#call('load', argument, buffersOf(batches))
+    const [report] = await Promise.all([loading, missing === undefined ? null : this.#see()])
+    return report
   }
   async rehearse(state: MachineState, clock: Clock, missing?: Uint8Array<ArrayBuffer>) {
     await this.load([], state, clock, missing)
   }
-  supply(batch: PageBatch, urgent = false) {
-    return this.#ask<number>((id) => {
-      const supply: Supply = { id, batch }
-      const port = urgent ? this.#supplies.urgent : this.#supplies.others
-      port.postMessage(supply, buffersOf([batch]))
+  supply(batch: PageBatch) {
+    const ram = this.#ram
+    if (ram === null || batch.block !== BLOCK.ram) return this.#here(() => 0)
+    return this.#here(() => {
+      const left = ram.supply(batch)
       this.#doorbell.ring()
+      if (left === 0) this.#post({ kind: 'complete' })
+      return left
     })
   }
   faults() {
@@ -168,7 +188,21 @@ export class ThreadMachine implements Machine {
   }
 
   #call<N extends CallName>(name: N, argument: Calls[N][0], transfer: ArrayBuffer[] = []): Promise<Calls[N][1]> {
+    if (CHANGING.has(name)) this.#orders++
     return this.#ask((id) => this.#post({ kind: 'call', id, name, argument } as Request, transfer))
+  }
+
+  /** Carried out on this thread. */
+  #here<T>(action: () => T): Promise<T> {
+    if (this.#ended !== null || this.#closing !== null) return Promise.reject(this.#ended ?? closed())
+    return Promise.try(action)
+  }
+
+  /** Looks where RAM lies. */
+  async #see(): Promise<void> {
+    if (this.#ram !== null) return
+    const place = await this.#call('place', undefined)
+    this.#ram ??= new SharedRam(place)
   }
 
   /** The thread answers a question with the result type of that question. */
@@ -221,13 +255,15 @@ export class ThreadMachine implements Machine {
   #end(error: FerryError | null): void {
     if (this.#ended !== null) return
     this.#ended = error ?? closed()
-    this.#supplies.urgent.close()
-    this.#supplies.others.close()
+    this.#ram = null
     for (const pending of this.#pending.values()) pending.reject(this.#ended)
     this.#pending.clear()
     for (const listener of this.#listeners.exit) listener(error)
   }
 }
+
+/** Calls after which RAM may not be any more what it was when the machine stopped. */
+const CHANGING: ReadonlySet<CallName> = new Set(['boot', 'resume', 'writePages', 'restore', 'load'])
 
 const buffersOf = (batches: readonly PageBatch[]): ArrayBuffer[] =>
   batches.flatMap(({ pages, zeroPages, data }) => [pages.buffer, zeroPages.buffer, data.buffer])

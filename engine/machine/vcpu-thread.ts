@@ -1,5 +1,5 @@
 /** Entry of a vCPU thread: one machine, driven by messages, which are handled between two slices of the guest. */
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import { nowMs } from '../util/clock.ts'
 import { FerryError } from '../util/errors.ts'
 import { BLOCK, PAGE_SIZE } from '../vmstate/blocks.ts'
@@ -13,7 +13,7 @@ import { FreePages } from './free-pages.ts'
 import { MissingPages } from './missing-pages.ts'
 import { PageGuard } from './page-guard.ts'
 import { PowerOn } from './power-on.ts'
-import type { CallName, Calls, Reply, Request, Supply, ThreadData } from './messages.ts'
+import type { CallName, Calls, Reply, Request, ThreadData } from './messages.ts'
 import { Screen } from './screen.ts'
 import { captureState, restoreState } from './state/index.ts'
 import { CPU_OFFSET } from './v86/layout.ts'
@@ -24,7 +24,7 @@ const SERIAL_ROOM = 1024
 const port = parentPort
 if (port === null) throw new Error('vcpu-thread.ts runs in a worker thread only')
 // The other end is ThreadMachine, of the same version: structured clone keeps the type.
-const { config, module, doorbell: bell, supplies, clockBase } = workerData as ThreadData
+const { config, module, doorbell: bell, clockBase } = workerData as ThreadData
 const doorbell = new Doorbell(bell)
 const emulator = await Emulator.create({ config, module, doorbell, clockBase })
 const blocks = new MemoryBlocks(emulator, config)
@@ -34,12 +34,6 @@ const powerOn = new PowerOn(emulator, blocks.written, config.apic)
 const screen = new Screen(emulator)
 const missing = new MissingPages(emulator, blocks, {
   request: (page) => post({ kind: 'fault', page }),
-  take() {
-    const taken = receiveMessageOnPort(supplies.urgent) ?? receiveMessageOnPort(supplies.others)
-    if (taken === undefined) return false
-    supply(taken.message as Supply)
-    return true
-  },
   wait: () => doorbell.wait(FAULT_WAIT_MS),
 })
 const free = new FreePages(
@@ -173,6 +167,7 @@ const handlers: { [N in CallName]: (argument: Calls[N][0]) => Calls[N][1] } = {
     return { beganMs: begun, pagesMs: pagesDone - begun, restoreMs: nowMs() - pagesDone }
   },
   faults: () => missing.takeFaults(),
+  place: () => ({ ...blocks.ramPlace, missing: missing.address }),
   digests: (block) => blocks.digests(block),
   zeroPages: (range) => blocks.zeroPages(range),
   unwrittenPages: () => blocks.written.unwritten(),
@@ -180,17 +175,6 @@ const handlers: { [N in CallName]: (argument: Calls[N][0]) => Calls[N][1] } = {
   instructions: () => emulator.view(CPU_OFFSET.instructionCounter, 4).getUint32(0, true),
   throttle: (share) => emulator.throttle.set(share),
 }
-
-/** Between two slices of the guest, or while it waits for a page. */
-function supply({ id, batch }: Supply): void {
-  try {
-    post({ kind: 'result', id, value: missing.supply(batch) })
-  } catch (thrown) {
-    post({ kind: 'error', id, error: FerryError.from(thrown).toJSON() })
-  }
-}
-supplies.urgent.on('message', supply)
-supplies.others.on('message', supply)
 
 /** Buffers of a result that are handed over instead of copied. */
 function transferable(name: CallName, value: unknown): ArrayBuffer[] {
@@ -228,6 +212,9 @@ port.on('message', (request: Request) => {
     case 'keys':
       if (inputClosed) break
       for (const code of request.scanCodes) emulator.send('keyboard-code', code)
+      break
+    case 'complete':
+      if (missing.left === 0) missing.end()
       break
     case 'close':
       emulator.pause()

@@ -8,11 +8,10 @@
  * Runs on the vCPU thread.
  */
 import type { Emulator } from './emulator.ts'
+import { DIRTY, POPULATED } from './ram-pages.ts'
 
 /** One byte for each page of the 32-bit physical address space, so that no walk needs a bounds check. */
 const MAP_BYTES = 1 << 20
-const DIRTY = 1
-const POPULATED = 2
 /** v86 itself writes firmware areas there, and page tables at address 0 are not trapped. */
 const FIRST_PAGES = 256
 
@@ -38,15 +37,14 @@ export class WriteMap {
     emulator.cpu.full_clear_tlb()
   }
 
+  /** Where the map lies. */
+  get address(): number {
+    return this.#map
+  }
+
   /** False: the page was never written, so it holds zeros. */
   isPopulated(page: number): boolean {
     return this.#emulator.wasm[this.#map + page] !== 0
-  }
-
-  /** The page was written from outside: no change that the guest or a device made. */
-  populate(page: number): void {
-    const at = this.#map + page
-    if (this.#emulator.wasm[at] === 0) this.#emulator.wasm[at] = POPULATED
   }
 
   /** These pages hold zeros, and count as never written from now on. */
@@ -89,7 +87,7 @@ export class WriteMap {
     this.#emulator.cpu.full_clear_tlb()
   }
 
-  #bytes(): Uint8Array<ArrayBuffer> {
+  #bytes(): Uint8Array<SharedArrayBuffer> {
     return this.#emulator.wasm.subarray(this.#map, this.#map + this.#pages)
   }
 }

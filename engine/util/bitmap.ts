@@ -9,7 +9,7 @@ const SPREAD = BigUint64Array.from({ length: 256 }, (_, byte) =>
  * Writes a bitmap as one byte for each bit, 0 or 1, eight at a time.
  * @param to at an address that is a multiple of 8, with room for all bits of all bytes
  */
-export function spreadBits(bits: Uint8Array, to: Uint8Array<ArrayBuffer>): void {
+export function spreadBits(bits: Uint8Array, to: Uint8Array): void {
   const words = new BigUint64Array(to.buffer, to.byteOffset, bits.length)
   bits.forEach((byte, i) => (words[i] = SPREAD[byte]))
 }

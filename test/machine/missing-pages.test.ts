@@ -128,6 +128,25 @@ test('a page that is not missing is left as the guest has it', async () => {
   expect(await target.digests(BLOCK.ram)).toEqual(before)
 })
 
+test('RAM that was left at the stop is read as it is, and after a change of it as it is then', async () => {
+  const { machine: guest } = await labos('own=1M load=1000,1M,random')
+  await guest.useWatch()
+  await guest.stop({ inlinePages: 0, leaveRam: true })
+  const set = ramOf(guest)
+  const left = await guest.readPages(set)
+  const copy = await machine()
+  await copy.writePages({ ...left })
+  expect(await copy.digests(BLOCK.ram)).toEqual(await guest.digests(BLOCK.ram))
+  await expect(guest.readPages({ block: BLOCK.ram, pages: Uint32Array.of(4096) })).rejects.toMatchObject({
+    code: 'machine.page-range',
+  })
+  const page = Uint32Array.of(left.pages[7])
+  const data = new Uint8Array(PAGE_SIZE).fill(POISON)
+  void guest.writePages({ block: BLOCK.ram, pages: page, zeroPages: new Uint32Array(0), data })
+  const { data: now } = await guest.readPages({ block: BLOCK.ram, pages: Uint32Array.of(left.pages[7]) })
+  expect(now.every((byte) => byte === POISON)).toBe(true)
+})
+
 test('pages outside of RAM cannot be missing', async () => {
   const { machine: guest } = await labos('own=1M')
   const { state } = await guest.stop({ inlinePages: 0 })

@@ -83,8 +83,9 @@ test.each(PAGING_TRIED)('with $name, neither pages nor tables that were taken ar
 })
 
 test('what a device writes to a page that was taken is named, in whichever way it writes', async () => {
-  const guest = await emulator()
-  const guard = new PageGuard(guest, new MemoryBlocks(guest, config()))
+  const changes = { ramBytes: 8 * MIB, vgaBytes: MIB / 4 }
+  const guest = await emulator(changes)
+  const guard = new PageGuard(guest, new MemoryBlocks(guest, config(changes)))
   guard.start(() => {})
   const at = (page: number) => page * PAGE_SIZE
   guard.take({ block: BLOCK.ram, pages: Uint32Array.of(300, 301, 310, 320, 330) })

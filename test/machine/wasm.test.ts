@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { readVerified } from '../../engine/machine/v86/package.ts'
+import { importingSharedMemory } from '../../engine/machine/shared-memory-patch.ts'
 import * as w from '../../engine/machine/wasm/code.ts'
 import { encodeSigned, encodeUnsigned } from '../../engine/machine/wasm/leb128.ts'
 import { WasmModule } from '../../engine/machine/wasm/module.ts'
@@ -161,4 +162,35 @@ test('integers read as they were written', () => {
   expect(() => new WasmReader(Uint8Array.of(0x80, 0x80, 0x80, 0x80, 0x10)).unsigned()).toThrow(
     expect.objectContaining({ code: 'wasm.malformed' }),
   )
+})
+
+// (import "e" "f" (func)), (import "e" "m" (memory 1)), (func (export "g") (param i32) (result i32)) = the byte there
+const READER = Uint8Array.from([
+  ...HEADER,
+  ...section(1, 2, 0x60, 0, 0, 0x60, 1, 0x7f, 1, 0x7f),
+  ...section(2, 2, ...text('e'), ...text('f'), 0, 0, ...text('e'), ...text('m'), 2, 0, 1),
+  ...section(3, 1, 1),
+  ...section(7, 1, ...text('g'), 0, 1),
+  ...section(10, 1, 7, 0, 0x20, 0, 0x2d, 0, 0, 0x0b),
+])
+
+test('code that imports a memory imports a shared one, and is the same but for that', () => {
+  // The types that come with Node know no arguments of it.
+  const memory = Reflect.construct(WebAssembly.Memory, [{ initial: 1, maximum: 65_536, shared: true }]) as {
+    buffer: SharedArrayBuffer
+  }
+  new Uint8Array(memory.buffer)[77] = 42
+  const imports = { e: { f: () => undefined, m: memory } }
+  expect(() => new WebAssembly.Instance(new WebAssembly.Module(READER), imports)).toThrow(/memory/)
+  const changed = new WebAssembly.Module(importingSharedMemory(READER))
+  const { exports } = new WebAssembly.Instance(changed, imports)
+  expect((exports.g as Run)(77)).toBe(42)
+})
+
+test('code that imports no memory is refused', () => {
+  expect(() => importingSharedMemory(SMALL)).toThrow(expect.objectContaining({ code: 'machine.v86-shape' }))
+})
+
+test('a module that defines no memory cannot have a shared one', () => {
+  expect(() => new WasmModule(SMALL).shareMemory(65_536)).toThrow(expect.objectContaining({ code: 'wasm.malformed' }))
 })

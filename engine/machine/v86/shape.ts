@@ -26,6 +26,7 @@ const NEEDED: readonly (readonly [path: string, kind: string])[] = [
   ['jit_dirty_cache', 'function'],
   ['is_memory_zeroed', 'function'],
   ['full_clear_tlb', 'function'],
+  ['codegen_finalize', 'function'],
   ['jit_clear_cache', 'function'],
   ['set_tsc', 'function'],
   ['get_pic_addr_master', 'function'],

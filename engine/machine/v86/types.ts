@@ -306,7 +306,8 @@ export interface Devices {
 }
 
 export interface Cpu {
-  wasm_memory: WebAssembly.Memory
+  /** Shared between threads by one of our patches. */
+  wasm_memory: { readonly buffer: SharedArrayBuffer }
   mem8: Uint8Array
   memory_size: Uint32Array
   io: Io
@@ -325,6 +326,15 @@ export interface Cpu {
   jit_dirty_cache(this: void, start: number, end: number): void
   is_memory_zeroed(address: number, length: number): boolean
   full_clear_tlb(): void
+  /** The code of a page is compiled: `length` bytes of a module at `address` of the memory of `this`. */
+  codegen_finalize: (
+    this: object,
+    tableIndex: number,
+    start: number,
+    stateFlags: number,
+    address: number,
+    length: number,
+  ) => void
   jit_clear_cache(): void
   update_state_flags(): void
   store_current_tsc(): void

@@ -16,6 +16,8 @@ export const constant = (value: number): Code => [0x41, ...encodeSigned(value)]
 export const load = (address: Code, offset = 0): Code => [...address, 0x28, 0x02, ...encodeUnsigned(offset)]
 /** One byte at `address + offset`, zero-extended. */
 export const load8 = (address: Code, offset = 0): Code => [...address, 0x2d, 0x00, ...encodeUnsigned(offset)]
+/** The same as one atomic access, which comes before all later ones (WebAssembly threads proposal). */
+export const atomicLoad8 = (address: Code): Code => [...address, 0xfe, 0x12, 0x00, 0x00]
 export const store8 = (address: Code, value: Code): Code => [...address, ...value, 0x3a, 0x00, 0x00]
 /** 32-bit store at `address + offset`. */
 export const store = (address: Code, value: Code, offset = 0): Code => [

@@ -8,8 +8,17 @@ import { encodeUnsigned } from './leb128.ts'
 import { malformed, WasmReader } from './reader.ts'
 
 const MAGIC = Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00)
-const SECTION = { custom: 0, type: 1, import: 2, function: 3, global: 6, export: 7, code: 10 } as const
-const EXTERNAL = { function: 0, table: 1, memory: 2, global: 3 } as const
+export const SECTION = {
+  custom: 0,
+  type: 1,
+  import: 2,
+  function: 3,
+  memory: 5,
+  global: 6,
+  export: 7,
+  code: 10,
+} as const
+export const EXTERNAL = { function: 0, table: 1, memory: 2, global: 3 } as const
 const VALUE_TYPE = { i32: 0x7f, i64: 0x7e } as const
 export type ValueType = keyof typeof VALUE_TYPE
 const FUNCTION_TYPE = 0x60
@@ -32,6 +41,7 @@ export class WasmModule {
   #addedGlobalCount = 0
   readonly #addedExports: number[] = []
   #addedExportCount = 0
+  #sharedPages: number | null = null
 
   /** @throws FerryError `wasm.malformed` */
   constructor(binary: Uint8Array) {
@@ -137,6 +147,16 @@ export class WasmModule {
     return index
   }
 
+  /**
+   * The memory that it defines can be seen by several threads.
+   * @param maximum of pages of 64 KiB, which a shared memory must have
+   * @throws FerryError `wasm.malformed` for a module that defines no memory
+   */
+  shareMemory(maximum: number): void {
+    if (!this.#sections.some(({ id }) => id === SECTION.memory)) throw malformed('it defines no memory')
+    this.#sharedPages = maximum
+  }
+
   /** The binary with all changes. */
   emit(): Uint8Array<ArrayBuffer> {
     const parts: Uint8Array[] = [MAGIC]
@@ -163,6 +183,14 @@ export class WasmModule {
       for (const code of this.#bodies) parts.push(Uint8Array.from(encodeUnsigned(code.length)), code)
       return parts
     }
+    if (id === SECTION.memory && this.#sharedPages !== null) {
+      const reader = new WasmReader(body)
+      // One memory is all that there can be; its flags are replaced.
+      const count = reader.unsigned()
+      reader.byte()
+      const limits = [0x03, ...encodeUnsigned(reader.unsigned()), ...encodeUnsigned(this.#sharedPages)]
+      return [Uint8Array.of(count, ...limits)]
+    }
     if (id === SECTION.global) return extended(body, this.#addedGlobalCount, this.#addedGlobals)
     if (id === SECTION.export) return extended(body, this.#addedExportCount, this.#addedExports)
     return [body]
@@ -188,27 +216,33 @@ function countImports(body: Uint8Array): { functions: number; globals: number } 
   const reader = new WasmReader(body)
   let functions = 0
   let globals = 0
+  for (let left = reader.unsigned(); left > 0; left--) {
+    reader.name()
+    reader.name()
+    const kind = skipImport(reader, reader.byte())
+    if (kind === EXTERNAL.function) functions++
+    if (kind === EXTERNAL.global) globals++
+  }
+  return { functions, globals }
+}
+
+/**
+ * Goes past what follows the names and the kind of an import.
+ * @returns the kind
+ * @throws FerryError `wasm.malformed`
+ */
+export function skipImport(reader: WasmReader, kind: number): number {
   const skipLimits = () => {
     const bounded = reader.byte() & 1
     reader.unsigned()
     if (bounded) reader.unsigned()
   }
-  for (let left = reader.unsigned(); left > 0; left--) {
-    reader.name()
-    reader.name()
-    const kind = reader.byte()
-    if (kind === EXTERNAL.function) {
-      functions++
-      reader.unsigned()
-    } else if (kind === EXTERNAL.table) {
-      reader.byte()
-      skipLimits()
-    } else if (kind === EXTERNAL.memory) {
-      skipLimits()
-    } else if (kind === EXTERNAL.global) {
-      globals++
-      reader.take(2)
-    } else throw malformed(`an import has the unknown kind ${kind}`)
-  }
-  return { functions, globals }
+  if (kind === EXTERNAL.function) reader.unsigned()
+  else if (kind === EXTERNAL.memory) skipLimits()
+  else if (kind === EXTERNAL.global) reader.take(2)
+  else if (kind === EXTERNAL.table) {
+    reader.byte()
+    skipLimits()
+  } else throw malformed(`an import has the unknown kind ${kind}`)
+  return kind
 }

@@ -251,7 +251,7 @@ export class TargetPull {
     }
     this.#supplying++
     this.#context.slot.machine
-      .supply(batch, urgent)
+      .supply(batch)
       .then(taken)
       // A page that the machine did not take is one that the guest lacks. If the machine has ended, that was told before.
       .catch((thrown: unknown) => this.#end.fail(FerryError.from(thrown)))

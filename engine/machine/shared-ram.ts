@@ -1,0 +1,63 @@
+/**
+ * A machine's RAM, seen from the thread that has the connections: pages of a guest that has been stopped are read, and pages
+ * that a guest waits for are written, without a message to the vCPU's thread and back.
+ */
+import { FerryError } from '../util/errors.ts'
+import { PAGE_SIZE } from '../vmstate/blocks.ts'
+import type { PageBatch, PageSet } from './machine.ts'
+import { MissingMap } from './missing-map.ts'
+import { RamPages, type RamPlace } from './ram-pages.ts'
+
+/** What the vCPU's thread tells of its memory. */
+export interface SharedRamPlace extends RamPlace {
+  /** Address of the map of missing pages. */
+  readonly missing: number
+}
+
+export class SharedRam {
+  readonly #ram: RamPages
+  readonly #missing: MissingMap
+  readonly #pages: number
+
+  constructor(place: SharedRamPlace) {
+    this.#pages = place.pages
+    this.#ram = new RamPages(place)
+    this.#missing = new MissingMap(place.memory, place.missing, place.pages, this.#ram)
+  }
+
+  /** @throws FerryError `machine.page-range` */
+  read({ pages }: PageSet): PageBatch {
+    checkPages(pages, this.#pages, 'ram')
+    return this.#ram.read(pages)
+  }
+
+  /**
+   * Brings missing pages of RAM.
+   * @returns how many are missing still
+   * @throws FerryError `machine.page-data` when the bytes are not those of as many pages
+   */
+  supply(batch: PageBatch): number {
+    checkData(batch)
+    return this.#missing.supply(batch)
+  }
+}
+
+/** @throws FerryError `machine.page-range` when a page is not one of the block's */
+export function checkPages(pages: Uint32Array, limit: number, name: string): void {
+  for (const page of pages) {
+    if (page < limit) continue
+    throw new FerryError('machine.page-range', `Page ${page} is outside of memory block ${name}.`, {
+      page,
+      pages: limit,
+    })
+  }
+}
+
+/** @throws FerryError `machine.page-data` when the bytes are not those of as many pages */
+export function checkData({ pages, data }: PageBatch): void {
+  if (data.length === pages.length * PAGE_SIZE) return
+  throw new FerryError('machine.page-data', `${pages.length} pages came with ${data.length} bytes.`, {
+    pages: pages.length,
+    bytes: data.length,
+  })
+}
