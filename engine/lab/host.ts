@@ -11,7 +11,6 @@ import type { MachineConfig } from '../machine/machine.ts'
 import { CPU_FEATURES } from '../machine/profile.ts'
 import { BlankMachine, type MachineShape } from '../machine/blank-machine.ts'
 import type { HostOffer } from '../migration/compatibility.ts'
-import { algorithmOf } from '../migration/policy/pool.ts'
 import { DEFAULT_PORT, MigrationServer } from '../migration/server.ts'
 import type { IncomingGuest, TargetSlot } from '../migration/target-options.ts'
 import { HostBridge } from '../network/bridge.ts'
@@ -184,13 +183,13 @@ export class Host {
 
   /**
    * A machine in this host's memory: the one held ready, if it fits.
-   * @param pulled the guest that comes may run before its memory has come
+   * @param by the algorithm by which a guest comes; absent: none does
    * @throws FerryError `host.out-of-memory`, `machine.*`, `qemu.*`
    */
-  async createMachine(config: MachineConfig, pulled = false): Promise<HostedMachine> {
+  async createMachine(config: MachineConfig, by?: string): Promise<HostedMachine> {
     const view = viewOf(this.kind, this.memory, config)
     try {
-      return new HostedMachine((await this.standby.take(config)) ?? (await machineOf(this.kind, config, pulled)), view)
+      return new HostedMachine((await this.standby.take(config)) ?? (await machineOf(this.kind, config, by)), view)
     } catch (error) {
       view.release()
       throw error
@@ -200,9 +199,8 @@ export class Host {
   async #reserve(incoming: IncomingGuest): Promise<TargetSlot> {
     const guest = this.#arrivals.guest(incoming.guest.id)
     const { ramBytes, vgaBytes, mac, apic } = incoming.machine
-    const pulled = algorithmOf(incoming.algorithm)?.mechanism.pull === true
     const config = { ramBytes, vgaBytes, mac, apic, disk: guest.disk?.buffer ?? null }
-    const machine = await this.createMachine(config, pulled)
+    const machine = await this.createMachine(config, incoming.algorithm)
     const residence: Residence = { host: this.name, kind: this.kind, machine }
     // Its first words may come before anybody knows that it runs.
     const unlisten = guest.console.listen(machine)

@@ -7,6 +7,7 @@ import type {
   DirectBoot,
   Machine,
   MachineEvents,
+  NativeMigration,
   PageBatch,
   PageRange,
   PageSet,
@@ -65,6 +66,17 @@ export class HostedMachine implements Machine {
 
   #record(sets: readonly PageSet[]): void {
     for (const { block, pages } of sets) if (block === BLOCK.ram) this.view.record(pages)
+  }
+
+  get native(): NativeMigration | undefined {
+    const { native } = this.#machine
+    if (native === undefined) return undefined
+    const depart: NativeMigration['depart'] = (send, onStopped) =>
+      native.depart(send, () => {
+        this.#held ??= []
+        onStopped()
+      })
+    return { ...native, depart }
   }
 
   get config() {

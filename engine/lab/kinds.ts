@@ -13,7 +13,7 @@ import { xen } from '../hypervisors/xen/xen.ts'
 import { createMachine, type MachineShape } from '../machine/blank-machine.ts'
 import type { Machine, MachineConfig } from '../machine/machine.ts'
 import { devicesOf } from '../machine/profile.ts'
-import { ALGORITHM_NAMES, type AlgorithmName, POOL } from '../migration/policy/pool.ts'
+import { ALGORITHM_NAMES, algorithmOf, type AlgorithmName, POOL } from '../migration/policy/pool.ts'
 import type { Tuning } from '../migration/source-options.ts'
 import { SAVINGS, type Saving } from '../migration/saving/savings.ts'
 import { createQemuMachine } from '../qemu/create.ts'
@@ -45,8 +45,8 @@ export interface Abilities {
 }
 
 const EMULATED: Abilities = {
-  algorithms: ALGORITHM_NAMES,
-  takes: ALGORITHM_NAMES,
+  algorithms: ALGORITHM_NAMES.filter((name) => !POOL[name].mechanism.native),
+  takes: ALGORITHM_NAMES.filter((name) => !POOL[name].mechanism.native),
   savings: SAVINGS,
   devices: devicesOf({ apic: true, disk: new SharedArrayBuffer(0) }),
   standby: true,
@@ -85,11 +85,13 @@ export function viewOf(kind: HostKind, memory: HostMemory, { ramBytes, vgaBytes 
 }
 
 /**
- * @param pulled the guest that comes may run before its memory has come
+ * @param by the algorithm by which a guest comes; absent: none does
  * @throws FerryError `machine.*`, `qemu.*`
  */
-export async function machineOf(kind: HostKind, config: MachineConfig, pulled: boolean): Promise<Machine> {
-  return kind === 'qemu' ? createQemuMachine(config, await requireQemu(), createMachine, pulled) : createMachine(config)
+export async function machineOf(kind: HostKind, config: MachineConfig, by?: string): Promise<Machine> {
+  if (kind !== 'qemu') return createMachine(config)
+  const { native = false, pull = false } = algorithmOf(by ?? '')?.mechanism ?? {}
+  return createQemuMachine(config, await requireQemu(), createMachine, native ? 'native' : pull ? 'late' : 'whole')
 }
 
 /** @throws FerryError `qemu.unavailable` with what to do */

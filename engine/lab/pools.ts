@@ -1,6 +1,6 @@
 /** Which algorithms a migration may use: what the user wants, of what both hosts have. */
 import type { MigrateInput } from '../contract/lab.ts'
-import { ALGORITHM_NAMES, type AlgorithmName, isAlgorithmName } from '../migration/policy/pool.ts'
+import { ALGORITHM_NAMES, type AlgorithmName, isAlgorithmName, POOL } from '../migration/policy/pool.ts'
 import { FerryError } from '../util/errors.ts'
 import { seededChoice } from '../util/random.ts'
 import type { Lab } from './lab.ts'
@@ -52,12 +52,12 @@ function hostsOf(lab: Lab, input: MigrateInput) {
   return { source: lab.host(lab.guest(input.guest).residence.host), target: lab.host(input.to) }
 }
 
-/** The algorithms that the user wants; the whole pool where nothing was said. */
+/** The algorithms that the user wants; all of Ferry's own where nothing was said. */
 function wantedOf(input: MigrateInput): readonly AlgorithmName[] {
   const unknown = input.algorithms?.find((name) => !isAlgorithmName(name))
   if (unknown !== undefined) {
     const message = `There is no algorithm ${unknown}. The pool has: ${ALGORITHM_NAMES.join(', ')}.`
     throw new FerryError('algorithm.unknown', message, { algorithm: unknown })
   }
-  return input.algorithms?.filter(isAlgorithmName) ?? ALGORITHM_NAMES
+  return input.algorithms?.filter(isAlgorithmName) ?? ALGORITHM_NAMES.filter((name) => !POOL[name].mechanism.native)
 }

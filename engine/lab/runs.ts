@@ -6,7 +6,7 @@ import type { RunReport } from '../contract/report.ts'
 import { savingsWith } from '../contract/savings.ts'
 import { CPU_FEATURES, devicesOf } from '../machine/profile.ts'
 import { checkCompatibility } from '../migration/compatibility.ts'
-import { isAlgorithmName } from '../migration/policy/pool.ts'
+import { algorithmOf, isAlgorithmName } from '../migration/policy/pool.ts'
 import { FileRecorder, type Recorder } from '../migration/protocol/recorder.ts'
 import { migrate } from '../migration/source.ts'
 import type { MigrationResult } from '../migration/source-options.ts'
@@ -172,7 +172,7 @@ export class Runs {
       policy: run.policy,
       link: run.link,
       savings: savingsWith(input.savings),
-      verify: input.verify_ram === true ? 'all' : 'none',
+      verify: scopeOf(input),
       cutInStage: input.cut_in_stage,
       tuning: source.abilities.tuning,
       seed: input.seed,
@@ -255,6 +255,12 @@ export class Runs {
       return null
     }
   }
+}
+
+/** Of what QEMU sends by itself nobody here knows what memory of devices it has. */
+function scopeOf({ verify_ram, algorithms }: MigrateInput): 'none' | 'ram' | 'all' {
+  if (verify_ram !== true) return 'none'
+  return algorithms?.some((name) => algorithmOf(name)?.mechanism.native === true) === true ? 'ram' : 'all'
 }
 
 /** @throws FerryError `algorithm.throttle` where the source cannot slow its guests down */

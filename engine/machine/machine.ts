@@ -131,7 +131,36 @@ export interface MachineEvents {
   exit(error: FerryError | null): void
 }
 
+/** How a guest left by its hypervisor's own migration. */
+export interface NativeDeparture {
+  /** When the vCPU stopped, `nowMs()`. */
+  readonly pausedAtMs: number
+  /** Input to its serial port that it has not taken. */
+  readonly typed: Uint8Array<ArrayBuffer>
+  /** As the hypervisor counts them: pages sent, those of zeros among them, and passes over memory. */
+  readonly pages: number
+  readonly zeroPages: number
+  readonly rounds: number
+}
+
+/** The migration that the machine's hypervisor has of its own: a stream that only another of the same kind understands. */
+export interface NativeMigration {
+  /**
+   * Sends the guest by the hypervisor's own rules: it runs until the hypervisor stops it for the last of it. Its serial port
+   * takes no input meanwhile. Afterwards `resume` would let it go on here; where this fails, it goes on by itself.
+   * @param send takes the stream, piece by piece; where it rejects, the guest stays
+   * @param onStopped the guest has stopped
+   */
+  depart(send: (bytes: Uint8Array) => Promise<void>, onStopped: () => void): Promise<NativeDeparture>
+  /** Takes a piece of such a stream, on a machine that was made for it. */
+  arrive(bytes: Uint8Array): Promise<void>
+  /** The stream is complete: resolves when the guest is there, and does not run yet. @param typed as it left with it */
+  arrived(typed: Uint8Array): Promise<void>
+}
+
 export interface Machine {
+  /** Absent: its hypervisor has none, or none that is known here. */
+  readonly native?: NativeMigration | undefined
   readonly config: MachineConfig
   readonly blocks: readonly BlockInfo[]
   /** Subscribes; returns the function that unsubscribes. */

@@ -63,6 +63,12 @@ export class PageReceiver {
   get missing(): number {
     return this.#missing
   }
+  /** The source says how many pages there are. @throws FerryError `protocol.page-count` where there are others */
+  announced(pages: number): void {
+    if (pages === this.#missing) return
+    throw new FerryError('protocol.page-count', `The source announced ${pages} pages of ${this.#missing}.`)
+  }
+
   /** Pages of RAM. */
   get ramPages(): number {
     return this.#absent.length

@@ -23,6 +23,7 @@ import type { Message } from './protocol/messages.ts'
 import type { SourcePull } from './pull/source-pull.ts'
 import { PageEncoder } from './saving/page-encoder.ts'
 import { NO_SAVINGS } from './saving/savings.ts'
+import { departNatively, type NativeLeave } from './source-native.ts'
 import { sendColdPages } from './source-single-pass.ts'
 import type { Agreed } from './source-agreement.ts'
 import type { SourceOptions, Tuning } from './source-options.ts'
@@ -39,6 +40,8 @@ export interface RoundsContext {
   readonly link: () => LinkSpec
   readonly onChange: (change: ProgressChange) => void
   readonly onPages: () => void
+  /** The guest has stopped, without having been told to. */
+  readonly onStopped: () => void
 }
 
 /** Expected time for state and commit while no rehearsal has measured it, ms. */
@@ -51,6 +54,8 @@ export class SourceRounds {
   readonly decisions: Decision[] = []
   /** True from the first attempt to start the dirty log. */
   dirtyLog = false
+  /** How the guest left, where its hypervisor sent it. */
+  native: NativeLeave | null = null
   /** True once pages may be guarded: the machine may stop by itself. */
   guards = false
   readonly #context: RoundsContext
@@ -97,7 +102,11 @@ export class SourceRounds {
     this.#sender = new PageSender(options.machine, connection, deadlines, statistics, onSent, options.pages, shape)
     const body = { pagesTotal: statistics.pages_total }
     await connection.send({ type: 'MEM_BEG', body }, deadlines.answerMs)
-    const { rounds, pull, once } = algorithm.mechanism
+    const { rounds, pull, once, native } = algorithm.mechanism
+    if (native) {
+      this.native = await departNatively(connection, this.#context)
+      return
+    }
     this.#ramLater = pull && !rounds
     statistics.free_pages = await this.#machineCall(connection, options.machine.freePages(), 'dirty-log')
     // What the guest uses from now on goes first when it has switched over.

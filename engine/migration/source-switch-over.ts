@@ -6,6 +6,7 @@ import type { SwitchOverTimes } from './downtime.ts'
 import type { Connection } from './protocol/connection.ts'
 import type { Message } from './protocol/messages.ts'
 import type { SourcePull } from './pull/source-pull.ts'
+import { endNatively } from './source-native.ts'
 import type { SourceOptions, Tuning } from './source-options.ts'
 import type { SourceRounds } from './source-rounds.ts'
 import type { Statistics } from './statistics.ts'
@@ -20,7 +21,7 @@ export interface SwitchOverContext {
   readonly pull: SourcePull | null
 }
 
-type StopTimes = WindowInstants &
+export type StopTimes = WindowInstants &
   Omit<SwitchOverTimes, 'commitSentMs' | 'runningReceivedMs' | 'resumeMs' | 'runAtMs' | 'sinceRunMs'>
 
 /**
@@ -30,6 +31,7 @@ type StopTimes = WindowInstants &
  */
 export async function stopAndSend(connection: Connection, context: SwitchOverContext): Promise<StopTimes> {
   const { options, deadlines, tuning, rounds, statistics: s, pull } = context
+  if (rounds.native !== null) return endNatively(connection, context, rounds.native)
   const { machine, hypervisor, translator } = options
   const orderedMs = nowMs()
   const stopping = machine.stop({ inlinePages: tuning.inlinePages, leaveRam: pull !== null })

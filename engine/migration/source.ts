@@ -94,6 +94,7 @@ class SourceSession {
       link: () => this.#link,
       onChange: (change) => this.#progress.change(change),
       onPages: () => this.#progress.touch(),
+      onStopped: () => this.#enter(3),
     })
   }
 

@@ -25,6 +25,7 @@ import type { Saving } from './saving/savings.ts'
 import { StageClock } from './stages.ts'
 import { StateMachine, TARGET_STATES } from './states.ts'
 import type { TargetState } from './states.ts'
+import { takeNatively } from './target-native.ts'
 import { loadGuest, receiveStream } from './target-stream.ts'
 import type { Arrival, StreamContext } from './target-stream.ts'
 import type { TargetOptions, TargetResult, TargetSlot } from './target-options.ts'
@@ -49,7 +50,8 @@ export class TargetSession {
   #pull: TargetPull | null = null
   #discarding: Promise<void> | null = null
   #discardError: FerryError | null = null
-  #arrival: Arrival | null = null
+  /** The guest's state; or what READY tells of a guest that its hypervisor has taken in already. */
+  #arrival: Arrival | Body<'READY'> | null = null
   #algorithm = ''
   #savings: readonly Saving[] = []
   #refused = false
@@ -210,13 +212,10 @@ export class TargetSession {
     const window = this.#options.writeWindow ?? 4
     const receiver = new PageReceiver(slot.machine, blocks, this.#interrupt, machineMs, window, this.#savings)
     this.#receiver = receiver
-    if (begin.body.pagesTotal !== receiver.missing) {
-      throw new FerryError(
-        'protocol.page-count',
-        `The source announced ${begin.body.pagesTotal} pages of ${receiver.missing}.`,
-      )
-    }
-    this.#arrival = await receiveStream(this.#streamContext(slot, request))
+    receiver.announced(begin.body.pagesTotal)
+    const context = this.#streamContext(slot, request)
+    const native = algorithmOf(this.#algorithm)?.mechanism.native === true
+    this.#arrival = native ? await takeNatively(context) : await receiveStream(context)
   }
 
   #streamContext(slot: TargetSlot, { clock }: Body<'MIG_REQ'>): StreamContext {
@@ -242,7 +241,8 @@ export class TargetSession {
   // Stage 3: stop-and-copy
 
   async #load(slot: TargetSlot, request: Body<'MIG_REQ'>): Promise<void> {
-    const body = await loadGuest(this.#streamContext(slot, request), this.#arrival as Arrival)
+    const arrival = this.#arrival as Arrival | Body<'READY'>
+    const body = 'container' in arrival ? await loadGuest(this.#streamContext(slot, request), arrival) : arrival
     this.#state.go('ready')
     this.#connection.post([{ type: 'READY', body }])
     this.#enter(4)

@@ -41,7 +41,9 @@ const NEXT: Readonly<Record<string, readonly string[]>> = {
   '': ['MIG_REQ'],
   MIG_REQ: ['MIG_CFG'],
   MIG_CFG: ['MEM_BEG'],
-  MEM_BEG: ['PAGES', 'REHEARSAL', 'ROUND_END'],
+  MEM_BEG: ['PAGES', 'REHEARSAL', 'ROUND_END', 'NATIVE'],
+  NATIVE: ['NATIVE', 'NATIVE_END'],
+  NATIVE_END: ['VERIFY', 'COMMIT'],
   PAGES: ['PAGES', 'ROUND_END', 'MISSING', 'CPU_BEG'],
   ROUND_END: ['PAGES', 'ROUND_END', 'REHEARSAL', 'MISSING', 'CPU_BEG'],
   REHEARSAL: ['REHEARSAL', 'PAGES', 'ROUND_END', 'MISSING', 'CPU_BEG'],
@@ -53,7 +55,7 @@ const NEXT: Readonly<Record<string, readonly string[]>> = {
 }
 const STAGES: Readonly<Record<string, readonly number[]>> = {
   MIG_REQ: [0], MIG_CFG: [1], MEM_BEG: [2], PAGES: [2, 3], ROUND_END: [2], REHEARSAL: [2],
-  MISSING: [3], CPU_BEG: [3], DEV_BEG: [3], VERIFY: [4], COMMIT: [4],
+  NATIVE: [2, 3], NATIVE_END: [3], MISSING: [3], CPU_BEG: [3], DEV_BEG: [3], VERIFY: [4], COMMIT: [4],
 } // prettier-ignore
 
 class Verifier {
@@ -75,6 +77,7 @@ class Verifier {
   #roundPages = 0
   #pagesSent = 0
   #held = false
+  #nativeBytes = 0
   #stateFound = 0
   #aborted = false
   /** One byte a page of RAM, where the source said what is missing. */
@@ -138,6 +141,14 @@ class Verifier {
         return this.#leave(frame)
       case 'CPU_BEG':
         return this.#cpu(frame)
+      case 'NATIVE':
+        this.#nativeBytes += frame.payload.length
+        return
+      case 'NATIVE_END': {
+        const told = numberOf(this.#json(frame)['bytes'])
+        if (told !== this.#nativeBytes) this.problem(frame, `${this.#nativeBytes} of ${told} bytes travelled.`)
+        return
+      }
       case 'DEV_BEG':
         this.#stateFound += frame.payload.length
         if (this.#stateFound !== this.stateBytes) {

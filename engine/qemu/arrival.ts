@@ -13,14 +13,19 @@ import { isOver, migrationStatus } from './qmp-messages.ts'
 /** From the last byte to the guest being there. QEMU takes milliseconds; a loaded computer more. */
 const LOAD_DEADLINE_MS = 15_000
 
+/**
+ * How a guest comes. `whole`: nothing is missing when it runs. `late`: it may run before its memory has come; `begin` in place
+ * of `finish`. `native`: another QEMU sends it, by `raw`.
+ */
+export type Way = 'whole' | 'late' | 'native'
+
 export interface ArrivalOptions {
   readonly qmp: Qmp
   /** For the socket. */
   readonly folder: string
   readonly ramBytes: number
   readonly vgaBytes: number
-  /** The guest may run before its memory has come: `begin` in place of `finish`. */
-  readonly pulled: boolean
+  readonly way: Way
 }
 
 interface Waiter {
@@ -29,10 +34,10 @@ interface Waiter {
 }
 
 export class Arrival {
-  /** Whether the guest's memory may come late. */
-  readonly pulled: boolean
+  readonly way: Way
   readonly #qmp: Qmp
   readonly #socket: Socket
+  readonly #from: number
   #failed: FerryError | null = null
   /** QEMU asks for pages of RAM. */
   #asked: (first: number, count: number) => void = () => undefined
@@ -40,15 +45,16 @@ export class Arrival {
   readonly #said = new Set<string>()
   readonly #waiting = new Map<string, Waiter>()
 
-  private constructor({ qmp, pulled, ...shape }: ArrivalOptions, socket: Socket) {
+  private constructor({ qmp, way, ...shape }: ArrivalOptions, socket: Socket) {
     this.#qmp = qmp
-    this.pulled = pulled
+    this.#from = qmp.position
+    this.way = way
     this.#socket = socket
     const ended = () =>
       this.#fail(new FerryError('qemu.refused', 'QEMU takes no more of the guest: it ended, or gave it up.'))
     socket.on('error', ended)
     socket.on('close', ended)
-    if (pulled) this.#listen(new ReturnPath(shape, this.#events()))
+    if (way === 'late') this.#listen(new ReturnPath(shape, this.#events()))
     else socket.resume()
   }
 
@@ -57,12 +63,12 @@ export class Arrival {
    * @throws FerryError `qemu.*`
    */
   static async open(options: ArrivalOptions): Promise<Arrival> {
-    const { qmp, folder, pulled } = options
+    const { qmp, folder, way } = options
     const path = join(folder, 'incoming')
-    await setCapabilities(qmp, { events: true, ...(pulled ? { 'postcopy-ram': true } : {}) })
+    await setCapabilities(qmp, { events: true, ...(way === 'late' ? { 'postcopy-ram': true } : {}) })
     await qmp.command('migrate-incoming', { uri: `unix:${path}` })
     const arrival = new Arrival(options, await dial(path))
-    await arrival.#send(pulled ? postcopyHead(options) : streamHead(options))
+    if (way !== 'native') await arrival.#send(way === 'late' ? postcopyHead(options) : streamHead(options))
     return arrival
   }
 
@@ -71,15 +77,20 @@ export class Arrival {
     return this.#send(ramPart([{ block: 'ram', pages, zeroPages, data }]))
   }
 
+  /** A piece of another QEMU's stream. @throws FerryError `qemu.refused` */
+  raw(bytes: Uint8Array): Promise<void> {
+    return this.#send(bytes)
+  }
+
   /**
    * Everything else. QEMU has the guest when this resolves, and does not run it.
-   * @param bytes of `ending.ts`
+   * @param bytes of `ending.ts`; none where all came by `raw`
    * @throws FerryError `qemu.refused`: it has not taken the guest
    */
   async finish(bytes: Uint8Array): Promise<void> {
-    const from = this.#qmp.position
-    await this.#send(bytes)
-    const over = await this.#qmp.event(isOver, LOAD_DEADLINE_MS, from).catch(() => null)
+    // QEMU may have taken the end of a stream of its own already, and have closed it.
+    if (bytes.length > 0) await this.#send(bytes)
+    const over = await this.#qmp.event(isOver, LOAD_DEADLINE_MS, this.#from).catch(() => null)
     this.#socket.destroy()
     if (over !== null && migrationStatus(over) === 'completed') return this.#settle()
     throw new FerryError('qemu.refused', 'QEMU did not take the guest that it was given.', {
@@ -101,10 +112,9 @@ export class Arrival {
 
   /** The end of a stream of pages that came late: resolves when QEMU has placed them all. @throws FerryError `qemu.refused` */
   async end(): Promise<void> {
-    const from = this.#qmp.position
     await this.#send(Buffer.concat([ramEnd(), postcopyEnd()]))
     await this.#saying(SHUT)
-    const over = await this.#qmp.event(isOver, LOAD_DEADLINE_MS, from)
+    const over = await this.#qmp.event(isOver, LOAD_DEADLINE_MS, this.#from)
     this.#socket.destroy()
     if (over !== null && migrationStatus(over) === 'completed') return this.#settle()
     throw new FerryError('qemu.refused', "QEMU did not take the guest's last pages.")
@@ -116,7 +126,7 @@ export class Arrival {
 
   /** The guest goes away as it likes, not as it came. */
   async #settle(): Promise<void> {
-    if (this.pulled) await setCapabilities(this.#qmp, { 'postcopy-ram': false })
+    if (this.way === 'late') await setCapabilities(this.#qmp, { 'postcopy-ram': false })
   }
 
   #listen(back: ReturnPath): void {

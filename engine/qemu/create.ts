@@ -2,7 +2,7 @@
 import { machineArguments } from '../hypervisors/qemu/machine-arguments.ts'
 import type { Machine, MachineConfig } from '../machine/machine.ts'
 import { FerryError } from '../util/errors.ts'
-import { Arrival } from './arrival.ts'
+import { Arrival, type Way } from './arrival.ts'
 import type { QemuProgram } from './find.ts'
 import { QemuProcess } from './process.ts'
 import { memoryTrapRefusal } from './memory-trap.ts'
@@ -14,7 +14,7 @@ const NO_DESCRIPTION = ['-machine', 'suppress-vmdesc=on']
 
 /**
  * @param firmware carries out boot plans: a machine of another kind
- * @param pulled the guest that comes may run before its memory has come
+ * @param way how the guest comes
  * @throws FerryError `machine.config` for what QEMU's machine has not, `qemu.userfaultfd` where no memory may come late,
  *   `qemu.start`, `qemu.*`; nothing is left behind
  */
@@ -22,11 +22,11 @@ export async function createQemuMachine(
   config: MachineConfig,
   program: QemuProgram,
   firmware: QemuParts['firmware'],
-  pulled = false,
+  way: Way = 'whole',
 ): Promise<Machine> {
   if (config.apic) throw new FerryError('machine.config', "QEMU's machine has no APIC; the guest's has one.")
   if (config.disk !== null) throw new FerryError('machine.config', 'A guest with a disk cannot run in QEMU.')
-  const refusal = pulled ? memoryTrapRefusal() : null
+  const refusal = way === 'late' ? memoryTrapRefusal() : null
   if (refusal !== null) throw new FerryError('qemu.userfaultfd', refusal)
   const { ramBytes, vgaBytes, mac } = config
   let machine: QemuMachine | null = null
@@ -42,7 +42,7 @@ export async function createQemuMachine(
     onExit: (error) => machine?.processEnded(error),
   })
   try {
-    const arrival = await Arrival.open({ qmp: process.qmp, folder: process.folder, ramBytes, vgaBytes, pulled })
+    const arrival = await Arrival.open({ qmp: process.qmp, folder: process.folder, ramBytes, vgaBytes, way })
     const ram = GuestRam.open(process.pid, ramBytes)
     machine = new QemuMachine(config, { process, arrival, ram, firmware })
     return machine

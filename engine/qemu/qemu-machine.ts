@@ -22,6 +22,7 @@ import { FerryError } from '../util/errors.ts'
 import { BLOCK, type BlockId, type BlockInfo } from '../vmstate/blocks.ts'
 import type { MachineState } from '../vmstate/state.ts'
 import type { Arrival } from './arrival.ts'
+import { ArrivingMachine } from './arriving-machine.ts'
 import { ChangeLog, type Following } from './change-log.ts'
 import { DeviceBlocks } from './device-blocks.ts'
 import { ending } from './ending.ts'
@@ -29,7 +30,7 @@ import { bootElsewhere } from './firmware.ts'
 import { keyEvents } from './keys.ts'
 import { withTyped } from './line-state.ts'
 import { cpuTimeMs } from './cpu-time.ts'
-import { LateMachine, unsupported } from './late-machine.ts'
+import { unsupported } from './late-machine.ts'
 import { missingOf } from './late-memory.ts'
 import { order } from './orders.ts'
 import { screendump } from './picture.ts'
@@ -37,13 +38,9 @@ import type { QemuProcess } from './process.ts'
 import { icountAnswer, type QmpEvent } from './qmp-messages.ts'
 import type { GuestRam } from './ram.ts'
 import { type Snapshot, takeSnapshot } from './snapshot.ts'
-import { StampClock } from './stamp-clock.ts'
 import { VideoMirror } from './video-mirror.ts'
 
 type Clock = 'continue' | 'freeze'
-
-/** `empty`: waits for its guest. */
-type Phase = 'empty' | 'paused' | 'running'
 
 export interface QemuParts {
   readonly process: QemuProcess
@@ -53,19 +50,13 @@ export interface QemuParts {
   readonly firmware: (config: MachineConfig) => Promise<Machine>
 }
 
-export class QemuMachine extends LateMachine implements Machine {
+export class QemuMachine extends ArrivingMachine implements Machine {
   readonly config: MachineConfig
   readonly blocks: readonly BlockInfo[]
-  readonly #process: QemuProcess
   readonly #ram: GuestRam
   readonly #firmware: QemuParts['firmware']
   readonly #devices: DeviceBlocks
   readonly #video: VideoMirror
-  readonly #clock = new StampClock()
-  #arrival: Arrival | null
-  #phase: Phase = 'empty'
-  /** Told to stop for good: takes no input until it runs again. */
-  #leaving = false
   /** Bytes of output that were told with the state already: QEMU says them again if it goes on after all. */
   #told = 0
   #log: ChangeLog | null = null
@@ -74,13 +65,11 @@ export class QemuMachine extends LateMachine implements Machine {
   #closing: Promise<void> | null = null
 
   constructor(config: MachineConfig, parts: QemuParts) {
-    super()
+    super(parts.process, parts.arrival)
     this.config = config
     this.blocks = blocksOf(config)
-    this.#process = parts.process
     this.#ram = parts.ram
     this.#firmware = parts.firmware
-    this.#arrival = parts.arrival
     this.#devices = new DeviceBlocks(this.blocks)
     this.#video = new VideoMirror(config.vgaBytes)
   }
@@ -105,11 +94,11 @@ export class QemuMachine extends LateMachine implements Machine {
 
   resume(): Promise<{ runAtMs: number; resumeMs: number }> {
     return this.turn(async () => {
-      this.#loaded()
+      this.loaded()
       const orderedMs = nowMs()
-      this.#leaving = false
-      const runAtMs = this.#phase === 'running' ? orderedMs : await this.#run(orderedMs)
-      this.#phase = 'running'
+      this.leaving = false
+      const runAtMs = this.phase === 'running' ? orderedMs : await this.#run(orderedMs)
+      this.phase = 'running'
       return { runAtMs, resumeMs: runAtMs - orderedMs }
     })
   }
@@ -117,7 +106,7 @@ export class QemuMachine extends LateMachine implements Machine {
   async #run(orderedMs: number): Promise<number> {
     await this.departure?.cancel()
     this.departure = null
-    const told = this.#order('cont', 'RESUME').then((event) => this.#clock.timeOf(event, orderedMs))
+    const told = this.#order('cont', 'RESUME').then((event) => this.clock.timeOf(event, orderedMs))
     // A vCPU that takes an interrupt, and waits for a page of its stack, keeps QEMU from telling that it runs.
     return this.late === null || this.late.left === 0 ? told : Promise.race([told, this.late.nextAsked()])
   }
@@ -128,32 +117,32 @@ export class QemuMachine extends LateMachine implements Machine {
 
   async #pause(): Promise<{ pausedAtMs: number }> {
     const orderedMs = nowMs()
-    if (this.#phase !== 'running') return { pausedAtMs: orderedMs }
+    if (this.phase !== 'running') return { pausedAtMs: orderedMs }
     const event = await this.#order('stop', 'STOP')
-    this.#phase = 'paused'
-    this.#process.serial.drain()
-    return { pausedAtMs: this.#clock.timeOf(event, orderedMs) }
+    this.phase = 'paused'
+    this.process.serial.drain()
+    return { pausedAtMs: this.clock.timeOf(event, orderedMs) }
   }
 
   /** Bytes lie in a pipe until the UART has room, and can be taken back from there: so they are in every later state. */
   serialWrite(bytes: Uint8Array): Promise<number> {
     return this.turn(() =>
-      Promise.resolve(this.#leaving || this.#phase === 'empty' ? 0 : this.#process.serial.write(bytes)),
+      Promise.resolve(this.leaving || this.phase === 'empty' ? 0 : this.process.serial.write(bytes)),
     )
   }
 
   frameReceive(frame: Uint8Array): void {
-    if (this.#phase === 'running') this.#process.sendFrame(frame)
+    if (this.phase === 'running') this.process.sendFrame(frame)
   }
 
   keyWrite(scanCodes: Uint8Array): void {
     const events = keyEvents(scanCodes)
-    if (events.length === 0 || this.#phase !== 'running') return
-    this.#process.qmp.command('input-send-event', { events }).catch(() => undefined)
+    if (events.length === 0 || this.phase !== 'running') return
+    this.process.qmp.command('input-send-event', { events }).catch(() => undefined)
   }
 
   screen(): Promise<ScreenImage> {
-    return this.turn(() => screendump(this.#process.qmp, this.#process.folder))
+    return this.turn(() => screendump(this.process.qmp, this.process.folder))
   }
 
   readPages(set: PageSet): Promise<PageBatch> {
@@ -176,10 +165,10 @@ export class QemuMachine extends LateMachine implements Machine {
 
   async #write(batch: PageBatch): Promise<void> {
     if (batch.block !== BLOCK.ram) return this.#devices.write(batch)
-    if (this.#arrival === null) throw unsupported('Memory written behind the back of its guest')
+    if (this.arrival === null) throw unsupported('Memory written behind the back of its guest')
     this.#ram.check(batch.pages)
     this.#ram.check(batch.zeroPages)
-    await this.#arrival.pages(batch)
+    await this.arrival.pages(batch)
   }
 
   dirtyLogStart(): Promise<void> {
@@ -208,9 +197,9 @@ export class QemuMachine extends LateMachine implements Machine {
 
   capture(): Promise<MachineState> {
     return this.turn(async () => {
-      this.#loaded()
+      this.loaded()
       const { state, again } = await this.#snapshot()
-      if (this.#phase !== 'running') return state
+      if (this.phase !== 'running') return state
       await this.#order('cont', 'RESUME')
       // The guest may have to stand still for this soon.
       again()
@@ -223,8 +212,8 @@ export class QemuMachine extends LateMachine implements Machine {
   }
 
   get #parts() {
-    const [process, ram, devices, video] = [this.#process, this.#ram, this.#devices, this.#video]
-    return { process, config: this.config, ram, devices, video }
+    const [ram, devices, video] = [this.#ram, this.#devices, this.#video]
+    return { process: this.process, config: this.config, ram, devices, video }
   }
 
   restore(state: MachineState, clock: Clock): Promise<void> {
@@ -232,19 +221,19 @@ export class QemuMachine extends LateMachine implements Machine {
   }
 
   stop(options: StopOptions): Promise<StopReport> {
-    this.#leaving = true
+    this.leaving = true
     return this.turn(() => this.#stop(options))
   }
 
   async #stop({ inlinePages, leaveRam = false }: StopOptions): Promise<StopReport> {
     const orderedMs = nowMs()
-    const { serial } = this.#process
+    const { serial } = this.process
     const log = this.#log
     const typed = serial.takeBack()
     // Without a log everything remains, and the guest has to stand still for it.
     let pausedAtMs = log === null ? (await this.#pause()).pausedAtMs : orderedMs
     const changes = log?.follow()
-    this.#loaded()
+    this.loaded()
     const leaving = leaveRam && log !== null ? this.leave(this.#parts, log.gave, changes) : this.#snapshot(changes)
     const { state, stop, unsent } = await leaving.catch((thrown: unknown) => {
       // It will go on, and what was typed with it.
@@ -252,8 +241,8 @@ export class QemuMachine extends LateMachine implements Machine {
       throw thrown
     })
     const capturedMs = nowMs()
-    if (this.#phase === 'running' && stop !== null) pausedAtMs = this.#clock.timeOf(stop, orderedMs)
-    this.#phase = 'paused'
+    if (this.phase === 'running' && stop !== null) pausedAtMs = this.clock.timeOf(stop, orderedMs)
+    this.phase = 'paused'
     serial.drain()
     this.#told = 0
     if (unsent.length > 0) this.wrote(unsent)
@@ -305,22 +294,18 @@ export class QemuMachine extends LateMachine implements Machine {
 
   /** @returns how long the pages took, ms */
   async #load(batches: readonly PageBatch[], state: MachineState, clock: Clock, missing?: Bitmap): Promise<number> {
-    const arrival = this.#arrival
-    if (arrival === null) throw unsupported('A second guest in the place of the first')
-    if (missing !== undefined && !arrival.pulled) throw unsupported('Memory that comes late, and was not announced,')
+    const arrival = this.arrivalOf(missing === undefined ? null : 'late')
     const startMs = nowMs()
     for (const batch of batches) await this.#write(batch)
     const pagesMs = nowMs() - startMs
     const bytes = ending(this.#devices, state, clock, missing)
     // A stream that was begun cannot be taken back, whatever becomes of it.
-    this.#arrival = null
-    if (missing === undefined) await arrival.finish(bytes)
-    else {
-      const onGiven = (batch: PageBatch) => this.#log?.given(batch)
-      await this.begin({ arrival, bytes, missing, qmp: this.#process.qmp, onGiven })
-    }
-    this.#phase = 'paused'
-    this.#process.serial.write(lineInput(state))
+    const onGiven = (batch: PageBatch) => this.#log?.given(batch)
+    const { qmp } = this.process
+    await this.settle(
+      missing === undefined ? arrival.finish(bytes) : this.begin({ arrival, bytes, missing, qmp, onGiven }),
+      lineInput(state),
+    )
     return pagesMs
   }
 
@@ -336,7 +321,7 @@ export class QemuMachine extends LateMachine implements Machine {
 
   instructions(): Promise<number> {
     return this.turn(async () => {
-      const { icount } = await this.#process.qmp.ask('query-replay', icountAnswer)
+      const { icount } = await this.process.qmp.ask('query-replay', icountAnswer)
       return icount % 2 ** 32
     })
   }
@@ -346,26 +331,22 @@ export class QemuMachine extends LateMachine implements Machine {
   }
 
   cpuTimeMs(): Promise<number> {
-    return this.#ended === null ? cpuTimeMs(this.#process.pid) : Promise.reject(this.#ended)
+    return this.#ended === null ? cpuTimeMs(this.process.pid) : Promise.reject(this.#ended)
   }
 
   close(): Promise<void> {
     this.#closing ??= (async () => {
-      this.#arrival?.close()
+      this.arrival?.close()
       this.departure?.close()
-      if (this.#phase === 'running') this.#process.serial.drain()
-      await this.#process.end()
+      if (this.phase === 'running') this.process.serial.drain()
+      await this.process.end()
       this.#end(null)
     })()
     return this.#closing
   }
 
-  #loaded(): void {
-    if (this.#phase === 'empty') throw new FerryError('machine.empty', 'The machine has no guest yet.')
-  }
-
   #order(command: string, event: string): Promise<QmpEvent> {
-    return order(this.#process.qmp, command, event)
+    return order(this.process.qmp, command, event)
   }
 
   /** One call after the other, in the order in which they were made. A QEMU that does not answer any more is ended. */
@@ -378,7 +359,7 @@ export class QemuMachine extends LateMachine implements Machine {
       } catch (thrown) {
         const error = FerryError.from(thrown)
         if (error.code !== 'qemu.ended') throw error
-        await this.#process.end()
+        await this.process.end()
         throw this.#ended ?? error
       }
     })

@@ -89,6 +89,8 @@ export const migrationInfo = v.object({
   ram: v.optional(
     v.object({
       transferred: count,
+      normal: v.optional(count),
+      duplicate: v.optional(count),
       'dirty-sync-count': v.optional(count),
       'postcopy-requests': v.optional(count),
     }),

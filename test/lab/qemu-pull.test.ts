@@ -73,10 +73,6 @@ describe.skipIf(noQemu !== undefined)(`a guest pulled out of a real QEMU${becaus
       const service = await openLab(HOSTS)
       const guest = await createLabOs(service, { host: 'qemu', workload: 'dirty:2000', heartbeat_ms: 20 })
       const report = await move(service, { guest: guest.id, to: 'xen', algorithms: [algorithm], verify_ram: true })
-      console.log(
-        algorithm,
-        JSON.stringify({ ...report, critical_window: null, pull: { ...report.pull, series: undefined } }),
-      )
       expect(report.error).toBeNull()
       expect(report).toMatchObject({ algorithm, wrong_pages: 0, ram_equal: true, guest_check: 'ok' })
       expect(report.pull?.pages).toBeGreaterThan(0)

@@ -69,7 +69,8 @@ describe.skipIf(missing !== undefined)(title('a guest and a real QEMU'), () => {
     const service = await openLab(THREE)
     const guest = await createLabOs(service, { workload: 'dirty:500', heartbeat_ms: 50 })
     for (const stage of [1, 2, 3, 4]) {
-      const input = { guest: guest.id, to: 'qemu', algorithms: ['pre-copy'], verify_ram: true }
+      // The latency makes each stage long enough to be met.
+      const input = { guest: guest.id, to: 'qemu', algorithms: ['pre-copy'], verify_ram: true, link: '1G,20ms' }
       const { run_id } = await service.call('migrations.start', input)
       // Progress is told a few times a second: too late for the last stages.
       const run = service.runs.active(run_id)

@@ -3,10 +3,12 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DeviceBlocks } from '../../engine/qemu/device-blocks.ts'
 import { keyEvents } from '../../engine/qemu/keys.ts'
+import { order, type Orders } from '../../engine/qemu/orders.ts'
 import { parsePixmap } from '../../engine/qemu/picture.ts'
 import type { QmpEvent } from '../../engine/qemu/qmp-messages.ts'
 import { StampClock } from '../../engine/qemu/stamp-clock.ts'
 import { blocksOf } from '../../engine/machine/memory-layout.ts'
+import { FerryError } from '../../engine/util/errors.ts'
 import { BLOCK } from '../../engine/vmstate/blocks.ts'
 
 describe('the screen', () => {
@@ -38,6 +40,30 @@ test('keys are pressed and released, with and without the prefix', () => {
     [0xc8, true],
     [0xc8, false],
   ])
+})
+
+describe('an order', () => {
+  const resumed: QmpEvent = { kind: 'event', name: 'RESUME', data: {}, stampMs: 1, atMs: 1 }
+  /** A QEMU that answers as it is told to, one answer after the other. */
+  const answering = (...answers: (string | null)[]): Orders => ({
+    position: 0,
+    patient: false,
+    command: () => {
+      const wrong = answers.shift() ?? null
+      return wrong === null ? Promise.resolve({}) : Promise.reject(new FerryError('qemu.command', `cont: ${wrong}`))
+    },
+    event: () => Promise.resolve(resumed),
+  })
+
+  test('is given again to a QEMU that has not tidied up after its migration', async () => {
+    const qemu = answering('Migration is not finalized yet', 'Migration is not finalized yet')
+    expect(await order(qemu, 'cont', 'RESUME')).toBe(resumed)
+  })
+
+  test('that is refused for another reason is not given again', async () => {
+    const qemu = answering('Resetting the Virtual Machine is required')
+    await expect(order(qemu, 'cont', 'RESUME')).rejects.toMatchObject({ code: 'qemu.command' })
+  })
 })
 
 describe('the time of an event', () => {

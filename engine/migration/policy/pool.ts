@@ -18,6 +18,8 @@ export interface Mechanism {
   readonly pull: boolean
   /** Before the switch-over only what is not written any more: no page travels twice. */
   readonly once: boolean
+  /** By the hypervisor's own stream, which Ferry carries unread: between hosts of one kind that has such a stream. */
+  readonly native: boolean
 }
 
 export interface PolicyOptions {
@@ -40,28 +42,28 @@ export const POOL = {
     name: 'pre-copy',
     title: 'Pre-copy',
     summary: 'Pages are sent in rounds while the guest runs; it stops for the last few.',
-    mechanism: { rounds: true, whileStopped: true, pull: false, once: false },
+    mechanism: { rounds: true, whileStopped: true, pull: false, once: false, native: false },
     policy: (options) => preCopy({ ...PRE_COPY_DEFAULTS, ...options.preCopy }),
   },
   'stop-and-copy': {
     name: 'stop-and-copy',
     title: 'Stop-and-copy',
     summary: 'The guest stops, everything is sent, the guest goes on.',
-    mechanism: { rounds: false, whileStopped: true, pull: false, once: false },
+    mechanism: { rounds: false, whileStopped: true, pull: false, once: false, native: false },
     policy: () => stopAndCopy(),
   },
   'pull-copy': {
     name: 'pull-copy',
     title: 'Pull-copy',
     summary: 'CPU and devices go first; the guest runs on the target at once and fetches pages as it needs them.',
-    mechanism: { rounds: false, whileStopped: false, pull: true, once: false },
+    mechanism: { rounds: false, whileStopped: false, pull: true, once: false, native: false },
     policy: () => pullCopy(),
   },
   hybrid: {
     name: 'hybrid',
     title: 'Hybrid',
     summary: 'A round or two while the guest runs; what it has changed since follows after the switch-over, on demand.',
-    mechanism: { rounds: true, whileStopped: false, pull: true, once: false },
+    mechanism: { rounds: true, whileStopped: false, pull: true, once: false, native: false },
     policy: (options) => hybrid({ ...PRE_COPY_DEFAULTS, ...options.preCopy }, options.hybridRounds ?? HYBRID_ROUNDS),
   },
   'single-pass': {
@@ -69,8 +71,16 @@ export const POOL = {
     title: 'Single pass',
     summary:
       'Every page crosses once: cold ones while the guest runs; at its first write to one of them it switches over.',
-    mechanism: { rounds: false, whileStopped: false, pull: true, once: true },
+    mechanism: { rounds: false, whileStopped: false, pull: true, once: true, native: false },
     policy: () => pullCopy(),
+  },
+  native: {
+    name: 'native',
+    title: "QEMU's own",
+    summary: "QEMU's own pre-copy, from one QEMU to another over the same link: what the others are measured against.",
+    mechanism: { rounds: true, whileStopped: true, pull: false, once: false, native: true },
+    // QEMU decides; for predictions this is the nearest.
+    policy: (options) => preCopy({ ...PRE_COPY_DEFAULTS, ...options.preCopy }),
   },
 } as const satisfies Readonly<Record<string, Algorithm>>
 

@@ -13,6 +13,8 @@ import type { Compression } from '../saving/savings.ts'
 export const MAX_PAGES_PER_FRAME = 1024
 /** Most digests of one VERIFY frame. */
 export const MAX_DIGESTS_PER_FRAME = 65536
+/** Longest piece of a hypervisor's own stream. */
+export const MAX_NATIVE_BYTES = 1 << 20
 /** Largest state container, CPU and devices. */
 export const MAX_STATE_BYTES = 8 << 20
 
@@ -74,6 +76,10 @@ export interface CpuBody {
   readonly bytes: Uint8Array
 }
 export interface DeviceBody {
+  readonly bytes: Uint8Array
+}
+/** A piece of a hypervisor's own stream. */
+export interface NativeBody {
   readonly bytes: Uint8Array
 }
 export interface RehearsalBody {

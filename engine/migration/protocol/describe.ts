@@ -78,6 +78,14 @@ function payloadFields(frame: Uint8Array, { length }: FrameHeader, name: Message
         })),
         ...describeContainer(frame, HEADER_BYTES + cpuHead.bytes, end),
       ]
+    case 'NATIVE':
+      return rest(
+        frame,
+        HEADER_BYTES,
+        end,
+        'bytes',
+        "a piece of the hypervisor's own stream, which Ferry does not read",
+      )
     case 'DEV_BEG':
       return describeContainer(frame, HEADER_BYTES, end)
     default:

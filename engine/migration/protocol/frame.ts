@@ -46,6 +46,8 @@ export const TYPE = {
   LINK: 21,
   CHANNEL: 22,
   CHANNEL_OK: 23,
+  NATIVE: 24,
+  NATIVE_END: 25,
   PAGE_REQ: 32,
   MISSING: 34,
   PULL_END: 35,

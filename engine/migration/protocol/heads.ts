@@ -23,6 +23,7 @@ const LIMITS: Partial<Record<MessageName, number>> = {
   CPU_BEG: STATE,
   DEV_BEG: STATE,
   VERIFY: DIGESTS,
+  NATIVE: PAGE_GLIMPSE,
 }
 
 /** A copy of the first bytes of a frame, which is given as chunks. */

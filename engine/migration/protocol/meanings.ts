@@ -62,6 +62,7 @@ export const MEANINGS: Partial<Record<MessageName, Readonly<Record<string, strin
     channel: 'as CFG_OK told it: proves who asks',
     purpose: 'a connection for missing pages, or one in place of a cut one',
   },
+  NATIVE_END: { bytes: "of the hypervisor's own stream", typed: 'input that the guest has not taken, base 64' },
   PULL_END: { pages: 'pages sent since the switch-over' },
   PULL_DONE: {
     faults: 'accesses to pages that had not come',

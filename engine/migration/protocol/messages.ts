@@ -4,7 +4,7 @@
  */
 import { FerryError } from '../../util/errors.ts'
 import * as binary from './binary.ts'
-import type { CpuBody, DeviceBody, PagesBody, RehearsalBody, VerifyBody } from './binary.ts'
+import type { CpuBody, DeviceBody, NativeBody, PagesBody, RehearsalBody, VerifyBody } from './binary.ts'
 import * as pageSets from './page-sets.ts'
 import type { MissingBody, PageRequestBody } from './page-sets.ts'
 import { FLAG, TYPE, encodeHeader, nameOfType } from './frame.ts'
@@ -18,6 +18,7 @@ interface BinaryBodies {
   CPU_BEG: CpuBody
   DEV_BEG: DeviceBody
   VERIFY: VerifyBody
+  NATIVE: NativeBody
   PAGE_REQ: PageRequestBody
   MISSING: MissingBody
 }
@@ -58,6 +59,8 @@ const CAPS: { readonly [N in MessageName]: number } = {
   LINK: KIB,
   CHANNEL: KIB,
   CHANNEL_OK: KIB,
+  NATIVE: binary.MAX_NATIVE_BYTES,
+  NATIVE_END: 8 * KIB,
   PAGE_REQ: pageSets.MAX_REQUEST_PAYLOAD,
   MISSING: pageSets.MAX_MISSING_PAYLOAD,
   PULL_END: KIB,
@@ -100,6 +103,7 @@ function encodePayload(message: Message): Uint8Array[] {
     case 'CPU_BEG':
       return binary.encodeCpu(message.body)
     case 'DEV_BEG':
+    case 'NATIVE':
       return [message.body.bytes]
     case 'VERIFY':
       return binary.encodeVerify(message.body)
@@ -153,6 +157,7 @@ export function decodeMessage(name: MessageName, payload: Uint8Array<ArrayBuffer
     case 'CPU_BEG':
       return { type: name, body: binary.decodeCpu(payload) }
     case 'DEV_BEG':
+    case 'NATIVE':
       return { type: name, body: { bytes: payload } }
     case 'VERIFY':
       return { type: name, body: binary.decodeVerify(payload) }

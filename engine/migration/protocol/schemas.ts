@@ -108,6 +108,13 @@ export const SCHEMAS = {
   /** The first message of a further connection of a migration under way. */
   CHANNEL: v.object({ session: label(64), channel: token, purpose: v.picklist(['pages', 'recovery']) }),
   CHANNEL_OK: v.object({}),
+  /** The end of a hypervisor's own stream. */
+  NATIVE_END: v.object({
+    /** All that came in NATIVE. */
+    bytes: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+    /** Input to the guest's serial port that it has not taken, in base 64. */
+    typed: v.pipe(v.string(), v.base64(), v.maxLength(6000)),
+  }),
   PULL_END: v.object({
     /** Pages sent since the switch-over, those asked for included. */
     pages: count,

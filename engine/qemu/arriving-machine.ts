@@ -1,0 +1,76 @@
+/** How a machine in QEMU gets its guest, once, and how its guest goes by QEMU's own migration. */
+import type { NativeDeparture, NativeMigration } from '../machine/machine.ts'
+import { FerryError } from '../util/errors.ts'
+import type { Arrival } from './arrival.ts'
+import { LateMachine, unsupported } from './late-machine.ts'
+import { departNatively, type NativeOptions } from './native.ts'
+import type { QemuProcess } from './process.ts'
+import { StampClock } from './stamp-clock.ts'
+
+/** `empty`: waits for its guest. */
+type Phase = 'empty' | 'paused' | 'running'
+
+export abstract class ArrivingMachine extends LateMachine {
+  protected readonly process: QemuProcess
+  protected readonly clock = new StampClock()
+  /** Null: a guest has come. */
+  protected arrival: Arrival | null
+  protected phase: Phase = 'empty'
+  /** Told to stop for good: takes no input until it runs again. */
+  protected leaving = false
+
+  readonly native: NativeMigration = {
+    depart: (send, onStopped) => this.turn(() => this.#depart(send, onStopped)),
+    arrive: (bytes) => this.turn(() => this.arrivalOf('native').raw(bytes)),
+    arrived: (typed) => this.turn(() => this.settle(this.arrivalOf('native').finish(new Uint8Array(0)), typed)),
+  }
+
+  protected constructor(process: QemuProcess, arrival: Arrival) {
+    super()
+    this.process = process
+    this.arrival = arrival
+  }
+
+  /** @throws FerryError `machine.empty` */
+  protected loaded(): void {
+    if (this.phase === 'empty') throw new FerryError('machine.empty', 'The machine has no guest yet.')
+  }
+
+  /**
+   * @param way null: as a state and pages
+   * @throws FerryError `machine.unsupported` where a guest has come, or another way was prepared for it
+   */
+  protected arrivalOf(way: 'late' | 'native' | null): Arrival {
+    const { arrival } = this
+    if (arrival === null) throw unsupported('A second guest in the place of the first')
+    if (way === null ? arrival.way === 'native' : arrival.way !== way) {
+      throw unsupported('A guest that comes in another way than was announced')
+    }
+    return arrival
+  }
+
+  /**
+   * A stream that was begun cannot be taken back, whatever becomes of it.
+   * @param typed what waits on its serial line
+   */
+  protected async settle(arriving: Promise<void>, typed: Uint8Array): Promise<void> {
+    this.arrival = null
+    await arriving
+    this.phase = 'paused'
+    this.process.serial.write(typed)
+  }
+
+  async #depart(send: NativeOptions['send'], onStopped: () => void): Promise<NativeDeparture> {
+    this.loaded()
+    this.leaving = true
+    const timeOf: NativeOptions['timeOf'] = (event, afterMs) => this.clock.timeOf(event, afterMs)
+    try {
+      const left = await departNatively({ process: this.process, send, onStopped, timeOf })
+      this.phase = 'paused'
+      return left
+    } catch (thrown) {
+      this.leaving = false
+      throw thrown
+    }
+  }
+}
