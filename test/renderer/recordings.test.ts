@@ -1,5 +1,5 @@
 /** Recordings in the window: opened from a file, played, gone through by keys; the lab's views follow and change nothing. */
-import type { Page } from 'playwright-core'
+import type { Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { SAMPLE } from '../replay/sample.ts'
 import { axe } from '../setup/axe.ts'
@@ -28,6 +28,12 @@ describe.skipIf(noChromium !== null)(`recordings${noChromium === null ? '' : ` (
   const press = async (key: string) => {
     await time().focus()
     await page.keyboard.press(key)
+  }
+  type Box = NonNullable<Awaited<ReturnType<Locator['boundingBox']>>>
+  async function boxOf(element: Locator): Promise<Box> {
+    const box = await element.boundingBox()
+    if (box === null) throw new Error('It is not to be seen.')
+    return box
   }
   /** All that the lab's view says; what it draws is not in it. */
   const seen = () => page.locator('.picture').ariaSnapshot()
@@ -127,6 +133,31 @@ describe.skipIf(noChromium !== null)(`recordings${noChromium === null ? '' : ` (
       const { violations } = await axe(page, colorScheme).exclude('.xterm').analyze()
       expect(violations.map(({ id, nodes }) => `${id} ${nodes[0]?.html}`)).toEqual([])
     }
+  })
+
+  test('shows both hosts and all of a guest’s card beside notes and the guide', async () => {
+    const hosts = page.locator('.picture article')
+    const inside = (outer: Box, inner: Box) =>
+      inner.x >= outer.x &&
+      inner.x + inner.width <= outer.x + outer.width &&
+      inner.y + inner.height <= outer.y + outer.height
+    await page.keyboard.press('Alt+G')
+    await page.getByRole('button', { name: 'Notes', exact: true }).click()
+    // In a narrow window the guide lies over the lab.
+    for (const [width, height, guide] of [
+      [1440, 900, true],
+      [1024, 700, false],
+    ] as const) {
+      await page.setViewportSize({ width, height })
+      if (!guide) await page.keyboard.press('Alt+G')
+      await page.waitForTimeout(300)
+      if (process.env.FERRY_LOOK) await page.screenshot({ path: `output/recordings-beside-${width}.png` })
+      const picture = await boxOf(page.locator('.picture'))
+      for (const host of await hosts.all()) expect(inside(picture, await boxOf(host)), `${width}`).toBe(true)
+      const guests = await boxOf(hosts.filter({ hasText: 'labos-1' }).first().locator('.guests'))
+      expect(inside(guests, await boxOf(page.getByRole('button', { name: 'More for labos-1' })))).toBe(true)
+    }
+    await page.getByRole('button', { name: 'Notes', exact: true }).click()
   })
 
   test('says why a file cannot be opened', async () => {

@@ -19,6 +19,8 @@ export class PageWatch {
   readonly #guest: string
   #timer: ReturnType<typeof setTimeout> | undefined
   #asking = false
+  /** Wished for while another answer was awaited. */
+  #again = false
   #ended = false
 
   constructor(api: LabApi, guest: string) {
@@ -42,6 +44,7 @@ export class PageWatch {
   }
 
   async look(): Promise<void> {
+    this.#again = this.#asking
     if (this.#asking) return
     this.#asking = true
     clearTimeout(this.#timer)
@@ -59,6 +62,9 @@ export class PageWatch {
     }
     this.#asking = false
     if (this.#ended) return
+    if (this.#again) return this.look()
+    // A recording tells when there are others.
+    if (this.#api.recorded !== undefined) return
     const wait = this.now !== null && this.now.run_id !== null ? MOVING_MS : RESTING_MS
     this.#timer = setTimeout(() => void this.look(), wait)
   }
