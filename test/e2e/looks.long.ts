@@ -42,11 +42,22 @@ describe.skipIf(place.reason !== undefined)(`the looks of the app${place.because
       await size(width, height, scale)
       const [wider_px, higher_px] = await looks.overflow()
       expect.soft(Math.max(wider_px, higher_px), `${view} at ${width} × ${height}`).toBeLessThanOrEqual(0)
-      await looks.picture(`${view}-${width}${scale === 1 ? '' : `x${scale}`}`)
+      expect.soft(await cutRows(), `${view} at ${width} × ${height}`).toEqual([])
+      if (scale === 1) await looks.picture(`${view}-${width}`)
+      else await looks.picture(`${view}-${width}x${scale}`, photograph)
     }
     await size(1440, 900, 1)
     expect.soft(await looks.faults(view)).toEqual([])
   }
+  const photograph = async () =>
+    Buffer.from((await devtools.send('Page.captureScreenshot', { format: 'png' })).data, 'base64')
+  /** Of terminals, those that are higher than what shows them: by how many px. */
+  const cutRows = () =>
+    desk.page.evaluate<number[]>(`[...document.querySelectorAll('.terminal')]
+      .map((shown) => [shown, shown.querySelector('.xterm-screen')])
+      .filter(([, rows]) => rows !== null)
+      .map(([shown, rows]) => rows.getBoundingClientRect().bottom - shown.getBoundingClientRect().bottom)
+      .filter((px) => px > 0.5)`)
   const button = (name: string | RegExp) => desk.page.getByRole('button', { name })
   const away = async (): Promise<void> => {
     await desk.page.keyboard.press('Escape')
