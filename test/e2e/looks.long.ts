@@ -165,7 +165,7 @@ describe.skipIf(place.reason !== undefined)(`the looks of the app${place.because
     await lab.dialog.waitFor(WAIT)
     await see('dialog-reports')
     await away()
-    await guide.pane.getByRole('button', { name: /^Close the guide/ }).click()
+    await guide.close()
     await terminal.type('exit')
   })
 
