@@ -67,16 +67,20 @@ describe.skipIf(place.reason !== undefined)(`a student in the app${place.because
       await guide.isDone(check)
     }
     expect(await guide.checks.count()).toBe(await guide.checks.filter({ hasText: 'Done.' }).count())
+    await guide.close()
   })
 
   test('sets up a Xen host by its files, is refused, mends it, and moves a domain with xm', async () => {
     const { lab } = desk
     await lab.addHost('xen', 'xen-2', 256)
-    await guide.open(/^Homogeneous migration on Xen/)
     const terminals = new TerminalsPage(lab)
+    const xen = await terminals.of('xen')
+    // The console has the keyboard, and the window its key.
+    await guide.show()
+    await xen.waits()
+    await guide.open(/^Homogeneous migration on Xen/)
 
     // Step 1: the domain's file, with a disk that both hosts reach.
-    const xen = await terminals.of('xen')
     expect(await xen.run('cat /etc/xen/labos.cfg')).toContain('kernel = "/boot/labos"')
     await terminals.edit(
       'xen',

@@ -77,7 +77,7 @@ describe.skipIf(place.reason !== undefined)(`an experiment in the app${place.bec
 
   test('is taken away as CSV and as pictures of three sizes, each with a file that says where it came from', async () => {
     const { page } = desk
-    const [table, meta] = await desk.saves(2, () => button('raw').click())
+    const [table, meta] = await desk.saves(2, () => button('Raw').click())
     expect(table?.[0]).toMatch(/^ferry-experiment-raw-.*\.csv$/)
     expect(meta?.[0]).toBe(`${table?.[0]}.meta.json`)
     const attempts = parseCsv(table?.[1].toString('utf8') ?? '')

@@ -12,8 +12,14 @@ export class GuidePage {
   }
 
   async show(): Promise<void> {
-    await this.#page.keyboard.press('Alt+g')
+    // Also where a console has the keyboard.
+    await this.#page.keyboard.press('Control+Shift+g')
     await this.pane.waitFor(WAIT)
+  }
+
+  async close(): Promise<void> {
+    await this.pane.getByRole('button', { name: /^Close the guide/ }).click()
+    await this.pane.waitFor({ state: 'hidden', ...WAIT })
   }
 
   async open(title: RegExp): Promise<void> {

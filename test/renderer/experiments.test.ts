@@ -80,7 +80,7 @@ describe.skipIf(noChromium !== null)(
 
       const files: string[] = []
       page.on('download', (download) => files.push(download.suggestedFilename()))
-      await page.getByRole('button', { name: 'summary' }).click()
+      await page.getByRole('button', { name: 'Summary' }).click()
       await expect.poll(() => files.length).toBe(2)
       expect(files[1]).toBe(`${files[0]}.meta.json`)
     }, 240_000)

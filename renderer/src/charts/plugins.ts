@@ -4,9 +4,12 @@ import { placeNames } from './flame.ts'
 import { INTERVAL_CAP, type Palette } from './looks.ts'
 import type { BarChart, BoxChart, FlameChart, SpanChart, TimelineChart } from './model.ts'
 
+/** px, as many as `px` where type is 16 px high: it grows with the window, as `chartConfig` has set it. */
+const grown = (chart: Chart, px: number): number => (px * (chart.options.font?.size ?? 12)) / 12
+
 function pen(chart: Chart, p: Palette): CanvasRenderingContext2D {
   const { ctx } = chart
-  ctx.font = `11px ${p.font}`
+  ctx.font = `${grown(chart, 11)}px ${p.font}`
   ctx.fillStyle = p.text2
   return ctx
 }
@@ -23,7 +26,7 @@ export function countsPlugin(model: BoxChart, p: Palette): Plugin {
         if (!chart.isDatasetVisible(s)) return
         chart.getDatasetMeta(s).data.forEach((element, c) => {
           const box = boxes[c]
-          if (box !== null && box !== undefined) ctx.fillText(`n ${box.n}`, element.x, chart.chartArea.bottom + 14)
+          if (box !== null && box !== undefined) ctx.fillText(`n ${box.n}`, element.x, chart.chartArea.bottom + grown(chart, 14))
         })
       })
       ctx.restore()

@@ -99,7 +99,7 @@ function boxConfig(model: BoxChart, p: Palette): Config {
     options: options(p, {
       layout: { padding: { top: 4 } },
       scales: {
-        x: { ...categoryScale(p), ticks: { color: p.text, maxRotation: 0, padding: 16 } },
+        x: { ...categoryScale(p), ticks: { color: p.text, maxRotation: 0, padding: rem() } },
         y: { ...valueScale(model.value, p), suggestedMin, suggestedMax },
       },
       plugins: {
@@ -166,7 +166,7 @@ function spanConfig(model: SpanChart, p: Palette): Config {
     },
     options: options(p, {
       indexAxis: 'y',
-      layout: { padding: { right: 64 } },
+      layout: { padding: { right: 4 * rem() } },
       scales: {
         x: valueScale(model.value, p),
         y: { ...categoryScale(p), ticks: { color: p.text, autoSkip: false } },
@@ -264,10 +264,13 @@ function timelineConfig(model: TimelineChart, p: Palette): Config {
   }
 }
 
+/** px */
+const rem = (): number => parseFloat(getComputedStyle(document.documentElement).fontSize)
+
 export function chartConfig(model: ChartModel, palette: Palette): Config {
   Chart.defaults.font.family = palette.font
   // As --text-xs: type takes its share of a large screen.
-  Chart.defaults.font.size = 0.75 * parseFloat(getComputedStyle(document.documentElement).fontSize)
+  Chart.defaults.font.size = 0.75 * rem()
   switch (model.kind) {
     case 'box':
       return boxConfig(model, palette)

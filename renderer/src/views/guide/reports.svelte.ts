@@ -39,6 +39,7 @@ export interface ReadReport extends ReportLine {
 /** What is wrong with a file; the others are shown. */
 export interface UnreadReport {
   readonly file: string
+  /** Names the file. */
   readonly reason: string
 }
 
