@@ -23,6 +23,10 @@ export interface WindowInstants {
 
 type Instants = SwitchOverTimes & WindowInstants
 
+/** What is known when the target has the guest, and before it runs there. */
+export type StopTimes = WindowInstants &
+  Omit<SwitchOverTimes, 'commitSentMs' | 'runningReceivedMs' | 'resumeMs' | 'runAtMs' | 'sinceRunMs'>
+
 export function criticalWindow(times: Instants): CriticalWindow {
   const end = downtimeOf(times).downtime_ms
   const { pausedAtMs, readyMs, verifyMs } = times

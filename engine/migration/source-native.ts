@@ -2,9 +2,20 @@
 import type { NativeDeparture } from '../machine/machine.ts'
 import { nowMs } from '../util/clock.ts'
 import { FerryError } from '../util/errors.ts'
+import type { StopTimes } from './critical-window.ts'
+import type { Deadlines } from './deadlines.ts'
 import type { Connection } from './protocol/connection.ts'
-import type { RoundsContext } from './source-rounds.ts'
-import type { StopTimes, SwitchOverContext } from './source-switch-over.ts'
+import type { SourceOptions } from './source-options.ts'
+import type { Statistics } from './statistics.ts'
+
+export interface NativeContext {
+  readonly options: SourceOptions
+  readonly deadlines: Deadlines
+  /** A piece of the stream was sent. */
+  readonly onPages: () => void
+  /** The guest has stopped. */
+  readonly onStopped: () => void
+}
 
 /** How the guest left. */
 export interface NativeLeave extends NativeDeparture {
@@ -18,7 +29,7 @@ export interface NativeLeave extends NativeDeparture {
 /** @throws FerryError `machine.unsupported`, or what machine and connection say; the guest goes on here */
 export async function departNatively(
   connection: Connection,
-  { options, deadlines, onPages, onStopped }: RoundsContext,
+  { options, deadlines, onPages, onStopped }: NativeContext,
 ): Promise<NativeLeave> {
   const { machine } = options
   const { native } = machine
@@ -51,7 +62,7 @@ export async function departNatively(
 /** Resolves when the target has the guest. @returns what was measured @throws FerryError `deadline.*`, `connection.*` */
 export async function endNatively(
   connection: Connection,
-  { deadlines, statistics: s }: SwitchOverContext,
+  { deadlines, statistics: s }: { readonly deadlines: Deadlines; readonly statistics: Statistics },
   { bytes, typed, pausedAtMs, stopKnownMs, sentMs, pages, zeroPages, rounds }: NativeLeave,
 ): Promise<StopTimes> {
   const body = { bytes, typed: Buffer.from(typed).toString('base64') }

@@ -1,8 +1,7 @@
 /** Stage 3 at the source: the guest stops; its last pages, CPU and devices go over in one write. */
 import { nowMs } from '../util/clock.ts'
-import type { WindowInstants } from './critical-window.ts'
+import type { StopTimes } from './critical-window.ts'
 import type { Deadlines } from './deadlines.ts'
-import type { SwitchOverTimes } from './downtime.ts'
 import type { Connection } from './protocol/connection.ts'
 import type { Message } from './protocol/messages.ts'
 import type { SourcePull } from './pull/source-pull.ts'
@@ -20,9 +19,6 @@ export interface SwitchOverContext {
   /** Where pages of RAM follow later. */
   readonly pull: SourcePull | null
 }
-
-export type StopTimes = WindowInstants &
-  Omit<SwitchOverTimes, 'commitSentMs' | 'runningReceivedMs' | 'resumeMs' | 'runAtMs' | 'sinceRunMs'>
 
 /**
  * Resolves when the target has loaded everything.

@@ -1,7 +1,11 @@
 /** QEMU's own migration, from one QEMU to another: what Ferry's algorithms are measured against. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import type { HostInput } from '../../engine/contract/lab.ts'
+import { verifyFile } from '../../engine/migration/verify-stream.ts'
 import { qemuPids } from '../qemu/processes.ts'
 import { because, lacks, NEEDS } from '../setup/needs.ts'
 import { consoleOf, createLabOs, memoryUse, move, openLab, viewOf } from './lab-fixture.ts'
@@ -22,7 +26,10 @@ describe.skipIf(missing !== undefined)(`QEMU's own migration${because(missing)}`
   test('crosses over the shaped link, is measured as the others are, and every page of RAM is right', async () => {
     const service = await openLab(HOSTS)
     const guest = await createLabOs(service, { host: 'qemu', workload: 'dirty:500', heartbeat_ms: 20 })
-    const report = await move(service, { ...input, guest: guest.id, link: '1G', verify_ram: true })
+    const folder = mkdtempSync(join(tmpdir(), 'ferry-native-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const record = join(folder, 'stream')
+    const report = await move(service, { ...input, guest: guest.id, link: '1G', verify_ram: true, record })
     expect(report.error).toBeNull()
     expect(report).toMatchObject({ algorithm: 'native', wrong_pages: 0, ram_equal: true, guest_check: 'ok' })
     expect(report.downtime_ms).toBeGreaterThan(0)
@@ -31,6 +38,7 @@ describe.skipIf(missing !== undefined)(`QEMU's own migration${because(missing)}`
     expect(following(beats(await consoleOf(service, guest.id)))).toBe(true)
     expect((await memoryUse(service)).qemu).toBe(0)
     expect(qemuPids()).toHaveLength(1)
+    expect(await verifyFile(record)).toMatchObject({ problems: [], outcome: 'completed', algorithm: 'native' })
     // What came so goes on as any other guest.
     const on = await move(service, { guest: guest.id, to: 'xen', algorithms: ['pre-copy'], verify_ram: true })
     expect(on).toMatchObject({ outcome: 'completed', ram_equal: true, guest_check: 'ok' })

@@ -1,6 +1,7 @@
 /** Fifty migrations into a real QEMU and fifty out of it, of guests that write their memory, every page of RAM compared. */
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { LabService } from '../../engine/lab/service.ts'
+import { memoryTrapRefusal } from '../../engine/qemu/memory-trap.ts'
 import { linuxGuest } from '../linux-image.ts'
 import { lacks, NEEDS } from '../setup/needs.ts'
 
@@ -9,14 +10,18 @@ const HOPS = 100
 const RING = ['xen', 'qemu', 'kvm', 'qemu'] as const
 const missing = lacks(NEEDS.qemu)
 
-async function hop(image: string, ram_MB: number, workload: string): Promise<void> {
+/** By these in turns. */
+const COPIED = ['pre-copy', 'pre-copy', 'pre-copy', 'pre-copy', 'stop-and-copy']
+const PULLED = ['pull-copy', 'hybrid', 'pull-copy', 'hybrid', 'hybrid']
+
+async function hop(image: string, ram_MB: number, workload: string, turns = COPIED): Promise<void> {
   const service = new LabService({ store: ':memory:', standby: false })
   onTestFinished(() => service.close())
   for (const kind of ['xen', 'qemu', 'kvm'] as const) await service.call('hosts.add', { name: kind, kind, port: 0 })
   const guest = await service.call('guests.create', { image, host: 'xen', ram_MB, workload, heartbeat_ms: 100 })
   const outcomes = { crossed: 0, wrongPages: 0, failedChecks: 0 }
   for (let i = 1; i <= HOPS; i++) {
-    const algorithms = [i % 5 === 0 ? 'stop-and-copy' : 'pre-copy']
+    const algorithms = [turns[(i - 1) % turns.length]]
     const to = RING[i % RING.length]
     const { run_id } = await service.call('migrations.start', { guest: guest.id, to, algorithms, verify_ram: true })
     const report = await service.call('migrations.wait', { run_id })
@@ -33,6 +38,13 @@ describe.skipIf(missing !== undefined)(missing ?? 'a real QEMU, 50 hops each way
   test('LabOS, dirtying 1000 pages a second: no wrong page, every self-check ok', async () => {
     await hop('labos', 16, 'dirty:1000')
   })
+
+  test.skipIf(memoryTrapRefusal() !== null)(
+    'LabOS, its memory after it: no wrong page, every self-check ok',
+    async () => {
+      await hop('labos', 16, 'dirty:1000', PULLED)
+    },
+  )
 
   test('Linux, dirtying 1000 pages a second: no wrong page, every self-check ok', async ({ skip }) => {
     const linux = await linuxGuest()

@@ -142,6 +142,11 @@ const SAMPLES: readonly (readonly [Message, Readonly<Record<string, string>>])[]
     { type: 'MISSING', body: { block: 0, count: 20, bitmap: Uint8Array.of(0b110, 0x80, 1) } },
     { block: '0', count: '20', bitmap: '1–2, 15–16' },
   ],
+  [{ type: 'NATIVE', body: { bytes: Uint8Array.of(0x51, 0x45, 0x56, 0x4d) } }, { bytes: '' }],
+  [
+    { type: 'NATIVE_END', body: { bytes: 4, typed: 'bHMK' } },
+    { bytes: '4', typed: 'bHMK' },
+  ],
   [{ type: 'PULL_END', body: { pages: 4 } }, { pages: '4' }],
   [
     {
