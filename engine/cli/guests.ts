@@ -1,10 +1,11 @@
 /** `ferry guests`: guests of the labs that run. */
 import type { Command } from 'commander'
 import type { GuestView } from '../contract/lab.ts'
-import { type ControlClient, runningLabs } from '../lab/control-client.ts'
+import type { ControlClient } from '../lab/control-client.ts'
 import { FerryError } from '../util/errors.ts'
 import { EXIT, usageError } from './errors.ts'
 import { memory } from './format.ts'
+import { withLabs } from './labs.ts'
 import { jsonOption } from './options.ts'
 import { print, printJson } from './output.ts'
 import { type Column, table } from './table.ts'
@@ -89,15 +90,6 @@ export function guestsCommand(program: Command, done: (code: number) => void): v
 /** Does something with a guest of a running lab. @throws FerryError `guest.unknown`, `usage` for more than one */
 export function withGuest<T>(id: string, work: (found: Found) => Promise<T>): Promise<T> {
   return withLabs(async (labs) => work(only(await guestsOf(labs), id)))
-}
-
-async function withLabs<T>(work: (labs: ControlClient[]) => Promise<T>): Promise<T> {
-  const labs = await runningLabs()
-  try {
-    return await work(labs)
-  } finally {
-    for (const lab of labs) lab.close()
-  }
 }
 
 async function guestsOf(labs: readonly ControlClient[]): Promise<Found[]> {

@@ -9,6 +9,7 @@ import { exportCommand } from './export.ts'
 import { guideCommand } from './guide.ts'
 import { guestsCommand } from './guests.ts'
 import { hostsCommand } from './hosts.ts'
+import { importCommand } from './import.ts'
 import { imagesCommand } from './images.ts'
 import { layoutsCommand } from './layouts.ts'
 import { migrateCommand } from './migrate.ts'
@@ -34,6 +35,7 @@ const COMMANDS = [
   hostsCommand,
   guestsCommand,
   exportCommand,
+  importCommand,
   toolstackCommand,
   imagesCommand,
   guideCommand,

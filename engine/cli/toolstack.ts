@@ -2,10 +2,11 @@
 import { randomUUID } from 'node:crypto'
 import { createInterface } from 'node:readline/promises'
 import type { Command } from 'commander'
-import { type ControlClient, runningLabs } from '../lab/control-client.ts'
+import type { ControlClient } from '../lab/control-client.ts'
 import { FerryError } from '../util/errors.ts'
 import { editText } from './edit-text.ts'
-import { EXIT, usageError } from './errors.ts'
+import { EXIT } from './errors.ts'
+import { withHost } from './labs.ts'
 import { print } from './output.ts'
 
 const HELP = `
@@ -23,24 +24,10 @@ export function toolstackCommand(program: Command, done: (code: number) => void)
     .description("a host's own commands: xm or virsh, and its configuration files")
     .addHelpText('after', HELP)
     .action(async (host: string, line: string[]) => {
-      const labs = await runningLabs()
-      try {
-        const lab = await labOf(labs, host)
-        done(line.length > 0 ? (await runLine(lab, host, line.join(' '))).status : await prompt(lab, host))
-      } finally {
-        for (const lab of labs) lab.close()
-      }
+      const run = async (lab: ControlClient) =>
+        line.length > 0 ? (await runLine(lab, host, line.join(' '))).status : prompt(lab, host)
+      done(await withHost(host, run))
     })
-}
-
-/** @throws FerryError `host.unknown`, `usage` where two labs have such a host */
-async function labOf(labs: readonly ControlClient[], name: string): Promise<ControlClient> {
-  const found: ControlClient[] = []
-  for (const lab of labs) if ((await lab.call('hosts.list', {})).some((host) => host.name === name)) found.push(lab)
-  if (found.length === 1) return found[0]
-  if (found.length > 1) throw usageError(`More than one running lab has a host "${name}". End one of them.`)
-  const message = `No running lab has a host "${name}". \`ferry hosts\` lists those there are.`
-  throw new FerryError('host.unknown', message, { host: name })
 }
 
 interface Ran {

@@ -25,6 +25,7 @@ export const EFFECTS: Readonly<Record<MethodName, Effect>> = {
   'guests.check': 'acts',
   // The guest is held meanwhile: who wants to resume it is told that it is being exported.
   'guests.export': 'acts',
+  'guests.import': 'acts',
   'guests.dirtyRate': 'acts',
   'guests.write': 'acts',
   'guests.console': 'reads',
@@ -104,4 +105,5 @@ export const PATHS: Partial<Readonly<Record<MethodName, readonly string[]>>> = {
   'migrations.start': ['record'],
   'recordings.start': ['path'],
   'guests.export': ['path'],
+  'guests.import': ['path'],
 }

@@ -83,6 +83,16 @@ export const guestInput = v.object({
 })
 export type GuestInput = v.InferInput<typeof guestInput>
 
+/** A guest out of a file that a QEMU wrote (`migrate exec:cat>FILE`), or `guests.export` did. */
+export const guestImport = v.object({
+  path: text(4096),
+  host: name,
+  /** The image that it was started from, whose commands Ferry knows; absent: nothing is known of it. */
+  image: v.optional(text(64)),
+  name: v.optional(name),
+})
+export type GuestImport = v.InferOutput<typeof guestImport>
+
 export const guestState = v.picklist(['starting', 'running', 'paused', 'migrating', 'crashed'])
 export type GuestState = v.InferOutput<typeof guestState>
 
@@ -241,6 +251,8 @@ export const METHODS = {
     input: v.object({ guest: guestId, format: guestFileFormat, path: text(4096) }),
     output: guestFileView,
   },
+  /** Makes a paused guest of a file; the file stays as it is. */
+  'guests.import': { input: guestImport, output: guestView },
   'guests.check': { input: byId, output: v.object({ ok: v.boolean(), answer: v.string() }) },
   /** Watches which pages the guest changes for so long. Not while it is migrated (`guest.migrating`). */
   'guests.dirtyRate': {

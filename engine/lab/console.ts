@@ -185,6 +185,11 @@ export class GuestConsole {
     })
   }
 
+  /** Output that no machine tells any more, but belongs here. */
+  print(bytes: Uint8Array): void {
+    if (bytes.length > 0) this.#output(bytes)
+  }
+
   #output(bytes: Uint8Array): void {
     this.#kept += Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
     if (this.#kept.length > 2 * KEPT_BYTES) {

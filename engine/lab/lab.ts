@@ -1,4 +1,5 @@
 /** The lab: hosts on one network, guests on them, a client station that looks at them from outside, and the store. */
+import type { LoadedGuest } from '../../images/guest.ts'
 import { loadManifest } from '../../images/manifest.ts'
 import type { GuestInput, GuestView, HostInput, HostView, LabEvents } from '../contract/lab.ts'
 import type { ImageView } from '../contract/workloads.ts'
@@ -6,14 +7,14 @@ import type { Hypervisor } from '../hypervisors/hypervisor.ts'
 import { warmUp } from '../hypervisors/translate.ts'
 import { Station } from '../network/station.ts'
 import { Switch } from '../network/switch.ts'
-import { createDisk } from '../storage/shared-disk.ts'
+import { createDisk, type SharedDisk } from '../storage/shared-disk.ts'
 import { Emitter } from '../util/emitter.ts'
 import { FerryError } from '../util/errors.ts'
-import { nowMs } from '../util/clock.ts'
 import { Guest, type GuestIdentity, type Residence } from './guest.ts'
 import { loadImage, startGuest } from './guest-images.ts'
 import { guestLease } from './guest-lease.ts'
 import { Host } from './host.ts'
+import { Identities } from './identities.ts'
 import { StandbyKeeper } from './standby/keeper.ts'
 import { wantedAfter } from './standby/wanted.ts'
 import { workloadView } from './workload.ts'
@@ -24,9 +25,24 @@ const MIB = 2 ** 20
 /** Enough for 1024×768 at 8 bits or 640×480 at 24; it all crosses in the first round. */
 const VGA_BYTES = MIB
 const CLIENT = { name: 'client', mac: '02:fe:00:00:00:02', ip: '10.0.0.2' }
-const FIRST_GUEST = 10
-const MAX_GUESTS = 240
 const WARM_UP_ROUNDS = 100
+
+/** Where a guest is to be made, and of what size. */
+interface Place {
+  readonly identity: GuestIdentity
+  readonly image: LoadedGuest
+  readonly host: Host
+  readonly ramBytes: number
+  readonly vgaBytes: number
+  readonly disk: SharedDisk | null
+}
+
+/** A guest that ran elsewhere. */
+export type Admission = Pick<Place, 'image' | 'ramBytes' | 'vgaBytes'> & {
+  readonly host: string
+  readonly name: string | undefined
+  readonly mac: string
+}
 
 export interface LabOptions {
   /** File of the measurement store; `:memory:` keeps nothing. */
@@ -55,7 +71,7 @@ export class Lab {
   readonly note: (line: string) => void
   readonly standby: StandbyKeeper
   readonly #warm = new Set<Hypervisor>()
-  readonly #numbers = new Set<number>()
+  readonly #identities = new Identities()
   readonly #creations = new Set<Promise<unknown>>()
   /** The guest that came or moved last. */
   #newest: Guest | null = null
@@ -130,8 +146,27 @@ export class Lab {
    * @throws FerryError `image.*`, `host.*`, `machine.*`, `workload.*`, `console.*`, `lab.closed`; nothing is left behind
    */
   createGuest(input: GuestInput): Promise<GuestView> {
+    return this.#creating(this.#create(input))
+  }
+
+  /**
+   * A guest that ran elsewhere takes its place, paused.
+   * @param load brings memory and state into its machine
+   * @throws FerryError `guest.exists`, `guest.address`, `host.*`, `machine.*`, `lab.closed`, or what `load` throws; nothing is
+   *   left behind
+   */
+  admitGuest(admission: Admission, load: (guest: Guest) => Promise<void>): Promise<GuestView> {
+    return this.#creating(this.#admit(admission, load))
+  }
+
+  async #admit({ image, host, name, mac, ...shape }: Admission, load: (guest: Guest) => Promise<void>) {
+    this.#checkOpen()
+    const identity = this.#identities.take({ image: image.name, name, mac })
+    return this.#place({ identity, image, host: this.host(host), disk: null, ...shape }, 'paused', load)
+  }
+
+  #creating(creation: Promise<GuestView>): Promise<GuestView> {
     const release = this.standby.hold()
-    const creation = this.#create(input)
     this.#creations.add(creation)
     const ended = () => {
       this.#creations.delete(creation)
@@ -150,25 +185,30 @@ export class Lab {
       const message = `The guest ${input.image} needs at least ${image.minimumMb} MB of RAM.`
       throw new FerryError('image.too-little-memory', message, { minimum_MB: image.minimumMb })
     }
-    const identity = this.#nextIdentity(input)
+    const identity = this.#identities.take(input)
+    const disk = input.disk_MB === undefined || input.disk_MB === 0 ? null : createDisk(identity.name, input.disk_MB)
+    const place = { identity, image, host, ramBytes: ramMb * MIB, vgaBytes: VGA_BYTES, disk }
+    return this.#place(place, 'running', (guest) => this.#bringUp(guest, input))
+  }
+
+  /** Makes a guest's machine and has it filled. What fails leaves nothing behind. */
+  async #place(place: Place, then: GuestView['state'], fill: (guest: Guest) => Promise<void>): Promise<GuestView> {
+    const { identity, image, host, ramBytes, vgaBytes, disk } = place
     let guest: Guest | null = null
     try {
-      const disk = input.disk_MB === undefined || input.disk_MB === 0 ? null : createDisk(identity.name, input.disk_MB)
-      const { mac } = identity
-      const ramBytes = ramMb * MIB
-      const config = { ramBytes, vgaBytes: VGA_BYTES, mac, disk: disk?.buffer ?? null, apic: false }
+      const config = { ramBytes, vgaBytes, mac: identity.mac, disk: disk?.buffer ?? null, apic: false }
       const residence = { host: host.name, kind: host.kind, machine: await host.createMachine(config) }
       const lease = guestLease(identity.name, host.name)
       guest = new Guest({ identity, image, ramBytes, disk, lease, residence })
       this.#settle(guest, host)
-      await this.#bringUp(guest, input)
+      await fill(guest)
       this.#checkOpen()
     } catch (error) {
-      if (guest === null) this.#numbers.delete(numberOf(identity))
+      if (guest === null) this.#identities.release(identity)
       else await this.#remove(guest)
       throw error
     }
-    this.setState(guest, 'running')
+    this.setState(guest, then)
     return guest.view
   }
 
@@ -307,27 +347,9 @@ export class Lab {
     guest.vif?.detach()
     guest.console.close()
     await guest.residence.machine.close()
-    this.#numbers.delete(numberOf(guest.identity))
+    this.#identities.release(guest.identity)
     this.events.emit('guests.removed', { guest: guest.identity.id })
     this.standby.look()
-  }
-
-  /** The lowest number that no guest of the lab has makes IP, MAC, and the name where none was given. */
-  #nextIdentity({ image, name }: GuestInput): GuestIdentity {
-    const taken = (wanted: string) => [...this.guests.values()].some(({ identity }) => identity.name === wanted)
-    if (name !== undefined && taken(name)) {
-      throw new FerryError('guest.exists', `There is a guest named ${name} already; choose another name.`, { name })
-    }
-    let n = 1
-    while (this.#numbers.has(n) || (name === undefined && taken(`${image}-${n}`))) n++
-    if (n > MAX_GUESTS) throw new FerryError('lab.full', `A lab has room for ${MAX_GUESTS} guests at a time.`)
-    this.#numbers.add(n)
-    return {
-      id: `g${n}-${Math.round(nowMs()).toString(36)}`,
-      name: name ?? `${image}-${n}`,
-      ip: `10.0.0.${FIRST_GUEST + n}`,
-      mac: `02:fe:00:00:01:${n.toString(16).padStart(2, '0')}`,
-    }
   }
 
   /** Connects the guest's card to the bridge of the host that it is on. */
@@ -362,5 +384,3 @@ export class Lab {
     this.setState(guest, 'crashed')
   }
 }
-
-const numberOf = ({ ip }: GuestIdentity): number => Number(ip.split('.')[3]) - FIRST_GUEST

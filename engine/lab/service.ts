@@ -16,6 +16,7 @@ import { Experiments } from './experiments/experiments.ts'
 import { experimentHandlers } from './experiments/handlers.ts'
 import { exportRuns } from './export/runs.ts'
 import { exportGuest } from './guest-files/export.ts'
+import { importGuest } from './guest-files/import.ts'
 import type { Handlers } from './handlers.ts'
 import { Guide } from './guide/guide.ts'
 import { guideHandlers } from './guide/handlers.ts'
@@ -122,6 +123,7 @@ function handlers(
     'guests.check': ({ guest }) => lab.guest(guest).check(),
     'guests.export': ({ guest, format, path }) =>
       lab.hold(guest, 'exported', (held) => exportGuest(held, format, path)),
+    'guests.import': (input) => importGuest(lab, input),
     'guests.dirtyRate': ({ guest, duration_ms }) => measureDirtyRate(lab, guest, duration_ms),
     'guests.write': ({ guest, data }) => {
       lab.guest(guest).console.write(data)

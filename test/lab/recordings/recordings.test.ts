@@ -69,6 +69,7 @@ test('every action is recorded, with how it failed, without paths of files; read
     'guests.check': { guest },
     'guests.dirtyRate': { guest },
     'guests.export': { guest, format: 'xen', path: join(folder, 'private') },
+    'guests.import': { host: 'xen', path: join(folder, 'private') },
     'guests.write': { guest, data: 'x' },
     'guests.keys': { guest, scan_codes: [1] },
     'migrations.predict': { guest, to: 'kvm' },

@@ -1,0 +1,65 @@
+/** A guest out of a file: into a machine of the lab, paused as it was when the file was written. */
+import { basename } from 'node:path'
+import { type LoadedGuest } from '../../../images/guest.ts'
+import type { GuestImport, GuestView } from '../../contract/lab.ts'
+import { fromCommon, toCommon } from '../../hypervisors/translate.ts'
+import { qemu } from '../../hypervisors/qemu/qemu.ts'
+import { FerryError } from '../../util/errors.ts'
+import { loadImage } from '../guest-images.ts'
+import type { Lab } from '../lab.ts'
+import { QemuFile } from './qemu-file.ts'
+
+const MIB = 2 ** 20
+
+/**
+ * @throws FerryError what is wrong with the file, by name (`import.*`, `qemu.*`, `native.*`), or with the place for it
+ *   (`host.*`, `guest.*`, `machine.*`); nothing is left behind
+ */
+export async function importGuest(lab: Lab, input: GuestImport): Promise<GuestView> {
+  const file = await QemuFile.open(input.path).catch((thrown: unknown) => {
+    throw notTaken(input.path, FerryError.from(thrown))
+  })
+  try {
+    const { hypervisor } = lab.host(input.host)
+    const image = input.image === undefined ? foreignImage(file) : await loadImage(input.image, lab.note)
+    const { nic, ide } = file.state
+    const mac = [...(nic?.mac ?? [])].map((byte) => byte.toString(16).padStart(2, '0')).join(':')
+    if (ide.channels[0]?.drives[0]?.present === true) {
+      const message = 'The guest has a disk, whose content is not in the file.'
+      throw new FerryError('import.disk', message)
+    }
+    const { ramBytes, vgaBytes } = file
+    const guest = { image, host: input.host, name: input.name, mac, ramBytes, vgaBytes }
+    return await lab.admitGuest(guest, async ({ residence: { machine }, console }) => {
+      const told = await file.load((batch) => machine.writePages(batch))
+      // As a migration from a QEMU would bring it: through QEMU's records, the common format and this host's.
+      const { bytes } = toCommon(qemu, told)
+      await machine.restore(fromCommon(hypervisor, bytes).state, 'freeze')
+      console.print(file.unsent)
+    })
+  } catch (thrown) {
+    throw notTaken(input.path, FerryError.from(thrown))
+  } finally {
+    await file.close()
+  }
+}
+
+/** Nothing is known of what runs in it. */
+function foreignImage({ digest, ramBytes }: QemuFile): LoadedGuest {
+  const memory = ramBytes / MIB
+  return {
+    name: 'imported',
+    minimumMb: memory,
+    defaultMb: memory,
+    digests: { file: digest },
+    plan: () => {
+      throw new FerryError('image.none', 'A guest out of a file has no image to be started from.')
+    },
+  }
+}
+
+function notTaken(path: string, error: FerryError): FerryError {
+  const why = error.message.replace(' The guest stays where it is.', '')
+  const message = `${basename(path)} was not taken in; the lab is as it was. ${why}`
+  return new FerryError(error.code, message, { ...error.data }, error)
+}
