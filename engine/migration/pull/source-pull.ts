@@ -178,7 +178,7 @@ export class SourcePull {
   async #serve(main: Connection, channel: Connection, lost: Interrupt) {
     const { options, deadlines } = this.#context
     const answers: Answers = { pending: null }
-    this.#answer(channel, lost, answers).catch((thrown: unknown) => lost.fail(FerryError.from(thrown)))
+    this.#attend(channel, lost, answers).catch((thrown: unknown) => lost.fail(FerryError.from(thrown)))
     await lost.within(this.#push(main, lost, answers), Infinity, 'push')
     await main.send({ type: 'PULL_END', body: { pages: this.#pages } }, deadlines.progressMs)
     const blocks = blocksToVerify(options.machine.blocks, options.verify ?? 'none')
@@ -205,6 +205,8 @@ export class SourcePull {
       if (pages.length === 0) break
       await this.#send(main, pages, deadlines.progressMs)
       window.sent()
+      // Between two batches there is a look at what the guest asks for.
+      await turnsOfTheLoop(1)
     }
     await window.below(0)
   }
@@ -219,30 +221,36 @@ export class SourcePull {
     }
   }
 
-  /** What was asked for, alone, so that it is there soonest; and then what is next to it. */
-  async #sendDemanded(channel: Connection, pages: Uint32Array<ArrayBuffer>): Promise<void> {
-    const { progressMs } = this.#context.deadlines
-    await this.#send(channel, pages, progressMs)
-    const more = this.#order.around(pages[0], PRE_PAGED)
-    if (more.length > 0) await this.#send(channel, more, progressMs)
-  }
-
-  /** Ends with the connection. */
-  async #answer(channel: Connection, lost: Interrupt, answers: Answers): Promise<void> {
-    for (;;) {
-      const { body } = await channel.receive(['PAGE_REQ'], Infinity, 'request')
+  /** Requests, each answered in the step in which it comes, unless another one is being answered. Ends with the connection. */
+  #attend(channel: Connection, lost: Interrupt, answers: Answers): Promise<never> {
+    return channel.attend(['PAGE_REQ'], 'request', ({ body }) => {
       lost.check()
       const pages = this.#order.demand(body.pages)
       // The others are under way already.
-      if (pages.length === 0) continue
+      if (pages.length === 0) return
       this.#requests += pages.length
-      const answering = this.#sendDemanded(channel, pages)
-      answers.pending = answering.catch(() => undefined)
-      await answering.finally(() => {
-        answers.pending = null
-        this.#requestedMs = nowMs()
-      })
-    }
+      const before = answers.pending
+      const answering = before === null ? this.#answer(channel, pages) : before.then(() => this.#answer(channel, pages))
+      const answered = answering
+        .catch((thrown: unknown) => lost.fail(FerryError.from(thrown)))
+        .finally(() => {
+          if (answers.pending === answered) answers.pending = null
+          this.#requestedMs = nowMs()
+        })
+      answers.pending = answered
+    })
+  }
+
+  /** What was asked for, alone, so that it is there soonest; and then what is next to it, unless more is asked for. */
+  async #answer(channel: Connection, pages: Uint32Array<ArrayBuffer>): Promise<void> {
+    const { progressMs } = this.#context.deadlines
+    await this.#send(channel, pages, progressMs)
+    const requests = this.#requests
+    // Where both hosts are of one process, the target takes the page before this goes on.
+    await turnsOfTheLoop(2)
+    if (this.#requests > requests) return
+    const more = this.#order.around(pages[0], PRE_PAGED)
+    if (more.length > 0) await this.#send(channel, more, progressMs)
   }
 
   async #send(connection: Connection, pages: Uint32Array<ArrayBuffer>, ms: number): Promise<void> {
@@ -354,6 +362,12 @@ export class SourcePull {
       throw thrown
     }
   }
+}
+
+/** Resolves when this thread has seen so many times what had come on sockets and from machines. */
+async function turnsOfTheLoop(times: number): Promise<void> {
+  // Immediates come right after that look; the first of them belongs to the one that this is part of.
+  for (let i = 0; i < times; i++) await new Promise((resolve) => setImmediate(resolve))
 }
 
 /** What only the other side of the connection can keep waiting: it may be there again on a new one. */
