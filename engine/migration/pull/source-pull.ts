@@ -4,7 +4,7 @@
  * opened again, until everything has arrived or the target cannot be reached for too long.
  */
 import { Bitmap } from '../../util/bitmap.ts'
-import { nowMs, sleep } from '../../util/clock.ts'
+import { nowMs, sleep, turns } from '../../util/clock.ts'
 import { FerryError } from '../../util/errors.ts'
 import { BLOCK } from '../../vmstate/blocks.ts'
 import type { Deadlines } from '../deadlines.ts'
@@ -12,13 +12,14 @@ import { Interrupt } from '../interrupt.ts'
 import type { LinkSpec } from '../link.ts'
 import type { PageSender } from '../page-sender.ts'
 import type { PullNow } from '../progress.ts'
+import { MAX_PAGES_PER_FRAME } from '../protocol/binary.ts'
 import { Connection } from '../protocol/connection.ts'
 import { dial } from '../protocol/dial.ts'
 import { askComparison, blocksToVerify, type VerifyResult } from '../ram-check.ts'
 import type { SourceOptions, Tuning } from '../source-options.ts'
 import type { PullFigures, PullResult } from './fault-statistics.ts'
 import { PushOrder } from './push-order.ts'
-import { PushWindow, pushBatchPages, windowBatches } from './push-window.ts'
+import { PushWindow, mostPages, pushBatchPages, windowBatches } from './push-window.ts'
 
 export interface SourcePullContext {
   readonly options: SourceOptions
@@ -132,6 +133,8 @@ export class SourcePull {
    */
   async run(main: Connection, cut: FerryError | null): Promise<PullResult> {
     const startMs = nowMs()
+    // It is about to ask.
+    this.#requestedMs = startMs
     const { machine } = this.#context.options
     const off = machine.on('exit', (error) => {
       const message = `The source's machine ended with pages that the target has not. ${error?.message ?? 'It was closed.'}`
@@ -195,10 +198,16 @@ export class SourcePull {
   async #push(main: Connection, lost: Interrupt, answers: Answers): Promise<void> {
     const { tuning, deadlines, link } = this.#context
     const window = new PushWindow(main, deadlines.progressMs)
+    let zerosSent = false
     for (;;) {
-      // What the guest is about to ask for does not wait until it has asked for it.
-      if (!this.#order.urgent) await this.#quiet(answers)
-      const most = pushBatchPages(link(), tuning.pushPages)
+      // What the guest is about to ask for does not wait until it has asked for it; but what it has asked for goes first.
+      if (this.#order.urgent) await answers.pending
+      else await this.#quiet(answers)
+      if (!this.#order.urgent && !zerosSent) {
+        zerosSent = true
+        await this.#pushUnwritten(main, window, lost)
+      }
+      const most = pushBatchPages(link(), mostPages(tuning.pushPages, nowMs() - this.#requestedMs))
       await window.below(windowBatches(link(), most) - 1)
       lost.check()
       const pages = this.#order.take(most)
@@ -206,9 +215,25 @@ export class SourcePull {
       await this.#send(main, pages, deadlines.progressMs)
       window.sent()
       // Between two batches there is a look at what the guest asks for.
-      await turnsOfTheLoop(1)
+      await turns(1)
     }
     await window.below(0)
+  }
+
+  /** Pages that were never written hold zeros: nobody has to look at them, and very many are one small frame. */
+  async #pushUnwritten(main: Connection, window: PushWindow, lost: Interrupt): Promise<void> {
+    const { deadlines, options } = this.#context
+    if (this.#sender?.takesZeros !== true) return
+    const reading = options.machine.unwrittenPages()
+    const unwritten = await this.#machine.within(reading, deadlines.machineMs, 'machine-read')
+    for (let at = 0; at < unwritten.length; at += MAX_PAGES_PER_FRAME) {
+      lost.check()
+      const pages = this.#order.among(unwritten.subarray(at, at + MAX_PAGES_PER_FRAME))
+      if (pages.length === 0) continue
+      await this.#send(main, pages, deadlines.progressMs)
+      window.sent()
+      await turns(1)
+    }
   }
 
   /** Faults come in bursts: the background waits until none has come for a moment, but not for ever. */
@@ -247,7 +272,7 @@ export class SourcePull {
     await this.#send(channel, pages, progressMs)
     const requests = this.#requests
     // Where both hosts are of one process, the target takes the page before this goes on.
-    await turnsOfTheLoop(2)
+    await turns(2)
     if (this.#requests > requests) return
     const more = this.#order.around(pages[0], PRE_PAGED)
     if (more.length > 0) await this.#send(channel, more, progressMs)
@@ -362,12 +387,6 @@ export class SourcePull {
       throw thrown
     }
   }
-}
-
-/** Resolves when this thread has seen so many times what had come on sockets and from machines. */
-async function turnsOfTheLoop(times: number): Promise<void> {
-  // Immediates come right after that look; the first of them belongs to the one that this is part of.
-  for (let i = 0; i < times; i++) await new Promise((resolve) => setImmediate(resolve))
 }
 
 /** What only the other side of the connection can keep waiting: it may be there again on a new one. */
