@@ -113,7 +113,11 @@ export class MemoryBlocks {
       else target.set(bytes, page * PAGE_SIZE)
     }
     pages.forEach((page, i) => put(page, content(i)))
-    for (const page of zeroPages) put(page, ZEROS)
+    const place = new Uint8Array(PAGE_SIZE)
+    for (const page of zeroPages) {
+      // Memory that was never written costs next to nothing to look at, but a page of the host's to write.
+      if (!this.#isZero(block, target, page, place)) put(page, ZEROS)
+    }
   }
 
   /**

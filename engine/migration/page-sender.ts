@@ -178,6 +178,11 @@ export class PageSender {
     return this.#shape.encoder?.share ?? 1
   }
 
+  /** Whether a page of zeros travels as its number. */
+  get takesZeros(): boolean {
+    return this.#shape.zero
+  }
+
   /** The batch with its pages of zeros in full, where the target has not agreed to take their numbers. */
   admissible(batch: PageBatch): PageBatch {
     return this.#shape.zero ? batch : inFull(batch)

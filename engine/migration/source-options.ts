@@ -26,7 +26,7 @@ export interface Tuning {
   readonly readAhead: number
   /** Dirty pages that come along with the stop, and are loaded in one step with the state. */
   readonly inlinePages: number
-  /** Pages of one frame after the switch-over: few, for a page that is asked for has to wait for those being read. */
+  /** Pages of one frame after the switch-over: few, for a page that is asked for has to wait for those under way. */
   readonly pushPages: number
   /** For so long a single pass looks at what the guest writes, before it begins, ms. */
   readonly workingSetMs: number
@@ -42,8 +42,8 @@ export const TUNING: Tuning = {
   batchPages: 256,
   readAhead: 6,
   inlinePages: 1024,
-  pushPages: 16,
-  workingSetMs: 500,
+  pushPages: 8,
+  workingSetMs: 200,
   rehearsals: 3,
   captures: 3,
   skipDirtied: true,

@@ -10,3 +10,9 @@ export function nowMs(): number {
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
 }
+
+/** Resolves when the loop of this thread has looked so many times for what came on sockets and from other threads. */
+export async function turns(count: number): Promise<void> {
+  // Immediates come right after that look; the first of them belongs to the look that this is part of.
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve))
+}

@@ -220,8 +220,7 @@ export class FakeMachine implements Machine {
 
   readonly rehearse: Machine['rehearse'] = async (...of) => void (await this.load([], ...of))
   supply(batch: PageBatch): Promise<number> {
-    const moved = transfer(batch)
-    for (const page of takeMissing(this.#block(moved.block), this.missing, moved)) {
+    for (const page of takeMissing(this.#block(batch.block), this.missing, batch)) {
       if (this.waitsFor === page) this.waitsFor = null
     }
     return Promise.resolve(this.missing.size)

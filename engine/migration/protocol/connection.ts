@@ -5,13 +5,13 @@
 import type { Socket } from 'node:net'
 import { nowMs } from '../../util/clock.ts'
 import { FerryError } from '../../util/errors.ts'
-import { deadlineError } from '../interrupt.ts'
 import type { Interrupt } from '../interrupt.ts'
 import { directionOf } from '../link.ts'
 import type { LinkSpec } from '../link.ts'
 import { Shaper } from '../shaper.ts'
 import type { MessageName, Stage } from './frame.ts'
 import { keptHead } from './heads.ts'
+import { Inbox, closedError } from './inbox.ts'
 import { encodeMessage } from './messages.ts'
 import type { Message } from './messages.ts'
 import { FrameReader } from './reader.ts'
@@ -42,18 +42,13 @@ export interface ConnectionOptions {
   readonly onMessage?: ((event: MessageEvent) => void) | undefined
 }
 
-/** Received and not yet consumed, in bytes, before the socket is paused. */
-const QUEUE_LIMIT_BYTES = 8 << 20
-
 export class Connection {
   readonly interrupt: Interrupt
   readonly #socket: Socket
   readonly #shaper: Shaper
   readonly #options: ConnectionOptions
-  readonly #queue: Received[] = []
+  readonly #inbox: Inbox
   readonly #keepalive: NodeJS.Timeout
-  #queueBytes = 0
-  #waiting: (() => void) | null = null
   #sequence = 0
   #stage: Stage = 0
   #bytesSent = 0
@@ -70,6 +65,13 @@ export class Connection {
     this.interrupt = interrupt
     this.#options = options
     this.#shaper = new Shaper(socket, directionOf(options.link, options.side), options.seed)
+    this.#inbox = new Inbox({
+      interrupt,
+      idleMs: options.idleMs,
+      lastReceivedMs: () => this.#lastReceivedMs,
+      isOver: () => this.#peerEnded || socket.destroyed,
+      read: (more) => (more ? socket.resume() : socket.pause()),
+    })
     socket.setNoDelay(true)
     const reader = new FrameReader((received) => {
       this.#take(received)
@@ -137,26 +139,23 @@ export class Connection {
   /** Sends at once, in one write, without waiting for room: for the few messages of the switch-over. */
   post(messages: readonly Message[]): void {
     if (this.#closed || this.#socket.destroyed) return
-    const chunks: Uint8Array[] = []
     const atMs = nowMs()
-    for (const message of messages) {
+    const frames = messages.map((message) => {
       const frame = encodeMessage(message, this.#stage, this.#sequence)
       this.#sequence = (this.#sequence + 1) >>> 0
       const bytes = frame.reduce((sum, chunk) => sum + chunk.length, 0)
       this.#bytesSent += bytes
-      chunks.push(...frame)
-      this.#options.onMessage?.({
-        direction: 'sent',
-        type: message.type,
-        stage: this.#stage,
-        bytes,
-        atMs,
-        head: keptHead(frame),
-      })
-    }
+      return { type: message.type, frame, bytes }
+    })
+    const chunks = frames.flatMap(({ frame }) => frame)
     this.#lastSentMs = atMs
-    this.#record(this.#options.side === 'source' ? 'source-to-target' : 'target-to-source', chunks)
     this.#shaper.write(chunks)
+    // On its way before anything is told of it: the other side may be waiting for it.
+    this.#record(this.#options.side === 'source' ? 'source-to-target' : 'target-to-source', chunks)
+    const stage = this.#stage
+    for (const { type, frame, bytes } of frames) {
+      this.#options.onMessage?.({ direction: 'sent', type, stage, bytes, atMs, head: keptHead(frame) })
+    }
   }
 
   /**
@@ -180,7 +179,7 @@ export class Connection {
    */
   async send(message: Message, ms: number): Promise<void> {
     this.interrupt.check()
-    if (this.#socket.destroyed) throw this.#closedError()
+    if (this.#socket.destroyed) throw closedError()
     this.post([message])
     if (this.#shaper.full) await this.interrupt.within(this.#shaper.drained(), ms, 'send')
     const recorder = this.#options.recorder
@@ -194,20 +193,23 @@ export class Connection {
    * @throws FerryError the interruption's reason, `connection.closed`, `connection.idle`, `deadline.<what>`,
    *   `protocol.unexpected`
    */
-  async receive<N extends MessageName>(types: readonly N[], ms: number, what: string): Promise<Message<N>> {
-    this.interrupt.check()
-    // Not checked again below: an answer that came just before the peer hung up is an answer.
-    const received = this.#queue.shift() ?? (await this.#next(ms, what))
-    this.#queueBytes -= received.bytes
-    if (this.#queueBytes < QUEUE_LIMIT_BYTES / 2 && this.#socket.isPaused()) this.#socket.resume()
-    const { message } = received
-    if (!(types as readonly string[]).includes(message.type)) {
-      throw new FerryError('protocol.unexpected', `The peer sent ${message.type} in place of ${types.join(' or ')}.`, {
-        type: message.type,
-        expected: types.join(','),
-      })
-    }
-    return message as Message<N>
+  receive<N extends MessageName>(types: readonly N[], ms: number, what: string): Promise<Message<N>> {
+    return this.#inbox.receive(types, ms, what)
+  }
+
+  /**
+   * From now on every message is handed over in the step in which it comes: somebody waits for what follows from it.
+   * @param types what may come
+   * @param what names the wait in errors
+   * @returns never resolves. Rejects, and hands nothing over any more, with the interruption's reason, `connection.closed`,
+   *   `connection.idle`, `protocol.unexpected`, or what `take` throws
+   */
+  attend<N extends MessageName>(
+    types: readonly N[],
+    what: string,
+    take: (message: Message<N>) => void,
+  ): Promise<never> {
+    return this.#inbox.attend(types, what, take)
   }
 
   /** Sends what is queued and ends the connection; destroys it after `graceMs`. Never throws. */
@@ -259,8 +261,15 @@ export class Connection {
   }
 
   #take(received: Received): void {
+    const atMs = nowMs()
+    this.#hand(received)
+    // Handed over before anything is told of it: the guest may be waiting for what it brings.
     const { message, stage, bytes, head } = received
-    this.#options.onMessage?.({ direction: 'received', type: message.type, stage, bytes, atMs: nowMs(), head })
+    this.#options.onMessage?.({ direction: 'received', type: message.type, stage, bytes, atMs, head })
+  }
+
+  #hand(received: Received): void {
+    const { message } = received
     if (message.type === 'KEEPALIVE') return
     if (message.type === 'LINK' && this.#options.side === 'target') {
       this.#onLink?.(message.body.link)
@@ -272,10 +281,7 @@ export class Connection {
       this.#fail(new FerryError('peer.aborted', `The ${peer} gave up: ${text}`, { reason: code, peer }))
       return
     }
-    this.#queue.push(received)
-    this.#queueBytes += bytes
-    if (this.#queueBytes > QUEUE_LIMIT_BYTES) this.#socket.pause()
-    this.#wake()
+    this.#inbox.put(received)
   }
 
   /** What to do with LINK: on the target only. */
@@ -283,58 +289,11 @@ export class Connection {
     this.#onLink = listener
   }
 
-  #next(ms: number, what: string): Promise<Received> {
-    return new Promise<Received>((resolve, reject) => {
-      const startMs = nowMs()
-      let timer: NodeJS.Timeout | null = null
-      const finish = (): void => {
-        if (timer !== null) clearTimeout(timer)
-        this.#waiting = null
-        off()
-      }
-      let off = (): void => undefined
-      const look = (): void => {
-        const received = this.#queue.shift()
-        if (received !== undefined) {
-          finish()
-          resolve(received)
-        } else if (this.#peerEnded || this.#socket.destroyed) {
-          finish()
-          reject(this.interrupt.error ?? this.#closedError())
-        } else {
-          if (timer !== null) clearTimeout(timer)
-          const now = nowMs()
-          const idleLeft = Math.max(this.#lastReceivedMs, startMs) + this.#options.idleMs - now
-          const left = startMs + ms - now
-          if (left <= 0 || idleLeft <= 0) {
-            finish()
-            // Where both are over, the connection's silence is the reason.
-            reject(idleLeft <= 0 ? this.#idleError(what) : deadlineError(what, ms))
-            return
-          }
-          timer = setTimeout(look, Math.min(left, idleLeft) + 1)
-        }
-      }
-      off = this.interrupt.onFail((error) => {
-        if (timer !== null) clearTimeout(timer)
-        this.#waiting = null
-        reject(error)
-      })
-      if (this.interrupt.error !== null) return
-      this.#waiting = look
-      look()
-    })
-  }
-
-  #wake(): void {
-    this.#waiting?.()
-  }
-
   /** The peer will send nothing more. What it sent before is still to be consumed; else the session ends here. */
   #hungUp(): void {
     this.#peerEnded = true
-    if (this.#queue.length === 0) this.#fail(this.#closedError())
-    this.#wake()
+    if (this.#inbox.isEmpty) this.#fail(closedError())
+    this.#inbox.wake()
   }
 
   #guard(action: () => void): void {
@@ -352,16 +311,5 @@ export class Connection {
   #fail(error: FerryError): void {
     if (this.#closed) return
     this.interrupt.fail(error)
-  }
-
-  #closedError(): FerryError {
-    return new FerryError('connection.closed', 'The peer closed the connection.')
-  }
-
-  #idleError(what: string): FerryError {
-    return new FerryError('connection.idle', `Nothing came from the peer for ${this.#options.idleMs} ms.`, {
-      what,
-      deadline_ms: this.#options.idleMs,
-    })
   }
 }

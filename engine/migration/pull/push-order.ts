@@ -46,10 +46,15 @@ export class PushOrder {
 
   /** Of the pages asked for, those that are not under way yet; the background goes on around them. */
   demand(pages: Iterable<number>): Uint32Array<ArrayBuffer> {
-    const given = [...pages].filter((page) => this.#left.delete(page))
+    const given = this.among(Uint32Array.from(pages))
     const last = given.at(-1)
     if (last !== undefined) this.#cursor = Math.max(0, last - BEHIND)
-    return Uint32Array.from(given)
+    return given
+  }
+
+  /** Of these pages, those that have not been given out; they are now. */
+  among(pages: Uint32Array): Uint32Array<ArrayBuffer> {
+    return Uint32Array.from(pages.filter((page) => this.#left.delete(page)))
   }
 
   /** Pages next to one that was asked for, at most `count`: likely to be needed soon. */

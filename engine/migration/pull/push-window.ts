@@ -5,6 +5,7 @@
 import { FerryError } from '../../util/errors.ts'
 import { PAGE_SIZE } from '../../vmstate/blocks.ts'
 import type { LinkSpec } from '../link.ts'
+import { MAX_PAGES_PER_FRAME } from '../protocol/binary.ts'
 import type { Connection } from '../protocol/connection.ts'
 
 /** Batches under way besides what the link itself holds: one being read, sent, received and written each. */
@@ -15,6 +16,15 @@ const BATCH_MS = 4
 const FEWEST_PAGES = 4
 /** What an unlimited link with a latency is taken to carry, bits per second. */
 const UNLIMITED_BPS = 8e9
+
+/** A guest that has asked for nothing for so long has what it needs, ms: fewer, larger batches cost less … */
+const CALM_MS = 20
+/** … by so much. */
+const CALM_FACTOR = 8
+
+/** Most pages of a batch of the background. @param askedMs time since the guest last asked for a page */
+export const mostPages = (pushPages: number, askedMs: number): number =>
+  Math.min(MAX_PAGES_PER_FRAME, askedMs < CALM_MS ? pushPages : pushPages * CALM_FACTOR)
 
 type Link = Pick<LinkSpec, 'forward_bps' | 'latency_ms' | 'jitter_ms'>
 

@@ -4,7 +4,7 @@
  * opened again, until everything has arrived or the target cannot be reached for too long.
  */
 import { Bitmap } from '../../util/bitmap.ts'
-import { nowMs, sleep } from '../../util/clock.ts'
+import { nowMs, sleep, turns } from '../../util/clock.ts'
 import { FerryError } from '../../util/errors.ts'
 import { BLOCK } from '../../vmstate/blocks.ts'
 import type { Deadlines } from '../deadlines.ts'
@@ -12,13 +12,14 @@ import { Interrupt } from '../interrupt.ts'
 import type { LinkSpec } from '../link.ts'
 import type { PageSender } from '../page-sender.ts'
 import type { PullNow } from '../progress.ts'
+import { MAX_PAGES_PER_FRAME } from '../protocol/binary.ts'
 import { Connection } from '../protocol/connection.ts'
 import { dial } from '../protocol/dial.ts'
 import { askComparison, blocksToVerify, type VerifyResult } from '../ram-check.ts'
 import type { SourceOptions, Tuning } from '../source-options.ts'
 import type { PullFigures, PullResult } from './fault-statistics.ts'
 import { PushOrder } from './push-order.ts'
-import { PushWindow, pushBatchPages, windowBatches } from './push-window.ts'
+import { PushWindow, mostPages, pushBatchPages, windowBatches } from './push-window.ts'
 
 export interface SourcePullContext {
   readonly options: SourceOptions
@@ -132,6 +133,8 @@ export class SourcePull {
    */
   async run(main: Connection, cut: FerryError | null): Promise<PullResult> {
     const startMs = nowMs()
+    // It is about to ask.
+    this.#requestedMs = startMs
     const { machine } = this.#context.options
     const off = machine.on('exit', (error) => {
       const message = `The source's machine ended with pages that the target has not. ${error?.message ?? 'It was closed.'}`
@@ -178,7 +181,7 @@ export class SourcePull {
   async #serve(main: Connection, channel: Connection, lost: Interrupt) {
     const { options, deadlines } = this.#context
     const answers: Answers = { pending: null }
-    this.#answer(channel, lost, answers).catch((thrown: unknown) => lost.fail(FerryError.from(thrown)))
+    this.#attend(channel, lost, answers).catch((thrown: unknown) => lost.fail(FerryError.from(thrown)))
     await lost.within(this.#push(main, lost, answers), Infinity, 'push')
     await main.send({ type: 'PULL_END', body: { pages: this.#pages } }, deadlines.progressMs)
     const blocks = blocksToVerify(options.machine.blocks, options.verify ?? 'none')
@@ -195,18 +198,42 @@ export class SourcePull {
   async #push(main: Connection, lost: Interrupt, answers: Answers): Promise<void> {
     const { tuning, deadlines, link } = this.#context
     const window = new PushWindow(main, deadlines.progressMs)
+    let zerosSent = false
     for (;;) {
-      // What the guest is about to ask for does not wait until it has asked for it.
-      if (!this.#order.urgent) await this.#quiet(answers)
-      const most = pushBatchPages(link(), tuning.pushPages)
+      // What the guest is about to ask for does not wait until it has asked for it; but what it has asked for goes first.
+      if (this.#order.urgent) await answers.pending
+      else await this.#quiet(answers)
+      if (!this.#order.urgent && !zerosSent) {
+        zerosSent = true
+        await this.#pushUnwritten(main, window, lost)
+      }
+      const most = pushBatchPages(link(), mostPages(tuning.pushPages, nowMs() - this.#requestedMs))
       await window.below(windowBatches(link(), most) - 1)
       lost.check()
       const pages = this.#order.take(most)
       if (pages.length === 0) break
       await this.#send(main, pages, deadlines.progressMs)
       window.sent()
+      // Between two batches there is a look at what the guest asks for.
+      await turns(1)
     }
     await window.below(0)
+  }
+
+  /** Pages that were never written hold zeros: nobody has to look at them, and very many are one small frame. */
+  async #pushUnwritten(main: Connection, window: PushWindow, lost: Interrupt): Promise<void> {
+    const { deadlines, options } = this.#context
+    if (this.#sender?.takesZeros !== true) return
+    const reading = options.machine.unwrittenPages()
+    const unwritten = await this.#machine.within(reading, deadlines.machineMs, 'machine-read')
+    for (let at = 0; at < unwritten.length; at += MAX_PAGES_PER_FRAME) {
+      lost.check()
+      const pages = this.#order.among(unwritten.subarray(at, at + MAX_PAGES_PER_FRAME))
+      if (pages.length === 0) continue
+      await this.#send(main, pages, deadlines.progressMs)
+      window.sent()
+      await turns(1)
+    }
   }
 
   /** Faults come in bursts: the background waits until none has come for a moment, but not for ever. */
@@ -219,30 +246,36 @@ export class SourcePull {
     }
   }
 
-  /** What was asked for, alone, so that it is there soonest; and then what is next to it. */
-  async #sendDemanded(channel: Connection, pages: Uint32Array<ArrayBuffer>): Promise<void> {
-    const { progressMs } = this.#context.deadlines
-    await this.#send(channel, pages, progressMs)
-    const more = this.#order.around(pages[0], PRE_PAGED)
-    if (more.length > 0) await this.#send(channel, more, progressMs)
-  }
-
-  /** Ends with the connection. */
-  async #answer(channel: Connection, lost: Interrupt, answers: Answers): Promise<void> {
-    for (;;) {
-      const { body } = await channel.receive(['PAGE_REQ'], Infinity, 'request')
+  /** Requests, each answered in the step in which it comes, unless another one is being answered. Ends with the connection. */
+  #attend(channel: Connection, lost: Interrupt, answers: Answers): Promise<never> {
+    return channel.attend(['PAGE_REQ'], 'request', ({ body }) => {
       lost.check()
       const pages = this.#order.demand(body.pages)
       // The others are under way already.
-      if (pages.length === 0) continue
+      if (pages.length === 0) return
       this.#requests += pages.length
-      const answering = this.#sendDemanded(channel, pages)
-      answers.pending = answering.catch(() => undefined)
-      await answering.finally(() => {
-        answers.pending = null
-        this.#requestedMs = nowMs()
-      })
-    }
+      const before = answers.pending
+      const answering = before === null ? this.#answer(channel, pages) : before.then(() => this.#answer(channel, pages))
+      const answered = answering
+        .catch((thrown: unknown) => lost.fail(FerryError.from(thrown)))
+        .finally(() => {
+          if (answers.pending === answered) answers.pending = null
+          this.#requestedMs = nowMs()
+        })
+      answers.pending = answered
+    })
+  }
+
+  /** What was asked for, alone, so that it is there soonest; and then what is next to it, unless more is asked for. */
+  async #answer(channel: Connection, pages: Uint32Array<ArrayBuffer>): Promise<void> {
+    const { progressMs } = this.#context.deadlines
+    await this.#send(channel, pages, progressMs)
+    const requests = this.#requests
+    // Where both hosts are of one process, the target takes the page before this goes on.
+    await turns(2)
+    if (this.#requests > requests) return
+    const more = this.#order.around(pages[0], PRE_PAGED)
+    if (more.length > 0) await this.#send(channel, more, progressMs)
   }
 
   async #send(connection: Connection, pages: Uint32Array<ArrayBuffer>, ms: number): Promise<void> {

@@ -21,8 +21,6 @@ import type { Channels, Purpose } from './channels.ts'
 import { pullFigures } from './fault-statistics.ts'
 import { isCut } from './source-pull.ts'
 
-/** Batches on their way to the machine, few: a page that the guest waits for is behind them. */
-const SUPPLY_WINDOW = 4
 /** Faults are taken from the machine so often, ms: it keeps only so many. */
 const FAULTS_EVERY_MS = 500
 /** Longest farewell of a connection, ms. */
@@ -195,7 +193,12 @@ export class TargetPull {
 
   async #take(main: Connection, channel: Connection, lost: Interrupt, runAtMs: number): Promise<void> {
     const { deadlines, request } = this.#context
-    this.#takePages(channel, lost).catch((thrown: unknown) => this.#told || lost.fail(FerryError.from(thrown)))
+    channel
+      .attend(['PAGES'], 'page', ({ body }) => {
+        lost.check()
+        this.#supply(body)
+      })
+      .catch((thrown: unknown) => this.#told || lost.fail(FerryError.from(thrown)))
     if (this.#asked.size > 0) this.#ask(this.#asked)
     await lost.within(this.#takeBackground(main, lost), Infinity, 'background')
     await lost.within(this.#complete(lost), deadlines.progressMs, 'last-pages')
@@ -216,7 +219,7 @@ export class TargetPull {
       const message = await main.receive(['PAGES', 'PULL_END'], this.#context.deadlines.progressMs, 'pages')
       lost.check()
       if (message.type === 'PAGES') {
-        await this.#supply(message.body, false, taken)
+        this.#supply(message.body, taken)
         continue
       }
       if (message.body.pages >= this.#announced) return
@@ -227,28 +230,10 @@ export class TargetPull {
     }
   }
 
-  async #takePages(channel: Connection, lost: Interrupt): Promise<void> {
-    for (;;) {
-      const { body } = await channel.receive(['PAGES'], Infinity, 'page')
-      lost.check()
-      await this.#supply(body, true)
-    }
-  }
-
-  /**
-   * @param urgent it was asked for
-   * @param taken told when the machine has it
-   */
-  async #supply({ batch, hold, encoding }: PagesBody, urgent = false, taken?: () => void): Promise<void> {
+  /** @param taken told when the machine has it */
+  #supply({ batch, hold, encoding }: PagesBody, taken?: () => void): void {
     admitZeros(batch, this.#context.savings)
     this.#check(batch, hold || encoding !== undefined)
-    for (const numbers of [batch.pages, batch.zeroPages]) {
-      for (const page of numbers) {
-        this.#missing.delete(page)
-        this.#asked.delete(page)
-      }
-      this.#received += numbers.length
-    }
     this.#supplying++
     this.#context.slot.machine
       .supply(batch)
@@ -259,8 +244,14 @@ export class TargetPull {
         this.#supplying--
         this.#wake()
       })
+    for (const numbers of [batch.pages, batch.zeroPages]) {
+      for (const page of numbers) {
+        this.#missing.delete(page)
+        this.#asked.delete(page)
+      }
+      this.#received += numbers.length
+    }
     this.#context.onPages()
-    while (this.#supplying > SUPPLY_WINDOW) await this.#change()
   }
 
   /** Resolves when the machine has taken a batch. */
