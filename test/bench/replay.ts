@@ -34,7 +34,8 @@ export async function replayRows({ guest, n, progress }: BenchOptions): Promise<
 }
 
 async function inTheWindow(path: string, n: number, progress: BenchOptions['progress']): Promise<Row[]> {
-  const { page, close } = await openWindow({ reducedMotion: 'reduce' })
+  const window = await openWindow({ reducedMotion: 'reduce' })
+  const { page } = window
   try {
     await page.keyboard.press('Alt+5')
     const began = performance.now()
@@ -49,7 +50,7 @@ async function inTheWindow(path: string, n: number, progress: BenchOptions['prog
     ]
     return rows
   } finally {
-    await close()
+    await window.close()
   }
 }
 

@@ -1,11 +1,12 @@
 /** The record button: in the real window, on a real lab, with a microphone that Chromium pretends to have. */
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
 import { afterEach, describe, expect, test } from 'vitest'
 import { axe } from '../setup/axe.ts'
 import { readFrom, temporaryFolder } from '../lab/recordings/recording-lab.ts'
+import { readWebM } from '../video/webm.ts'
 import { type LabWindow, noChromium, openWindow } from './window.ts'
 
 const PICTURES = fileURLToPath(new URL('../../output/recording/', import.meta.url))
@@ -53,7 +54,7 @@ describe.skipIf(noChromium !== null)(`the record button${noChromium === null ? '
     await entry.waitFor()
   })
 
-  test('records a voice only where that was turned on', async () => {
+  test('records a voice only where that was turned on, and it is heard in a video of the recording', async () => {
     const { page, service } = await open(FAKE_MICROPHONE)
     await page.getByRole('button', { name: 'Record', exact: true }).click()
     await page.getByLabel('With my voice').check()
@@ -67,6 +68,24 @@ describe.skipIf(noChromium !== null)(`the record button${noChromium === null ? '
     const [voice] = (await readFrom(path)).sounds
     expect([...(voice?.bytes.subarray(0, 4) ?? [])]).toEqual([0x1a, 0x45, 0xdf, 0xa3])
     expect(voice?.bytes.length).toBeGreaterThan(1000)
+
+    await page.keyboard.press('Alt+5')
+    await page
+      .getByRole('button', { name: /^Recording of / })
+      .first()
+      .click()
+    await page.getByRole('button', { name: 'Video', exact: true }).click()
+    await page.getByLabel('Frames a second').selectOption('15')
+    const downloading = page.waitForEvent('download', { timeout: 60_000 })
+    await page.getByRole('button', { name: /^Make a WebM file/ }).click()
+    const video = readWebM(await readFile(await (await downloading).path()))
+    expect(video.tracks.map(({ codec }) => codec.slice(0, 6)).sort()).toEqual(['A_OPUS', 'V_VP9'])
+    const heard = video.tracks.find(({ codec }) => codec === 'A_OPUS')?.frames_ms ?? []
+    // Opus packets of a recorder last 20 or 60 ms, and follow each other as they were spoken.
+    expect(heard.length).toBeGreaterThan(5)
+    heard.slice(1).forEach((ms, i) => expect(ms).toBeGreaterThan(heard[i] ?? Infinity))
+    expect(heard[0]).toBeGreaterThanOrEqual(Math.floor(voice?.first_ms ?? Infinity))
+    expect(heard.at(-1)).toBeLessThan(video.duration_ms)
   })
 
   test('a window that is opened while the lab is recorded shows it, and may end it', async () => {

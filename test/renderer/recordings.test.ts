@@ -141,6 +141,7 @@ describe.skipIf(noChromium !== null)(`recordings${noChromium === null ? '' : ` (
       inner.x >= outer.x &&
       inner.x + inner.width <= outer.x + outer.width &&
       inner.y + inner.height <= outer.y + outer.height
+    await seek((await duration()) * 0.6)
     await page.keyboard.press('Alt+G')
     await page.getByRole('button', { name: 'Notes', exact: true }).click()
     // In a narrow window the guide lies over the lab.

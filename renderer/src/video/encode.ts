@@ -3,9 +3,11 @@
  * frames, whatever time that takes, and none is left out.
  */
 import { BufferTarget, CanvasSource, canEncodeVideo, Output, Quality, WebMOutputFormat } from 'mediabunny'
+import type { Sound } from '../../../engine/recording/read.ts'
 import { LabError } from '../api/api.ts'
 import { bytes } from '../data/format.ts'
 import { frameCount, frameTime, type VideoPlan } from './plan.ts'
+import { VoiceTrack } from './voice-track.ts'
 
 /** As much as the desktop app saves in one file (electron/shell.ts). */
 export const MOST_VIDEO_BYTES = 256 << 20
@@ -24,6 +26,8 @@ export interface Encoding {
   readonly canvas: HTMLCanvasElement
   /** Draws that moment into the canvas. */
   readonly paint: (t_ms: number) => Promise<void>
+  /** Of the whole recording. */
+  readonly sounds: readonly Sound[]
   /** So many frames are in the file. */
   readonly told: (frames: number) => void
   readonly signal: AbortSignal
@@ -41,7 +45,7 @@ export async function codecFor({ size: { id, width, height } }: Pick<VideoPlan, 
 const quality = (size: VideoPlan['size']['id']) => new Quality({ bitrate: BITS_PER_S[size] })
 
 /** @throws LabError `video.no-encoder`, `video.too-large`, `video.failed`; the signal's reason where it was cancelled */
-export async function encodeVideo({ plan, canvas, paint, told, signal }: Encoding): Promise<Blob> {
+export async function encodeVideo({ plan, canvas, paint, sounds, told, signal }: Encoding): Promise<Blob> {
   const codec = await codecFor(plan)
   if (codec === null) throw noEncoder()
   const target = new BufferTarget()
@@ -57,12 +61,14 @@ export async function encodeVideo({ plan, canvas, paint, told, signal }: Encodin
   })
   output.addVideoTrack(source, { frameRate: plan.frames_Hz })
   try {
+    const voice = await VoiceTrack.open(output, sounds, plan.range)
     await output.start()
     const frames = frameCount(plan)
     for (let frame = 0; frame < frames; frame++) {
       signal.throwIfAborted()
       if (size_B > MOST_VIDEO_BYTES) throw tooLarge(frame, frames)
       await paint(frameTime(plan, frame))
+      await voice?.until((frame + 1) / plan.frames_Hz)
       await source.add(frame / plan.frames_Hz, 1 / plan.frames_Hz)
       told(frame + 1)
       await turn()

@@ -24,7 +24,14 @@ export async function makeVideo({ model, title, annotations, plan, signal, told 
   canvas.height = plan.size.height
   const painter = await FramePainter.open(canvas, model, new Scenes(model, title, annotations), looksNow())
   try {
-    return await encodeVideo({ plan, canvas, paint: (t) => painter.paint(t), told, signal })
+    return await encodeVideo({
+      plan,
+      canvas,
+      paint: (t) => painter.paint(t),
+      sounds: model.recording.sounds,
+      told,
+      signal,
+    })
   } finally {
     painter.close()
   }
