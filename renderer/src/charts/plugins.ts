@@ -26,7 +26,8 @@ export function countsPlugin(model: BoxChart, p: Palette): Plugin {
         if (!chart.isDatasetVisible(s)) return
         chart.getDatasetMeta(s).data.forEach((element, c) => {
           const box = boxes[c]
-          if (box !== null && box !== undefined) ctx.fillText(`n ${box.n}`, element.x, chart.chartArea.bottom + grown(chart, 14))
+          if (box !== null && box !== undefined)
+            ctx.fillText(`n ${box.n}`, element.x, chart.chartArea.bottom + grown(chart, 14))
         })
       })
       ctx.restore()
