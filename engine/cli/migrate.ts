@@ -65,6 +65,7 @@ Examples:
   ferry migrate --guest linux --ram 128 --algorithm stop-and-copy --link 1G --repeat 10 --json > runs.json
   ferry migrate --algorithm auto --max-downtime 10ms --max-total 5s --max-bandwidth 500M --max-slowdown 30%
   ferry migrate --link 100M --workload dirty:20000 --throttle
+  ferry migrate --from qemu --to qemu --algorithm native --link 1G
   ferry migrate --link 100M --workload dirty:5000,8,hotcold --delta --compress zstd
   ferry migrate --guest labos --record stream.ferry && ferry verify-stream stream.ferry`
 

@@ -66,6 +66,8 @@ export class LateDeparture {
   #stopped = false
   /** Pages are of no use any more. */
   #dropped = false
+  /** QEMU was told that all has come. */
+  #shut = false
   #failed: FerryError | null = null
   #watchers: (() => void)[] = []
 
@@ -204,7 +206,10 @@ export class LateDeparture {
     socket.on('data', (bytes: Buffer) => {
       try {
         this.#reader.push(bytes)
-        if (this.#reader.ended) socket.write(returnShut(0))
+        if (this.#reader.ended && !this.#shut) {
+          this.#shut = true
+          socket.write(returnShut(0))
+        }
       } catch (thrown) {
         fail(thrown)
       }

@@ -112,6 +112,15 @@ describe('compatibility', () => {
     expect(points.filter((p) => !p.ok).map((p) => p.id)).toEqual(['memory', 'devices'])
     expect(refusalOf(points)).toMatchObject({ code: 'refused.out-of-memory', data: { failed: 'memory,devices' } })
   })
+  test('tells why a host does not take guests by what it could take them by elsewhere', () => {
+    const why = 'Linux here forbids it.'
+    const points = checkCompatibility({ ...request, algorithms: ['pull-copy'] }, { ...offer, algorithmsNote: why })
+    const refusal = refusalOf(points)
+    expect(refusal).toMatchObject({
+      code: 'refused.no-common-algorithm',
+      message: expect.stringContaining(why) as string,
+    })
+  })
   test('a name counts only from the address that it is known at', () => {
     const from = (address: string) =>
       checkCompatibility(request, offer, address).find(({ id }) => id === 'peer-allowed')

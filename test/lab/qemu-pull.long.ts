@@ -1,0 +1,2 @@
+/** Every case of qemu-pull.test.ts. */
+import './qemu-pull.test.ts'
