@@ -53,7 +53,7 @@ const EMULATED: Abilities = {
 const IN_QEMU: Abilities = {
   algorithms: ['pre-copy', 'stop-and-copy'],
   savings: SAVINGS.filter((saving) => saving !== 'delta'),
-  devices: devicesOf({ apic: false, disk: null }),
+  devices: devicesOf({ apic: false, disk: new SharedArrayBuffer(0) }),
   standby: false,
   throttles: false,
   // A capture is a migration of its own, for which QEMU stops the guest; its log is a comparison of all of RAM. Going over one
