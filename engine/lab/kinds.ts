@@ -64,7 +64,7 @@ const IN_QEMU: Abilities = {
   takes: ALGORITHM_NAMES.filter((name) => noTrap === null || !POOL[name].mechanism.pull),
   takesNote: noTrap ?? undefined,
   savings: SAVINGS.filter((saving) => saving !== 'delta'),
-  devices: devicesOf({ apic: false, disk: null }),
+  devices: devicesOf({ apic: false, disk: new SharedArrayBuffer(0) }),
   standby: false,
   throttles: false,
   // A capture is a migration of its own, for which QEMU stops the guest; its log is a comparison of all of RAM. Going over one

@@ -25,16 +25,16 @@ export async function createQemuMachine(
   way: Way = 'whole',
 ): Promise<Machine> {
   if (config.apic) throw new FerryError('machine.config', "QEMU's machine has no APIC; the guest's has one.")
-  if (config.disk !== null) throw new FerryError('machine.config', 'A guest with a disk cannot run in QEMU.')
   const refusal = way === 'late' ? memoryTrapRefusal() : null
   if (refusal !== null) throw new FerryError('qemu.userfaultfd', refusal)
-  const { ramBytes, vgaBytes, mac } = config
+  const { ramBytes, vgaBytes, mac, disk } = config
   let machine: QemuMachine | null = null
   const process = await QemuProcess.start({
     program,
-    command: (netdev, further) =>
+    disk,
+    command: (netdev, drive, further) =>
       machineArguments({
-        ...{ ramBytes, vgaBytes, mac, netdev, disk: null },
+        ...{ ramBytes, vgaBytes, mac, netdev, disk: drive },
         further: [...ramArguments(ramBytes), ...NO_DESCRIPTION, ...further, '-incoming', 'defer', '-S'],
       }),
     onSerial: (bytes) => machine?.wrote(bytes),

@@ -12,6 +12,7 @@ import type { QemuProgram } from './find.ts'
 import { FrameReader, withLength } from './frames.ts'
 import { guard } from './guard.ts'
 import { listen, type Listening } from './listening.ts'
+import { serveDisk } from './nbd/disk-server.ts'
 import { Qmp } from './qmp.ts'
 import { SerialLine } from './serial-line.ts'
 
@@ -24,8 +25,10 @@ const MOST_FOLDER_CHARACTERS = 90
 
 export interface ProcessOptions {
   readonly program: QemuProgram
-  /** The whole command line behind the program's name, from the network's end of the card and what belongs to a process. */
-  readonly command: (netdev: string, further: readonly string[]) => readonly string[]
+  /** The bytes of the guest's disk; null: it has none. */
+  readonly disk: SharedArrayBuffer | null
+  /** The whole command line behind the program's name, from the outer ends of card and disk, and what belongs to a process. */
+  readonly command: (netdev: string, drive: string | null, further: readonly string[]) => readonly string[]
   readonly onSerial: (bytes: Uint8Array) => void
   readonly onFrame: (frame: Uint8Array) => void
   /** The process has ended by itself. */
@@ -74,7 +77,9 @@ export class QemuProcess {
       cleaners.push(control.close, network.close)
       const serial = await SerialLine.open(folder, options.onSerial)
       cleaners.push(() => serial.close())
-      return await launch(options, { folder, control, network, serial, clean })
+      const disk = options.disk === null ? null : await serveDisk(options.disk, folder)
+      if (disk !== null) cleaners.push(disk.close)
+      return await launch(options, { folder, control, network, serial, drive: disk?.drive ?? null, clean })
     } catch (thrown) {
       await clean()
       throw FerryError.from(thrown)
@@ -103,17 +108,18 @@ interface Surroundings {
   readonly control: Listening
   readonly network: Listening
   readonly serial: SerialLine
+  readonly drive: string | null
   readonly clean: () => Promise<void>
 }
 
 async function launch(options: ProcessOptions, around: Surroundings): Promise<QemuProcess> {
-  const { folder, control, network, serial, clean } = around
+  const { folder, control, network, serial, drive, clean } = around
   const further = [
     ...serial.arguments,
     ...['-chardev', `socket,id=qmp,path=${control.path},server=off`, '-mon', 'chardev=qmp,mode=control'],
   ]
   const netdev = `stream,server=off,addr.type=unix,addr.path=${network.path}`
-  const child = spawn(options.program.path, options.command(netdev, further), {
+  const child = spawn(options.program.path, options.command(netdev, drive, further), {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
     // A Ctrl-C in the terminal is for Ferry, which ends its machines in order.

@@ -6,7 +6,8 @@ import { QemuProcess } from '../../engine/qemu/process.ts'
 const MIB = 2 ** 20
 const { pid, folder } = await QemuProcess.start({
   program: await requireQemu(),
-  command: (netdev, further) =>
+  disk: null,
+  command: (netdev, _drive, further) =>
     machineArguments({
       ...{ ramBytes: 16 * MIB, vgaBytes: MIB, mac: '02:fe:00:00:01:01', netdev, disk: null },
       further: [...further, '-S'],
