@@ -34,8 +34,9 @@ export async function replayRows({ guest, n, progress }: BenchOptions): Promise<
 }
 
 async function inTheWindow(path: string, n: number, progress: BenchOptions['progress']): Promise<Row[]> {
-  const { page, close } = await openWindow({ reducedMotion: 'reduce' })
+  const window = await openWindow({ reducedMotion: 'reduce' })
   try {
+    const { page } = window
     await page.keyboard.press('Alt+5')
     const began = performance.now()
     await page.getByLabel('Recording to open').setInputFiles(path)
@@ -49,7 +50,7 @@ async function inTheWindow(path: string, n: number, progress: BenchOptions['prog
     ]
     return rows
   } finally {
-    await close()
+    await window.close()
   }
 }
 
