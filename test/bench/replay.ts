@@ -35,8 +35,8 @@ export async function replayRows({ guest, n, progress }: BenchOptions): Promise<
 
 async function inTheWindow(path: string, n: number, progress: BenchOptions['progress']): Promise<Row[]> {
   const window = await openWindow({ reducedMotion: 'reduce' })
-  const { page } = window
   try {
+    const { page } = window
     await page.keyboard.press('Alt+5')
     const began = performance.now()
     await page.getByLabel('Recording to open').setInputFiles(path)
