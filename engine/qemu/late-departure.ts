@@ -215,14 +215,15 @@ export class LateDeparture {
       }
       this.#wake()
     })
-    socket.on('error', fail)
-    socket.on('close', () => {
+    const broken = () => {
       if (this.#reader.ended) return
       // One that has stopped its guest does not end it so, unless it ends itself.
       fail(
         this.#stopped ? new FerryError('qemu.ended', 'QEMU ended with pages of its guest.') : unfinished('broke off'),
       )
-    })
+    }
+    socket.on('error', broken)
+    socket.on('close', broken)
   }
 
   /** @throws FerryError where it cannot come true any more, or does not in time */

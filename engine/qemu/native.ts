@@ -70,7 +70,8 @@ export async function departNatively(options: NativeOptions): Promise<NativeDepa
     // QEMU lets a guest go on that it had stopped for it.
     await qmp.command('migrate_cancel').catch(() => undefined)
     await qmp.event(isOver, END_DEADLINE_MS, from).catch(() => null)
-    throw FerryError.from(thrown)
+    // A connection that breaks is QEMU's giving up, or its end.
+    throw thrown instanceof FerryError ? thrown : unfinished(null)
   } finally {
     over = true
     clearTimeout(impatient)

@@ -56,7 +56,7 @@ describe.skipIf(missing !== undefined)(title('a guest pulled into a real QEMU'),
   test('a QEMU that is killed while pages are missing loses its guest, and says so', async () => {
     const service = await openLab(HOSTS)
     const guest = await createLabOs(service, { workload: 'dirty:500' })
-    const input = { guest: guest.id, to: 'qemu', algorithms: ['pull-copy'], link: '20M' }
+    const input = { guest: guest.id, to: 'qemu', algorithms: ['pull-copy'], link: '4M' }
     const { run_id } = await service.call('migrations.start', input)
     await expect.poll(async () => (await viewOf(service, guest.id))?.host).toBe('qemu')
     for (const pid of qemuPids()) process.kill(pid, 'SIGKILL')
@@ -105,12 +105,12 @@ describe.skipIf(noQemu !== undefined)(`a guest pulled out of a real QEMU${becaus
   test('a QEMU that is killed with pages that the guest lacks takes the guest with it, and says so', async () => {
     const service = await openLab(HOSTS)
     const guest = await createLabOs(service, { host: 'qemu', workload: 'dirty:500' })
-    const input = { guest: guest.id, to: 'xen', algorithms: ['pull-copy'], link: '20M' }
+    const input = { guest: guest.id, to: 'xen', algorithms: ['pull-copy'], link: '4M' }
     const { run_id } = await service.call('migrations.start', input)
     await expect.poll(async () => (await viewOf(service, guest.id))?.host).toBe('xen')
     for (const pid of qemuPids()) process.kill(pid, 'SIGKILL')
     const report = await service.call('migrations.wait', { run_id })
-    expect(report).toMatchObject({ outcome: 'failed', error: { code: 'source.machine-died' } })
+    expect(report.error).toMatchObject({ code: 'source.machine-died' })
     expect(report.error?.message).toContain('The guest is lost')
     expect(await viewOf(service, guest.id)).toMatchObject({ state: 'crashed' })
   })

@@ -114,7 +114,11 @@ describe('compatibility', () => {
   })
   test('tells why a host does not take guests by what it could take them by elsewhere', () => {
     const why = 'Linux here forbids it.'
-    const points = checkCompatibility({ ...request, algorithms: ['pull-copy'] }, { ...offer, algorithmsNote: why })
+    const points = checkCompatibility(
+      { ...request, algorithms: ['pull-copy'] },
+      { ...offer, algorithmsNote: why },
+      '127.0.0.1',
+    )
     const refusal = refusalOf(points)
     expect(refusal).toMatchObject({
       code: 'refused.no-common-algorithm',
