@@ -1,4 +1,4 @@
-/** Titles of questions are one line of plain text, in which what stands between backquotes is code. Pure. */
+/** Titles of questions and checks, and what a check found, are lines of plain text; what stands between backquotes is code. Pure. */
 
 export interface Span {
   readonly code: boolean

@@ -66,7 +66,7 @@ function exercisePart(
   const runs = all.filter(({ run_id }) => ids.includes(run_id))
   const rows = checks.map(
     (check) =>
-      `<tr><td>${check.passed_at === null ? 'not yet' : '✓ passed'}</td><td>${escape(check.title)}</td><td>${escape(check.found)}</td></tr>`,
+      `<tr><td>${check.passed_at === null ? 'not yet' : '✓ passed'}</td><td>${spans(check.title)}</td><td>${spans(check.found)}</td></tr>`,
   )
   const answers = questions.map(({ title: asked, answer }) =>
     answer.trim() === ''

@@ -104,6 +104,8 @@ describe.skipIf(reason !== undefined)(`the guide${because(reason)}`, () => {
     const { page } = driver
     await page.setViewportSize({ width: 1024, height: 700 })
     await looks.picture('guide-small')
+    // Nothing of the lab lies over it: the terminals' bars and rings least of all.
+    expect(await page.evaluate(`getComputedStyle(document.querySelector('main')).isolation`)).toBe('isolate')
     await page.keyboard.press('Alt+g')
     await page.getByRole('complementary', { name: 'Guide' }).waitFor({ state: 'hidden', ...WAIT })
   })
