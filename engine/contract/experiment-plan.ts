@@ -14,7 +14,11 @@ const MOST_LEVELS = 50
 const whole = (low: number, high: number) => v.pipe(v.number(), v.integer(), v.minValue(low), v.maxValue(high))
 const text = (length: number) => v.pipe(v.string(), v.minLength(1), v.maxLength(length))
 
-export const directionLevel = v.picklist(['xen-kvm', 'kvm-xen', 'xen-xen', 'kvm-kvm'])
+export const DIRECTIONS = [
+  ...(['xen-kvm', 'kvm-xen', 'xen-xen', 'kvm-kvm'] as const),
+  ...(['xen-qemu', 'qemu-xen', 'kvm-qemu', 'qemu-kvm', 'qemu-qemu'] as const),
+] as const
+export const directionLevel = v.picklist(DIRECTIONS)
 
 /** What a level of each factor may be. */
 const LEVEL = {

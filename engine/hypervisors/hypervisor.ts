@@ -29,12 +29,22 @@ export interface NotRepresentable {
   readonly reason: string
 }
 
+/** A reason for which a machine in some state cannot be one of this hypervisor's. */
+export interface Refusal {
+  /** Stable, kebab-case; `pack` throws `native.<what>`. */
+  readonly what: string
+  /** A sentence for the user. */
+  readonly why: string
+}
+
 export interface Hypervisor<Kind extends HypervisorKind = HypervisorKind> {
   readonly kind: Kind
   readonly title: string
   /** Layouts of all native records, for dumps and comparison with the C headers. */
   readonly layouts: readonly RecordType<unknown>[]
   readonly notRepresentable: readonly NotRepresentable[]
+  /** All that keeps a machine in this state from being one of its own; absent: nothing that could be told before. Pure. */
+  refusals?(state: MachineState): readonly Refusal[]
   /** State → native records. Pure. */
   pack(state: MachineState): readonly NativeRecord[]
   /**

@@ -5,7 +5,7 @@ import type { MessageDetails, MessageView } from '../contract/messages.ts'
 import type { RunReport } from '../contract/report.ts'
 import { savingsWith } from '../contract/savings.ts'
 import { CPU_FEATURES, devicesOf } from '../machine/profile.ts'
-import { checkCompatibility } from '../migration/compatibility.ts'
+import { checkCompatibility, statePoint } from '../migration/compatibility.ts'
 import { algorithmOf, isAlgorithmName } from '../migration/policy/pool.ts'
 import { FileRecorder, type Recorder } from '../migration/protocol/recorder.ts'
 import { migrate } from '../migration/source.ts'
@@ -93,12 +93,12 @@ export class Runs {
     await Promise.allSettled(all.map(({ finished }) => finished))
   }
 
-  /** The check of stage 0, without a connection. */
-  check(input: MigrateInput): CompatibilityPoint[] {
+  /** The check of stage 0, without a connection; and of the guest's state, where the target may have something to say of it. */
+  async check(input: MigrateInput): Promise<CompatibilityPoint[]> {
     const guest = this.#lab.guest(input.guest)
     const target = this.#lab.host(input.to)
     const source = this.#lab.host(guest.residence.host)
-    return checkCompatibility(
+    const points = checkCompatibility(
       {
         source: { name: source.name, kind: source.kind },
         guest: summary(guest),
@@ -107,7 +107,13 @@ export class Runs {
       },
       target.offer(),
       source.address,
-    ).map(({ id, ok, title, detail }) => ({ id, ok, title, detail }))
+    )
+    const { hypervisor } = target
+    // A capture in QEMU stops the guest, and what comes from there can go to another.
+    const alive = guest.state === 'running' || guest.state === 'paused'
+    if (hypervisor.refusals === undefined || source.kind === target.kind || !alive) return points
+    const state = await guest.residence.machine.capture()
+    return [...points, statePoint(hypervisor.refusals(state), target.name)]
   }
 
   /**

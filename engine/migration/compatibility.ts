@@ -2,7 +2,7 @@
  * The compatibility check of stage 0: may this guest move to that host? Pure, so that the lab can ask before a
  * connection exists and the target asks again when it has one. Every point is listed, passed or not.
  */
-import type { HypervisorKind } from '../hypervisors/hypervisor.ts'
+import type { HypervisorKind, Refusal } from '../hypervisors/hypervisor.ts'
 import { FerryError } from '../util/errors.ts'
 import type { BlockInfo } from '../vmstate/blocks.ts'
 import { negotiate } from './policy/pool.ts'
@@ -54,6 +54,7 @@ export interface Point {
     | 'memory'
     | 'devices'
     | 'cpu-features'
+    | 'state'
     | 'clock'
   readonly ok: boolean
   readonly title: string
@@ -180,6 +181,7 @@ const REFUSALS: Readonly<Record<Point['id'], string>> = {
   memory: 'out-of-memory',
   devices: 'unknown-device',
   'cpu-features': 'cpu-features',
+  state: 'state',
   clock: 'clock',
 }
 
@@ -200,6 +202,17 @@ export function refusalOf(points: readonly Point[]): FerryError | null {
 export function refused(body: { code: string; message: string }): FerryError {
   const code = body.code.startsWith('refused.') ? body.code : `refused.${body.code}`
   return new FerryError(code, `The target refused: ${body.message}`, { reason: body.code })
+}
+
+/**
+ * The point of the check for which the guest's state has been looked at.
+ * @param refusals what the target's hypervisor says of it
+ */
+export function statePoint(refusals: readonly Refusal[], target: string): Point {
+  const ok = refusals.length === 0
+  const title = "The target's machine can be in the guest's present state"
+  const detail = ok ? `${target} takes it as it is.` : refusals.map(({ why }) => why).join(' ')
+  return { id: 'state', ok, title, detail }
 }
 
 /** Whether two machines have the same memory blocks. */

@@ -36,7 +36,7 @@ import { asksForInterrupt, IRQ } from './lines.ts'
 import { unsentOutput } from './loose-ends.ts'
 import { fromQemuPci, pciNotRepresentable, toQemuPci } from './pci.ts'
 import { i8254, packPit, pcspk, pitNotRepresentable, timerLine, unpackPit } from './pit.ts'
-import { refuseWhatCannotBe } from './refusals.ts'
+import { refusals, refuseWhatCannotBe } from './refusals.ts'
 import { serialTimeoutTimer, serialTsr, serialXmitFifo } from './serial-pending.ts'
 import { clockOf, packTimer, timer, timerIcount, timerWarp, unpackTimer } from './timer.ts'
 
@@ -123,6 +123,7 @@ export const qemu: Hypervisor<'qemu'> = {
     ...APART,
   ],
   notRepresentable,
+  refusals,
   pack,
   unpack,
 }

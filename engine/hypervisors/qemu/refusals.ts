@@ -1,15 +1,9 @@
 /** What QEMU's machine cannot be, though ours can. Asked before a migration, and by `pack`. */
 import { FerryError } from '../../util/errors.ts'
 import type { MachineState } from '../../vmstate/state.ts'
+import type { Refusal } from '../hypervisor.ts'
 import { networkPortsFit, pciMismatch } from './pci.ts'
 import { TSC_KHZ } from './timer.ts'
-
-export interface Refusal {
-  /** Stable, kebab-case; `pack` throws `native.<what>`. */
-  readonly what: string
-  /** A sentence for the user. */
-  readonly why: string
-}
 
 const STATUS_DRQ = 0x08
 const LSR_TRANSMITTER_EMPTY = 0x40

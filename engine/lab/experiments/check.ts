@@ -5,35 +5,42 @@ import type { Condition, Plan } from '../../contract/experiment-plan.ts'
 import type { PlanCheck } from '../../contract/experiments.ts'
 import { parseLink } from '../../migration/link.ts'
 import { ALGORITHM_NAMES, isAlgorithmName } from '../../migration/policy/pool.ts'
+import type { HostKind } from '../../contract/report.ts'
 import { FerryError } from '../../util/errors.ts'
 import { calibrate, RUNS_LOOKED_AT } from '../calibration.ts'
+import { ABILITIES, kindViews } from '../kinds.ts'
 import type { Lab } from '../lab.ts'
 import { parseWorkload, workloadCommand } from '../workload.ts'
 import { priorMs, type Known } from './estimate.ts'
-import { conditionsOf, type Shard, titleOf, trialsOf, WHOLE } from './expand.ts'
+import { conditionsOf, kindsOf, type Shard, titleOf, trialsOf, WHOLE } from './expand.ts'
 import { checkedPlan } from './plan.ts'
 
 /** Intervals of fewer values say little. */
 const FEW_REPEATS = 5
 
 /** What the computer has, as far as plans ask for it. */
-export type Means = ReadonlyMap<string, ImageMeans>
+export interface Means {
+  readonly images: ReadonlyMap<string, ImageMeans>
+  /** Kinds of host that cannot be had, with what to do. */
+  readonly lacking: ReadonlyMap<HostKind, string>
+}
 interface ImageMeans extends Pick<GuestImage, 'title' | 'memory' | 'workloads'> {
   /** Shortest heartbeat; null: an image of the user's own, of which neither heartbeat nor workloads are known. */
   readonly heartbeatMs: number | null
 }
 
 export async function meansHere(): Promise<Means> {
-  const [{ images }, own] = await Promise.all([loadManifest(), listUserImages()])
-  const means = new Map<string, ImageMeans>()
+  const [manifest, own, kinds] = await Promise.all([loadManifest(), listUserImages(), kindViews()])
+  const images = new Map<string, ImageMeans>()
   for (const { name, minRam } of own) {
     const memory = { minimumMb: minRam, defaultMb: Math.max(minRam, 64) }
-    means.set(name, { title: name, memory, workloads: [], heartbeatMs: null })
+    images.set(name, { title: name, memory, workloads: [], heartbeatMs: null })
   }
-  for (const { name, title, memory, workloads, heartbeat } of images) {
-    means.set(name, { title, memory, workloads, heartbeatMs: heartbeat.minimumMs })
+  for (const { name, title, memory, workloads, heartbeat } of manifest.images) {
+    images.set(name, { title, memory, workloads, heartbeatMs: heartbeat.minimumMs })
   }
-  return means
+  const lacking = kinds.flatMap(({ kind, reason }) => (reason === null ? [] : [[kind, reason] as const]))
+  return { images, lacking: new Map(lacking) }
 }
 
 /** What of a plan cannot be carried out with these means, in sentences, each once. */
@@ -42,10 +49,12 @@ export function problemsOf(conditions: readonly Condition[], means: Means): stri
 }
 
 function problems(made: Condition, means: Means): string[] {
-  const image = means.get(made.guest)
-  if (image === undefined) return [`There is no guest "${made.guest}"; there are ${[...means.keys()].join(', ')}.`]
+  const image = means.images.get(made.guest)
+  if (image === undefined) {
+    return [`There is no guest "${made.guest}"; there are ${[...means.images.keys()].join(', ')}.`]
+  }
   const { title, memory, heartbeatMs } = image
-  const found = wrong(() => parseLink(made.link))
+  const found = [...wrong(() => parseLink(made.link)), ...hostProblems(made, means)]
   if (made.ram_MB !== null && made.ram_MB < memory.minimumMb) {
     found.push(
       `${title} needs at least ${memory.minimumMb} MB of RAM, not ${made.ram_MB}; "except" leaves a combination out.`,
@@ -68,6 +77,25 @@ function problems(made: Condition, means: Means): string[] {
   }
   if (parseWorkload(made.workload).name === 'disk' && made.disk_MB === 0) {
     found.push(`The workload ${made.workload} needs a disk: give disk_MB.`)
+  }
+  return found
+}
+
+/** What the hosts of a direction cannot do, or that there are none. */
+function hostProblems({ direction, algorithm, throttle }: Condition, { lacking }: Means): string[] {
+  const [from, to] = kindsOf(direction)
+  const missing = [from, to].flatMap((kind) => lacking.get(kind) ?? [])
+  if (missing.length > 0) return missing
+  const found: string[] = []
+  for (const kind of [from, to]) {
+    const { algorithms } = ABILITIES[kind]
+    if (!isAlgorithmName(algorithm) || algorithms.includes(algorithm)) continue
+    found.push(
+      `${algorithm} is not possible with a ${kind} host, which has ${algorithms.join(', ')}; "except" leaves a combination out.`,
+    )
+  }
+  if (throttle && !ABILITIES[from].throttles) {
+    found.push(`A guest on a ${from} host cannot be slowed down; "except" leaves a combination out.`)
   }
   return found
 }
@@ -114,7 +142,7 @@ export function priorsOf(lab: Lab, plan: Plan, conditions: readonly Condition[],
   const known: Known = {
     calibration: calibrate(runs),
     runs,
-    defaultMb: new Map([...means].map(([name, { memory }]) => [name, memory.defaultMb])),
+    defaultMb: new Map([...means.images].map(([name, { memory }]) => [name, memory.defaultMb])),
     settle_ms: plan.settle_ms,
   }
   return conditions.map((made) => priorMs(made, known))

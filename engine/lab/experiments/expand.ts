@@ -22,6 +22,7 @@ import {
   MOST_TRIALS,
   type Plan,
 } from '../../contract/experiment-plan.ts'
+import { type HostKind, hostKind } from '../../contract/report.ts'
 import { FerryError } from '../../util/errors.ts'
 
 export interface Shard {
@@ -42,6 +43,10 @@ export interface Trial {
   /** Of whatever is random in it. The same for all of a block, so that jitter is no difference between conditions. */
   readonly seed: number
 }
+
+/** Kinds of source and target host. */
+export const kindsOf = (direction: Condition['direction']): [from: HostKind, to: HostKind] =>
+  v.parse(v.tuple([hostKind, hostKind]), direction.split('-'))
 
 /** Factors with more than one level. */
 export function variedFactors({ factors }: Plan): Factor[] {

@@ -6,13 +6,12 @@
 import type { MigrateInput } from '../../contract/lab.ts'
 import type { Condition } from '../../contract/experiment-plan.ts'
 import type { ExperimentView } from '../../contract/experiments.ts'
-import { type HostKind, hostKind, type RunReport } from '../../contract/report.ts'
-import * as v from 'valibot'
+import type { HostKind, RunReport } from '../../contract/report.ts'
 import { sleep } from '../../util/clock.ts'
 import { FerryError } from '../../util/errors.ts'
 import type { Lab } from '../lab.ts'
 import type { Runs } from '../runs.ts'
-import type { Trial } from './expand.ts'
+import { kindsOf, type Trial } from './expand.ts'
 
 export type Phase = NonNullable<ExperimentView['current']>['phase']
 
@@ -32,7 +31,7 @@ export class TrialHosts {
 
   /** Names of the hosts of a direction, made where they are not there yet. */
   async of(direction: Condition['direction']): Promise<{ from: string; to: string }> {
-    const [from, to] = v.parse(v.tuple([hostKind, hostKind]), direction.split('-'))
+    const [from, to] = kindsOf(direction)
     return { from: await this.#host(from, 1), to: await this.#host(to, from === to ? 2 : 1) }
   }
 

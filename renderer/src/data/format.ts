@@ -66,10 +66,7 @@ export const hostTitle = (kind: HostKind): string => HOSTS[kind]
 export const kindTitle = (kind: HostKind): string => KINDS[kind]
 
 export type Direction = `${HostKind}-${HostKind}`
-export const DIRECTIONS: readonly Direction[] = [
-  ...(['xen-kvm', 'kvm-xen', 'xen-xen', 'kvm-kvm'] as const),
-  ...(['xen-qemu', 'qemu-xen', 'kvm-qemu', 'qemu-kvm', 'qemu-qemu'] as const),
-]
+export { DIRECTIONS } from '../../../engine/contract/experiment-plan.ts'
 export const directionOf = (run: Pick<RunReport, 'from_kind' | 'to_kind'>): Direction =>
   `${run.from_kind}-${run.to_kind}`
 export function directionTitle(direction: Direction): string {

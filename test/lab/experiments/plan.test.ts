@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { describe, expect, it } from 'vitest'
 import { plan } from '../../../engine/contract/experiment-plan.ts'
+import type { HostKind } from '../../../engine/contract/report.ts'
 import { meansHere, problemsOf } from '../../../engine/lab/experiments/check.ts'
 import { conditionsOf } from '../../../engine/lab/experiments/expand.ts'
 import { digestOf, parsePlan } from '../../../engine/lab/experiments/plan.ts'
@@ -40,6 +41,21 @@ describe('a plan that cannot be carried out', () => {
     expect(problems({ base: { link: 'fast' } })).toMatch(/"fast" is not a link/)
     expect(problems({ base: { workload: 'web' } })).toMatch(/no workload "web"/)
     expect(problems({ base: { guest: 'linux', ram_MB: 8 } })).toMatch(/needs at least/)
+  })
+
+  it('needs hosts that there are, and that can do what it asks of them', async () => {
+    const { images } = await meansHere()
+    const problems = (input: Parameters<typeof planOf>[0], lacking: [HostKind, string][] = []) =>
+      problemsOf(conditionsOf(planOf(input)), { images, lacking: new Map(lacking) })
+    const directions: Parameters<typeof planOf>[0] = { factors: { direction: ['xen-qemu', 'qemu-kvm', 'xen-kvm'] } }
+    expect(problems(directions)).toEqual([])
+    expect(problems(directions, [['qemu', 'There is no QEMU here.']])).toEqual(['There is no QEMU here.'])
+    expect(problems({ base: { direction: 'kvm-qemu', algorithm: 'pull-copy' } })).toEqual([
+      expect.stringMatching(/^pull-copy is not possible with a qemu host, which has pre-copy, stop-and-copy;/),
+    ])
+    expect(problems({ base: { direction: 'qemu-xen', throttle: true } })).toEqual([
+      expect.stringMatching(/cannot be slowed down/),
+    ])
   })
 })
 
