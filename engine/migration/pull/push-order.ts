@@ -5,7 +5,7 @@
  */
 import type { Bitmap } from '../../util/bitmap.ts'
 
-/** Pages in front of the one that was asked for that go with it: code and data are often walked downwards, too. */
+/** Pages in front of the one that was asked for that follow it, too: code and data are often walked downwards. */
 const BEHIND = 4
 
 export class PushOrder {
@@ -55,15 +55,6 @@ export class PushOrder {
   /** Of these pages, those that have not been given out; they are now. */
   among(pages: Uint32Array): Uint32Array<ArrayBuffer> {
     return Uint32Array.from(pages.filter((page) => this.#left.delete(page)))
-  }
-
-  /** Pages next to one that was asked for, at most `count`: likely to be needed soon. */
-  around(page: number, count: number): Uint32Array<ArrayBuffer> {
-    const given: number[] = []
-    for (let near = Math.max(0, page - BEHIND); near <= page + count && given.length < count; near++) {
-      if (this.#left.delete(near)) given.push(near)
-    }
-    return Uint32Array.from(given)
   }
 
   /** The next `count` pages of the background, at most; ascending. Empty when all were given out. */

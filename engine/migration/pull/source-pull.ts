@@ -31,8 +31,6 @@ export interface SourcePullContext {
   readonly onPages: () => void
 }
 
-/** Pages sent along with one that was asked for. */
-const PRE_PAGED = 7
 /** Without a request for so long, a burst of faults is over, ms. */
 const BURST_MS = 1
 /** The background waits for bursts at most so long, ms: a guest that faults all the time needs it most. */
@@ -266,16 +264,14 @@ export class SourcePull {
     })
   }
 
-  /** What was asked for, alone, so that it is there soonest; and then what is next to it, unless more is asked for. */
+  /**
+   * What was asked for, alone, so that it is there soonest. What is next to it comes with the background, which goes on around
+   * it as soon as the burst is over: sent at once, it would be in the way of the next page that is asked for.
+   */
   async #answer(channel: Connection, pages: Uint32Array<ArrayBuffer>): Promise<void> {
-    const { progressMs } = this.#context.deadlines
-    await this.#send(channel, pages, progressMs)
-    const requests = this.#requests
-    // Where both hosts are of one process, the target takes the page before this goes on.
+    await this.#send(channel, pages, this.#context.deadlines.progressMs)
+    // Where both hosts are of one process, the target takes the page before the background goes on.
     await turns(2)
-    if (this.#requests > requests) return
-    const more = this.#order.around(pages[0], PRE_PAGED)
-    if (more.length > 0) await this.#send(channel, more, progressMs)
   }
 
   async #send(connection: Connection, pages: Uint32Array<ArrayBuffer>, ms: number): Promise<void> {
