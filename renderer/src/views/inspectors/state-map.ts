@@ -1,7 +1,8 @@
 /** Where each field of a guest's state went: between the source's native records, the common format, and the target's. */
 import type { FieldView, RecordView, StateView } from '../../../../engine/contract/lab.ts'
 import type { HostKind } from '../../../../engine/contract/report.ts'
-import { type Place, RULES } from './state-rules.ts'
+import { RULES } from './state-rule-tables.ts'
+import type { Place } from './state-rules.ts'
 
 export const COLUMNS = ['source', 'common', 'target'] as const
 export type ColumnName = (typeof COLUMNS)[number]

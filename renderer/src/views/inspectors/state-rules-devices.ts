@@ -26,10 +26,14 @@ const ofDma =
   ({ instance, indices }: Place): string[] =>
     names.map((name) => `dma.channels[${4 * instance + (indices[0] ?? 0)}].${name}`)
 
+/** The disk controller is a function of its own in our machine, and one of the ISA bridge in QEMU's. */
+const DISK_CONTROLLER = { ours: 0x1e << 3, qemu: 0x09 } as const
+
 const ofFunction =
   (name: string) =>
   ({ instance, functionAt }: Place): string[] => {
-    const at = functionAt(instance)
+    const same = functionAt(instance)
+    const at = same === -1 && instance === DISK_CONTROLLER.qemu ? functionAt(DISK_CONTROLLER.ours) : same
     return at === -1 ? [] : [`pci.functions[${at}].${name}`]
   }
 
@@ -51,14 +55,19 @@ export const DEVICE_RULES: Readonly<Record<string, RecordRules>> = {
   pckbd: {
     write_cmd: keyboard('expectCommandByte', 'expectOutputPort', 'expectKeyboardOutput', 'expectMouseCommand'),
     status: keyboard('outputFull', 'outputFromMouse'),
+    pending: keyboard('outputFull', 'outputFromMouse'),
     mode: 'keyboard.commandByte',
   },
   pckbd_outport: { outport: 'keyboard.outputPort' },
-  'pckbd/extended_state': { obdata: 'keyboard.lastData' },
+  'pckbd/extended_state': {
+    obdata: 'keyboard.lastData',
+    obsrc: keyboard('outputFull', 'outputFromMouse'),
+  },
   ps2kbd: {
     ...queue('keyboardQueue'),
     'common.write_cmd': keyboard('expectLeds', 'expectScanCodeSet', 'expectTypematic'),
     scan_enabled: 'keyboard.keyboardEnabled',
+    translate: 'keyboard.commandByte',
   },
   ps2mouse: {
     ...queue('mouseQueue'),
@@ -109,6 +118,8 @@ export const DEVICE_RULES: Readonly<Record<string, RecordRules>> = {
        vbe_regs[4] vbeEnable vbe_regs[5] vbeBank vbe_regs[6] vbeWidth vbe_regs[7] vbeHeight vbe_regs[8] vbeOffsetX
        vbe_regs[9] vbeOffsetY`,
     ),
+    vbe_start_addr: ['vga.vbeOffsetX', 'vga.vbeOffsetY', 'vga.vbeWidth', 'vga.vbeBpp'],
+    vbe_line_offset: ['vga.vbeWidth', 'vga.vbeBpp'],
     dac_sub_index: ['vga.dacState', 'vga.dacReadIndex', 'vga.dacWriteIndex'],
   },
   ne2000: inSection(

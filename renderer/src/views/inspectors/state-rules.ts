@@ -2,8 +2,6 @@
  * Which fields of the common format a field of a native record is made from, for Xen's and KVM's own records. A `*` on the
  * right takes the indices of the left in turn. A test holds these tables to what the engine's packing really does.
  */
-import { DEVICE_RULES } from './state-rules-devices.ts'
-
 export interface Place {
   /** Of the record: tells two PICs, four drives … apart. */
   readonly instance: number
@@ -26,7 +24,7 @@ export function sameNames(names: string, section: string, prefix = ''): RecordRu
 const general: RecordRules = Object.fromEntries(
   'ax bx cx dx si di sp bp ip flags'.split(' ').map((name) => [`r${name}`, `cpu.e${name}`]),
 )
-const control = sameNames('cr0 cr2 cr3 cr4', 'cpu')
+export const control = sameNames('cr0 cr2 cr3 cr4', 'cpu')
 const SEGMENTS = ['cs', 'ds', 'es', 'fs', 'gs', 'ss', 'tr', 'ldtr'] as const
 
 function xenSegments(): RecordRules {
@@ -52,7 +50,7 @@ function kvmSegments(): RecordRules {
   return rules
 }
 
-const pitChannel: RecordRules = {
+export const pitChannel: RecordRules = {
   'channels[*].count': 'pit.channels[*].reload',
   'channels[*].latched_count': 'pit.channels[*].latchedCount',
   'channels[*].count_latched': 'pit.channels[*].latchedBytes',
@@ -78,13 +76,32 @@ function lapicPage(prefix: string): RecordRules {
   }
 }
 
-const pic = (names: Readonly<Record<string, string | readonly string[]>>): RecordRules =>
+export const pic = (names: Readonly<Record<string, string | readonly string[]>>): RecordRules =>
   Object.fromEntries(
     Object.entries(names).map(([native, common]) => [
       native,
       ({ instance }) => [common].flat().map((name) => `${instance === 0 ? 'picMaster' : 'picSlave'}.${name}`),
     ]),
   )
+
+/** As KVM and QEMU have them. */
+export const PIC_NAMES = {
+  last_irr: 'lastIrr',
+  irr: 'irr',
+  imr: 'imr',
+  isr: 'isr',
+  priority_add: 'priorityAdd',
+  irq_base: 'irqBase',
+  read_reg_select: 'readIsr',
+  poll: 'poll',
+  special_mask: 'specialMask',
+  init_state: 'initState',
+  auto_eoi: 'autoEoi',
+  rotate_on_auto_eoi: 'rotateOnAutoEoi',
+  special_fully_nested_mode: 'specialFullyNested',
+  init4: 'expectIcw4',
+  elcr: 'elcr',
+}
 
 /** Of Xen's 48 pins the common format has the first 24; the others are masked. */
 const PINS = 24
@@ -93,7 +110,8 @@ const pinOf =
   ({ indices: [pin = PINS] }: Place): string[] =>
     pin < PINS ? [`ioapic.${name}[${pin}]`] : []
 
-const XEN_RULES: Readonly<Record<string, RecordRules>> = {
+/** By name of the native record. */
+export const XEN_RULES: Readonly<Record<string, RecordRules>> = {
   hvm_save_header: { gtsc_khz: 'cpu.tscKHz' },
   hvm_hw_cpu: {
     ...general,
@@ -150,7 +168,8 @@ const XEN_RULES: Readonly<Record<string, RecordRules>> = {
   },
 }
 
-const KVM_RULES: Readonly<Record<string, RecordRules>> = {
+/** By name of the native record. */
+export const KVM_RULES: Readonly<Record<string, RecordRules>> = {
   kvm_regs: general,
   kvm_sregs2: {
     ...kvmSegments(),
@@ -191,23 +210,7 @@ const KVM_RULES: Readonly<Record<string, RecordRules>> = {
   kvm_mp_state: { mp_state: 'events.halted' },
   kvm_lapic_state: lapicPage('regs.'),
   kvm_irqchip: {
-    ...pic({
-      'chip.pic.last_irr': 'lastIrr',
-      'chip.pic.irr': 'irr',
-      'chip.pic.imr': 'imr',
-      'chip.pic.isr': 'isr',
-      'chip.pic.priority_add': 'priorityAdd',
-      'chip.pic.irq_base': 'irqBase',
-      'chip.pic.read_reg_select': 'readIsr',
-      'chip.pic.poll': 'poll',
-      'chip.pic.special_mask': 'specialMask',
-      'chip.pic.init_state': 'initState',
-      'chip.pic.auto_eoi': 'autoEoi',
-      'chip.pic.rotate_on_auto_eoi': 'rotateOnAutoEoi',
-      'chip.pic.special_fully_nested_mode': 'specialFullyNested',
-      'chip.pic.init4': 'expectIcw4',
-      'chip.pic.elcr': 'elcr',
-    }),
+    ...pic(Object.fromEntries(Object.entries(PIC_NAMES).map(([native, common]) => [`chip.pic.${native}`, common]))),
     'chip.ioapic.ioregsel': 'ioapic.select',
     'chip.ioapic.id': 'ioapic.id',
     'chip.ioapic.irr': 'ioapic.irr',
@@ -226,12 +229,10 @@ const KVM_RULES: Readonly<Record<string, RecordRules>> = {
     cmos_index: 'rtc.index',
     periodic_timer: 'rtc.periodicInNs',
     next_periodic_time: 'rtc.periodicInNs',
+    period: ['rtc.registerA', 'rtc.registerB'],
     base_rtc: 'rtc.timeMs',
     offset: 'rtc.timeMs',
     update_timer: 'rtc.updateInNs',
     next_alarm_time: 'rtc.alarmInNs',
   },
 }
-
-/** By name of the native record. */
-export const RULES: Readonly<Record<string, RecordRules>> = { ...XEN_RULES, ...KVM_RULES, ...DEVICE_RULES }
