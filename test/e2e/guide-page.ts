@@ -24,8 +24,11 @@ export class GuidePage {
 
   async open(title: RegExp): Promise<void> {
     const all = this.pane.getByRole('button', { name: 'All exercises' })
+    const wanted = this.pane.getByRole('button', { name: title })
+    // It opens with the list, or with the exercise that was open last.
+    await all.or(wanted).first().waitFor(WAIT)
     if (await all.isVisible()) await all.click()
-    await this.pane.getByRole('button', { name: title }).click()
+    await wanted.click()
     await this.checks.first().waitFor(WAIT)
   }
 

@@ -1,5 +1,7 @@
 /** The view of experiments, in a real window on a real lab. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { spawn } from 'node:child_process'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { thisMachine } from '../../engine/lab/machine-identity.ts'
 import { axe } from '../setup/axe.ts'
 import { type LabWindow, noChromium, openWindow } from './window.ts'
 
@@ -84,5 +86,21 @@ describe.skipIf(noChromium !== null)(
       await expect.poll(() => files.length).toBe(2)
       expect(files[1]).toBe(`${files[0]}.meta.json`)
     }, 240_000)
+
+    test('sees by itself that another process, which carried an experiment out, has ended', async () => {
+      const { page, service } = lab
+      const other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'])
+      onTestFinished(() => void other.kill('SIGKILL'))
+      const [held] = await service.call('experiments.list', {})
+      const { machine_id } = thisMachine()
+      const owner = `${other.pid}/other@${machine_id}`
+      service.lab.store.experiments.claim(held?.experiment_id ?? '', owner, Date.now(), () => false)
+      await page.reload()
+      await page.getByText('Connected').waitFor()
+      await page.keyboard.press('Alt+4')
+      await page.getByText('Carried out by another Ferry').first().waitFor()
+      other.kill('SIGKILL')
+      await page.getByText('Interrupted: its process ended').first().waitFor()
+    })
   },
 )

@@ -50,8 +50,8 @@ describe('a plan that cannot be carried out', () => {
     const directions: Parameters<typeof planOf>[0] = { factors: { direction: ['xen-qemu', 'qemu-kvm', 'xen-kvm'] } }
     expect(problems(directions)).toEqual([])
     expect(problems(directions, [['qemu', 'There is no QEMU here.']])).toEqual(['There is no QEMU here.'])
-    expect(problems({ base: { direction: 'kvm-qemu', algorithm: 'pull-copy' } })).toEqual([
-      expect.stringMatching(/^pull-copy is not possible with a qemu host, which has pre-copy, stop-and-copy;/),
+    expect(problems({ base: { direction: 'qemu-kvm', algorithm: 'single-pass' } })).toEqual([
+      expect.stringMatching(/^single-pass is not possible/),
     ])
     expect(problems({ base: { direction: 'qemu-xen', throttle: true } })).toEqual([
       expect.stringMatching(/cannot be slowed down/),

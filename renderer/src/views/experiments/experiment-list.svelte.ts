@@ -3,6 +3,9 @@ import type { ExperimentView, ReadyMadePlan } from '../../../../engine/contract/
 import type { LabApi } from '../../api/api.ts'
 import { type Explained, explain } from '../../state/errors.ts'
 
+/** Another process tells this lab nothing of its experiments, nor that it has ended: while there is one, it is looked at. */
+const LOOK_ELSEWHERE_MS = 1500
+
 export class ExperimentList {
   all = $state.raw<readonly ExperimentView[]>([])
   plans = $state.raw<readonly ReadyMadePlan[]>([])
@@ -27,7 +30,13 @@ export class ExperimentList {
       }),
     ]
     void this.#load()
-    return () => ends.forEach((end) => end())
+    const timer = setInterval(() => {
+      if (!document.hidden && this.all.some(({ state }) => state === 'elsewhere')) void this.#load()
+    }, LOOK_ELSEWHERE_MS)
+    return () => {
+      clearInterval(timer)
+      ends.forEach((end) => end())
+    }
   }
 
   keep(view: ExperimentView): void {
