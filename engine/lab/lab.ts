@@ -233,6 +233,8 @@ export class Lab {
     guest.start = await startGuest(image, residence.machine, guest.console, identity.ip)
     if (image.entry !== undefined) {
       await guest.configureNetwork()
+      // Its address may have been that of a guest on another host, and it says nothing before it is asked.
+      this.host(residence.host).bridge.announce(identity.name, identity)
       if (heartbeat_ms > 0) await guest.setHeartbeat(heartbeat_ms)
       if (workload !== 'idle') await guest.setWorkload(workload)
     }

@@ -1,7 +1,7 @@
 /** The lab's main guest: a Debian kernel, started from its saved state, moved under each of its loads. */
 import { describe, expect, test } from 'vitest'
 import { linuxGuest } from '../linux-image.ts'
-import { openLab } from './lab-fixture.ts'
+import { move, openLab } from './lab-fixture.ts'
 import { crossesUnder, LINUX_HOSTS } from './linux-loads.ts'
 
 const linux = await linuxGuest()
@@ -19,6 +19,19 @@ describe.skipIf(typeof linux === 'string')(`Linux${why}`, () => {
     }
     expect(second.ip).not.toBe(first.ip)
     expect(second.mac).not.toBe(first.mac)
+  })
+
+  test('a guest that gets the address of one that was moved and destroyed is heard where it is', async () => {
+    const service = await openLab(LINUX_HOSTS)
+    const create = () => service.call('guests.create', { image: 'linux', host: 'xen', ram_MB: 64 })
+    const first = await create()
+    const measured = async (guest: string) =>
+      (await move(service, { guest, to: 'kvm', algorithms: ['pre-copy'] })).outage_ms
+    expect(await measured(first.id)).not.toBeNull()
+    await service.call('guests.destroy', { guest: first.id })
+    const second = await create()
+    expect(second.mac).toBe(first.mac)
+    expect(await measured(second.id)).not.toBeNull()
   })
 
   // The others are in linux.long.ts.
