@@ -96,6 +96,27 @@ describe.skipIf(noChromium !== null)(`the lab’s view${noChromium === null ? ''
     await page.keyboard.press('Escape')
   })
 
+  test('offers the algorithms that the guest’s host has, and no others', async () => {
+    const given = answers({ hosts: 2, guests: 2 })
+    const hosts = (given['hosts.list'] as object[]).map((each) => ({ ...each, algorithms: ['stop-and-copy'] }))
+    await page.evaluate(
+      (all) => {
+        bench.answers = all
+        bench.show('App', { api: bench.api })
+      },
+      { ...given, 'hosts.list': hosts },
+    )
+    await host('xen')
+      .getByRole('button', { name: /^labos-0/ })
+      .click()
+    await page.keyboard.press('m')
+    const group = page.getByRole('dialog').getByRole('group', { name: 'Algorithm' })
+    await group.getByRole('radio', { name: /^Stop and copy/ }).waitFor()
+    // With the random and the automatic choice.
+    expect(await group.getByRole('radio').count()).toBe(3)
+    await page.keyboard.press('Escape')
+  })
+
   test('opens the same dialog for a guest that is dropped on another host', async () => {
     await open(FULL)
     await host('xen').getByRole('listitem').first().dragTo(host('kvm-2'))

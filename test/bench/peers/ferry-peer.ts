@@ -19,7 +19,8 @@ const PREPARING_STAGES = 2
 export async function ferryAlgorithms(): Promise<string[]> {
   const service = new LabService({ store: ':memory:' })
   try {
-    return (await service.call('algorithms.list', {})).map(({ name }) => name)
+    // QEMU's own migration is in no emulated host's pool.
+    return (await service.call('hosts.add', { name: 'xen', kind: 'xen', port: 0 })).algorithms
   } finally {
     await service.close()
   }
