@@ -5,6 +5,7 @@
  *
  * Source: WebAssembly threads proposal, "limits" (flag 0x03: shared, with a maximum).
  */
+import { joined } from '../util/bytes.ts'
 import { FerryError } from '../util/errors.ts'
 import type { Cpu } from './v86/types.ts'
 import { encodeUnsigned } from './wasm/leb128.ts'
@@ -58,14 +59,14 @@ export function importingSharedMemory(code: Uint8Array): Uint8Array<ArrayBuffer>
       const before = code.subarray(from, limitsAt)
       const after = code.subarray(reader.position, body)
       const length = before.length + limits.length + after.length
-      return joined(
+      return joined([
         code.subarray(0, sectionAt),
         [id, ...encodeUnsigned(length)],
         before,
         limits,
         after,
         code.subarray(body),
-      )
+      ])
     }
     break
   }
@@ -75,14 +76,4 @@ export function importingSharedMemory(code: Uint8Array): Uint8Array<ArrayBuffer>
 function sharedLimits(plain: WasmReader): number[] {
   plain.byte()
   return [0x03, ...encodeUnsigned(plain.unsigned()), ...encodeUnsigned(MOST_PAGES)]
-}
-
-function joined(...parts: readonly ArrayLike<number>[]): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    out.set(part, at)
-    at += part.length
-  }
-  return out
 }

@@ -2,6 +2,7 @@
  * The classic capture file format, which Wireshark and tcpdump open (draft-ietf-opsawg-pcap, "PCAP Capture File
  * Format"): a file header, then every frame behind a header of its own. Little-endian, microseconds, Ethernet.
  */
+import { joined } from '../util/bytes.ts'
 import { record, s32, u16, u32 } from '../util/record.ts'
 import { ETHERNET_MAX_BYTES } from './ethernet.ts'
 
@@ -67,11 +68,5 @@ export function pcapFile(
 ): Uint8Array<ArrayBuffer> {
   const parts = [pcapFileHeader()]
   for (const { frame, atMs } of frames) parts.push(pcapFrame(frame, atMs))
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let offset = 0
-  for (const part of parts) {
-    out.set(part, offset)
-    offset += part.length
-  }
-  return out
+  return joined(parts)
 }

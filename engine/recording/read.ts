@@ -1,5 +1,6 @@
 /** A file's bytes → a recording. Whatever the file holds, what comes out of here is what the types say. */
 import * as v from 'valibot'
+import { joined } from '../util/bytes.ts'
 import { FerryError } from '../util/errors.ts'
 import { type Chunk, type ChunkType, contentOf, findChunks } from './chunk.ts'
 import { about, type About, annotations, type Annotations, end, type Entry, NO_ANNOTATIONS } from './entries.ts'
@@ -100,16 +101,6 @@ function soundsOf(pieces: readonly Chunk[]): Sound[] {
   return streams.map((stream) => ({
     first_ms: stream[0].first_ms,
     last_ms: Math.max(...stream.map(({ last_ms }) => last_ms)),
-    bytes: concatenate(stream),
+    bytes: joined(stream.map(({ payload }) => payload)),
   }))
-}
-
-function concatenate(chunks: readonly Chunk[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(chunks.reduce((sum, { payload }) => sum + payload.length, 0))
-  let at = 0
-  for (const { payload } of chunks) {
-    bytes.set(payload, at)
-    at += payload.length
-  }
-  return bytes
 }

@@ -4,6 +4,7 @@
  *
  * Source: WebAssembly core specification 1.0, chapter 5 (binary format).
  */
+import { joined } from '../../util/bytes.ts'
 import { encodeUnsigned } from './leb128.ts'
 import { malformed, WasmReader } from './reader.ts'
 
@@ -165,13 +166,7 @@ export class WasmModule {
       const size = body.reduce((sum, part) => sum + part.length, 0)
       parts.push(Uint8Array.of(section.id, ...encodeUnsigned(size)), ...body)
     }
-    const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-    let position = 0
-    for (const part of parts) {
-      out.set(part, position)
-      position += part.length
-    }
-    return out
+    return joined(parts)
   }
 
   #rewritten({ id, body }: Section): Uint8Array[] {
