@@ -85,7 +85,7 @@ export class HostedMachine implements Machine {
   get blocks() {
     return this.#machine.blocks
   }
-  on<E extends keyof MachineEvents>(event: E, listener: MachineEvents[E]) {
+  on<E extends keyof MachineEvents>(event: E, listener: (told: MachineEvents[E]) => void) {
     return this.#machine.on(event, listener)
   }
   boot(plan: DirectBoot) {

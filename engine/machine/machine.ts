@@ -118,17 +118,18 @@ export type ScreenImage =
       readonly rgba: Uint8ClampedArray<ArrayBuffer>
     }
 
+/** What a machine tells, by name: what its listeners get. */
 export interface MachineEvents {
   /** Bytes that the guest wrote to its first serial port. */
-  serial(bytes: Uint8Array): void
+  readonly serial: Uint8Array
   /** An Ethernet frame that the guest sent. */
-  frame(frame: Uint8Array): void
+  readonly frame: Uint8Array
   /** The guest waits for this page of RAM: `supply` it. */
-  fault(page: number): void
+  readonly fault: number
   /** The vCPU has stopped in front of an instruction that would have written this page, which was taken. */
-  guarded(page: number): void
+  readonly guarded: number
   /** The thread ended: on `close()` without an error, else with one. No further event follows. */
-  exit(error: FerryError | null): void
+  readonly exit: FerryError | null
 }
 
 /** How a guest left by its hypervisor's own migration. */
@@ -164,7 +165,7 @@ export interface Machine {
   readonly config: MachineConfig
   readonly blocks: readonly BlockInfo[]
   /** Subscribes; returns the function that unsubscribes. */
-  on<E extends keyof MachineEvents>(event: E, listener: MachineEvents[E]): () => void
+  on<E extends keyof MachineEvents>(event: E, listener: (told: MachineEvents[E]) => void): () => void
 
   /** Loads memory and registers for a start without BIOS. The machine must not be running. */
   boot(plan: DirectBoot): Promise<void>

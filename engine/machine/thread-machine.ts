@@ -1,5 +1,6 @@
 /** A machine on a worker thread, from the outside: calls become messages, answers become promises. */
 import type { Worker } from 'node:worker_threads'
+import { Emitter } from '../util/emitter.ts'
 import { FerryError } from '../util/errors.ts'
 import { BLOCK, type BlockId, type BlockInfo } from '../vmstate/blocks.ts'
 import type { MachineState } from '../vmstate/state.ts'
@@ -29,13 +30,7 @@ export class ThreadMachine implements Machine {
   readonly #worker: Worker
   readonly #doorbell: Doorbell
   readonly #pending = new Map<number, Pending>()
-  readonly #listeners: { [E in keyof MachineEvents]: Set<MachineEvents[E]> } = {
-    serial: new Set(),
-    frame: new Set(),
-    fault: new Set(),
-    guarded: new Set(),
-    exit: new Set(),
-  }
+  readonly #events = new Emitter<MachineEvents>()
   #nextId = 1
   /** RAM as this thread sees it, once somebody has needed that. */
   #ram: SharedRam | null = null
@@ -56,9 +51,8 @@ export class ThreadMachine implements Machine {
     worker.on('exit', () => this.#end(this.#closing === null ? crashed() : null))
   }
 
-  on<E extends keyof MachineEvents>(event: E, listener: MachineEvents[E]): () => void {
-    this.#listeners[event].add(listener)
-    return () => this.#listeners[event].delete(listener)
+  on<E extends keyof MachineEvents>(event: E, listener: (told: MachineEvents[E]) => void): () => void {
+    return this.#events.on(event, listener)
   }
 
   boot(plan: DirectBoot) {
@@ -230,16 +224,16 @@ export class ThreadMachine implements Machine {
         this.#settle(reply.id)?.reject(FerryError.revive(reply.error))
         break
       case 'serial':
-        for (const listener of this.#listeners.serial) listener(reply.bytes)
+        this.#events.emit('serial', reply.bytes)
         break
       case 'frame':
-        for (const listener of this.#listeners.frame) listener(reply.frame)
+        this.#events.emit('frame', reply.frame)
         break
       case 'fault':
-        for (const listener of this.#listeners.fault) listener(reply.page)
+        this.#events.emit('fault', reply.page)
         break
       case 'guarded':
-        for (const listener of this.#listeners.guarded) listener(reply.page)
+        this.#events.emit('guarded', reply.page)
         break
       case 'ready':
         break
@@ -258,7 +252,7 @@ export class ThreadMachine implements Machine {
     this.#ram = null
     for (const pending of this.#pending.values()) pending.reject(this.#ended)
     this.#pending.clear()
-    for (const listener of this.#listeners.exit) listener(error)
+    this.#events.emit('exit', error)
   }
 }
 

@@ -1,15 +1,15 @@
 /**
- * What a machine in QEMU does of what algorithms need that pull pages: it takes pages in while its guest runs,
- * and gives them out when it has stopped. It cannot
- * guard pages that were sent, nor tell which ones its guest uses or has never used.
+ * What a machine in QEMU does of what algorithms need that pull pages: it takes pages in while its guest runs, and
+ * gives them out when it has stopped. It cannot guard pages that were sent, nor tell which ones its guest uses or has
+ * never used.
  */
-import type { FaultRecord, PageBatch } from '../machine/machine.ts'
+import type { FaultRecord, MachineEvents, PageBatch } from '../machine/machine.ts'
+import { Emitter } from '../util/emitter.ts'
 import { FerryError } from '../util/errors.ts'
 import type { Following } from './change-log.ts'
 import { LateDeparture } from './late-departure.ts'
 import { LateMemory, type LateMemoryOptions } from './late-memory.ts'
 import { type Snapshot, snapshotOf, type SnapshotOptions } from './snapshot.ts'
-import { TellingMachine } from './telling-machine.ts'
 
 /** @param what as the subject of a sentence */
 export function unsupported(what: string): FerryError {
@@ -19,18 +19,23 @@ export function unsupported(what: string): FerryError {
 
 const refuse = (what: string): Promise<never> => Promise.reject(unsupported(what))
 
-export abstract class LateMachine extends TellingMachine {
+export abstract class LateMachine {
+  protected readonly events = new Emitter<MachineEvents>()
   /** Memory that comes while the guest runs; null: it had come before. */
   protected late: LateMemory | null = null
   /** The guest goes away, and its memory after it; null: it does not. */
   protected departure: LateDeparture | null = null
+
+  on<E extends keyof MachineEvents>(event: E, listener: (told: MachineEvents[E]) => void): () => void {
+    return this.events.on(event, listener)
+  }
 
   /** One call after the other. */
   protected abstract turn<T>(work: () => Promise<T>): Promise<T>
 
   /** A guest comes, and memory of it after it. */
   protected begin(options: Omit<LateMemoryOptions, 'onFault'>): Promise<void> {
-    const { late, begun } = LateMemory.begin({ ...options, onFault: (page) => this.tell('fault', page) })
+    const { late, begun } = LateMemory.begin({ ...options, onFault: (page) => this.events.emit('fault', page) })
     this.late = late
     return begun
   }

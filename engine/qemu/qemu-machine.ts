@@ -78,10 +78,10 @@ export class QemuMachine extends ArrivingMachine implements Machine {
   wrote(bytes: Uint8Array): void {
     const known = Math.min(this.#told, bytes.length)
     this.#told -= known
-    if (known < bytes.length) this.tell('serial', bytes.subarray(known))
+    if (known < bytes.length) this.events.emit('serial', bytes.subarray(known))
   }
   sent(frame: Uint8Array): void {
-    this.tell('frame', frame)
+    this.events.emit('frame', frame)
   }
   processEnded(error: FerryError): void {
     this.#end(this.#closing === null ? error : null)
@@ -371,7 +371,7 @@ export class QemuMachine extends ArrivingMachine implements Machine {
     if (this.#ended !== null) return
     this.#ended = error ?? closed()
     this.#ram.close()
-    this.tell('exit', error)
+    this.events.emit('exit', error)
   }
 }
 

@@ -8,6 +8,7 @@ import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 import { nowMs } from '../../engine/util/clock.ts'
 import { allPages } from '../../engine/migration/page-sender.ts'
 import { Bitmap } from '../../engine/util/bitmap.ts'
+import { Emitter } from '../../engine/util/emitter.ts'
 import { FerryError } from '../../engine/util/errors.ts'
 import { BLOCK, type BlockId, type BlockInfo, PAGE_SIZE } from '../../engine/vmstate/blocks.ts'
 import type {
@@ -57,11 +58,9 @@ export class FakeMachine implements Machine {
   readonly #options: FakeOptions
   readonly #dirty = new Map<BlockId, Uint8Array>()
   readonly #random: ReturnType<typeof xoroshiro128plus>
-  readonly #exits = new Set<MachineEvents['exit']>()
-  readonly #onFault = new Set<MachineEvents['fault']>()
+  readonly #events = new Emitter<MachineEvents>()
   readonly missing = new Set<number>()
   readonly guarded = new Set<number>()
-  readonly #onGuarded = new Set<MachineEvents['guarded']>()
   /** The page that the guest waits for. */
   waitsFor: number | null = null
   /** Pages that the guest has written since its first instruction here. */
@@ -100,13 +99,8 @@ export class FakeMachine implements Machine {
     return this
   }
 
-  on<E extends keyof MachineEvents>(event: E, listener: MachineEvents[E]): () => void {
-    if (event === 'guarded') this.#onGuarded.add(listener as MachineEvents['guarded'])
-    if (event === 'fault') this.#onFault.add(listener as MachineEvents['fault'])
-    if (event !== 'exit') return () => undefined
-    const exit = listener as MachineEvents['exit']
-    this.#exits.add(exit)
-    return () => this.#exits.delete(exit)
+  on<E extends keyof MachineEvents>(event: E, listener: (told: MachineEvents[E]) => void): () => void {
+    return this.#events.on(event, listener)
   }
 
   boot = () => Promise.resolve()
@@ -280,7 +274,7 @@ export class FakeMachine implements Machine {
     if (this.closed) return
     this.closed = true
     this.#halt()
-    for (const exit of [...this.#exits]) exit(error)
+    this.#events.emit('exit', error)
   }
 
   #call<T>(name: CallName, action: () => T): Promise<T> {
@@ -350,14 +344,14 @@ export class FakeMachine implements Machine {
   /** The guest stands: what it was about to write was taken. */
   #stopInFront(page: number): void {
     this.#halt()
-    for (const listener of this.#onGuarded) listener(page)
+    this.#events.emit('guarded', page)
   }
 
   /** The guest stands until the page comes. */
   #fault(page: number): void {
     this.waitsFor = page
     this.#faults.push({ page, atMs: nowMs(), stallMs: 0, requested: true })
-    for (const listener of this.#onFault) listener(page)
+    this.#events.emit('fault', page)
   }
 
   touch(id: BlockId, page: number): void {
