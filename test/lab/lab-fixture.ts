@@ -49,3 +49,10 @@ export async function memoryUse(service: LabService): Promise<Record<string, num
   const hosts = await service.call('hosts.list', {})
   return Object.fromEntries(hosts.map(({ name, memory_used_B }) => [name, memory_used_B]))
 }
+
+/** The numbers of the heartbeats on a console, which a guest counts by itself. */
+export const beats = (text: string): number[] => [...text.matchAll(/^HB (\d+) /gm)].map(([, number]) => Number(number))
+
+/** Whether none is missing. */
+export const following = (numbers: readonly number[]): boolean =>
+  numbers.every((n, i) => i === 0 || n === numbers[i - 1] + 1)

@@ -8,7 +8,7 @@ import type { HostInput } from '../../engine/contract/lab.ts'
 import { verifyFile } from '../../engine/migration/verify-stream.ts'
 import { qemuPids } from '../qemu/processes.ts'
 import { because, lacks, NEEDS } from '../setup/needs.ts'
-import { consoleOf, createLabOs, memoryUse, move, openLab, viewOf } from './lab-fixture.ts'
+import { beats, consoleOf, createLabOs, following, memoryUse, move, openLab, viewOf } from './lab-fixture.ts'
 
 const missing = lacks(NEEDS.qemu)
 const HOSTS: readonly HostInput[] = [
@@ -17,10 +17,6 @@ const HOSTS: readonly HostInput[] = [
   { name: 'xen', kind: 'xen' },
 ]
 const input = { to: 'qemu-2', algorithms: ['native'] }
-
-/** The numbers of the heartbeats, which a guest counts by itself. */
-const beats = (text: string): number[] => [...text.matchAll(/^HB (\d+) /gm)].map(([, number]) => Number(number))
-const following = (numbers: readonly number[]): boolean => numbers.every((n, i) => i === 0 || n === numbers[i - 1] + 1)
 
 describe.skipIf(missing !== undefined)(`QEMU's own migration${because(missing)}`, () => {
   test('crosses over the shaped link, is measured as the others are, and every page of RAM is right', async () => {

@@ -5,7 +5,7 @@ import type { HostInput } from '../../engine/contract/lab.ts'
 import type { RunReport } from '../../engine/contract/report.ts'
 import { qemuPids } from '../qemu/processes.ts'
 import { lacks, NEEDS } from '../setup/needs.ts'
-import { consoleOf, createLabOs, memoryUse, move, openLab, viewOf } from './lab-fixture.ts'
+import { beats, consoleOf, createLabOs, following, memoryUse, move, openLab, viewOf } from './lab-fixture.ts'
 
 const missing = lacks(NEEDS.qemu)
 const title = (text: string) => (missing === undefined ? text : `${text} (${missing})`)
@@ -19,10 +19,6 @@ function expectCrossed(report: RunReport): void {
   expect(report.error).toBeNull()
   expect(report).toMatchObject({ outcome: 'completed', wrong_pages: 0, ram_equal: true, guest_check: 'ok' })
 }
-
-/** The numbers of the heartbeats, which a guest counts by itself. */
-const beats = (text: string): number[] => [...text.matchAll(/^HB (\d+) /gm)].map(([, number]) => Number(number))
-const following = (numbers: readonly number[]): boolean => numbers.every((n, i) => i === 0 || n === numbers[i - 1] + 1)
 
 test('every kind of host is listed, with what to do where one cannot be had', async () => {
   const service = await openLab([])
