@@ -67,8 +67,8 @@ describe.skipIf(place.reason !== undefined)(`an experiment in the app${place.bec
     const rows = (name: string) => page.getByRole('region', { name }).locator('tbody tr')
     expect(await rows('Figures by condition').count()).toBe(2)
     expect(await rows('Comparisons').count()).toBe(1)
-    // Four figures, the parts of the downtime, and the rounds: each is drawn.
-    await expect.poll(() => page.getByRole('figure').count()).toBe(6)
+    // Four figures, the parts of the downtime, the rounds, and what a client saw: each is drawn.
+    await expect.poll(() => page.getByRole('figure').count()).toBe(7)
     const blank = await page.evaluate<number>(`[...document.querySelectorAll('figure canvas')].filter((canvas) =>
       !canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some((byte) => byte !== 0)).length`)
     expect(blank).toBe(0)

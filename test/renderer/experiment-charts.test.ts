@@ -7,6 +7,7 @@ import type { ChartModel } from '../../renderer/src/charts/model.ts'
 import { boxesByLevel, mediansByLevel } from '../../renderer/src/charts/models/experiment/by-level.ts'
 import { cellsOf } from '../../renderer/src/charts/models/experiment/cells.ts'
 import { distributionOf, trialsInOrder } from '../../renderer/src/charts/models/experiment/distribution.ts'
+import { medianTrial } from '../../renderer/src/charts/models/experiment/median-trial.ts'
 import { partsByLevel } from '../../renderer/src/charts/models/experiment/parts.ts'
 import { roundsByLevel } from '../../renderer/src/charts/models/experiment/rounds.ts'
 import { lineLookOf } from '../../renderer/src/charts/looks.ts'
@@ -85,6 +86,17 @@ describe('trials in their order', () => {
     expect(model?.series[0]?.points.map(({ x }) => x)).toEqual([1, 5, 7, 9, 11])
     expect(model?.series[1]?.points.map(({ x }) => x)).toEqual([2, 4, 6, 8, 10])
     expect(model?.table.rows[0]).toEqual(['1', 'pre-copy', '30.50'])
+  })
+})
+
+describe('the trial that stands for a condition', () => {
+  it('has the median of the figure, the lower of two, and is one of that condition', () => {
+    const found = results.groups.map((group) => medianTrial(results, group, 'downtime_ms'))
+    expect(found).toEqual([4, 5].map((trial) => ({ run_id: reports[trial]?.run_id, trial })))
+  })
+  it('is none where none has the figure', () => {
+    const none = resultsFrom([brokenReport(0, 'failed'), brokenReport(1, 'failed')], { repeats: 1, ...TWO })
+    expect(none.groups.map((group) => medianTrial(none, group, 'downtime_ms'))).toEqual([null, null])
   })
 })
 

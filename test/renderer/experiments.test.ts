@@ -61,8 +61,13 @@ describe.skipIf(noChromium !== null)(
       await page.getByText('Completed', { exact: true }).waitFor({ timeout: 120_000 })
       await page.getByText('4 of 4 measured trials').waitFor()
       expect(await page.getByRole('region', { name: 'Comparisons' }).locator('tbody tr').count()).toBe(1)
-      // Four figures, the parts of the downtime, and the rounds.
-      expect(await page.getByRole('figure').count()).toBe(6)
+      // Four figures, the parts of the downtime, the rounds, and what a client saw.
+      const timeline = page.getByRole('figure', { name: /^Outage over time/ })
+      await timeline.waitFor()
+      expect(await page.getByRole('figure').count()).toBe(7)
+      const condition = timeline.getByLabel('Condition of the outage over time')
+      await condition.selectOption({ index: 1 })
+      await page.getByRole('figure', { name: /^Outage over time: .*stop-and-copy/i }).waitFor()
       expect(await barriers('results')).toEqual([])
       for (const [way, title] of [
         ['Medians', 'Downtime: medians'],
