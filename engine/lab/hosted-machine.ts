@@ -122,8 +122,8 @@ export class HostedMachine implements Machine {
   screen() {
     return this.#machine.screen()
   }
-  readPages(set: PageSet) {
-    return this.#machine.readPages(set)
+  readPages(set: PageSet, place?: Uint8Array<ArrayBuffer>) {
+    return this.#machine.readPages(set, place)
   }
   writePages(batch: PageBatch) {
     return this.#machine.writePages(batch)

@@ -4,7 +4,8 @@ import { FerryError } from '../util/errors.ts'
 import { nowMs } from '../util/clock.ts'
 import { Doorbell } from './doorbell.ts'
 import type { Machine, MachineConfig } from './machine.ts'
-import type { Request, ThreadData } from './messages.ts'
+import type { Reply, Request, ThreadData } from './messages.ts'
+import { SharedRam, type SharedRamPlace } from './shared-ram.ts'
 import { ThreadMachine, crashed } from './thread-machine.ts'
 import { patchedModule } from './v86/package.ts'
 
@@ -46,11 +47,13 @@ export class BlankMachine {
   readonly shape: MachineShape
   readonly #worker: Worker
   readonly #doorbell: Doorbell
+  readonly #place: SharedRamPlace
   #ended = false
   #onEnd: () => void = () => {}
 
-  private constructor(shape: MachineShape, worker: Worker, doorbell: Doorbell) {
+  private constructor(shape: MachineShape, worker: Worker, doorbell: Doorbell, place: SharedRamPlace) {
     this.shape = shape
+    this.#place = place
     this.#worker = worker
     this.#doorbell = doorbell
     worker.once('exit', this.#exited)
@@ -65,8 +68,7 @@ export class BlankMachine {
     const module = await patchedModule()
     const data: ThreadData = { config, module, doorbell: doorbell.buffer, clockBase: CLOCK_BASE }
     const worker = new Worker(new URL('./vcpu-thread.ts', import.meta.url), { workerData: data })
-    await started(worker)
-    return new BlankMachine(shape, worker, doorbell)
+    return new BlankMachine(shape, worker, doorbell, await started(worker))
   }
 
   /**
@@ -86,8 +88,7 @@ export class BlankMachine {
     checkConfig(config)
     if (this.#ended) throw crashed()
     this.#release()
-    this.#post({ kind: 'identify', mac })
-    return new ThreadMachine(config, this.#worker, this.#doorbell)
+    return new ThreadMachine(config, this.#worker, this.#doorbell, new SharedRam(this.#place))
   }
 
   /** Is called where the thread ends before somebody has taken the machine, unless by `close`. */
@@ -118,9 +119,12 @@ export class BlankMachine {
   }
 }
 
-/** Resolves when the thread has said that it is ready. @throws FerryError `machine.start`; the thread is ended then */
-function started(worker: Worker): Promise<void> {
-  return new Promise<void>((resolve, reject) => {
+/**
+ * Resolves when the thread has said that it is ready, with where its RAM lies.
+ * @throws FerryError `machine.start`; the thread is ended then
+ */
+function started(worker: Worker): Promise<SharedRamPlace> {
+  return new Promise((resolve, reject) => {
     const fail = (cause?: unknown) => {
       clearTimeout(deadline)
       void worker.terminate()
@@ -129,11 +133,15 @@ function started(worker: Worker): Promise<void> {
     const deadline = setTimeout(fail, START_DEADLINE_MS)
     worker.once('error', fail)
     worker.once('exit', fail)
-    worker.once('message', () => {
+    worker.once('message', (first: Reply) => {
+      if (first.kind !== 'ready') {
+        fail()
+        return
+      }
       clearTimeout(deadline)
       worker.off('error', fail)
       worker.off('exit', fail)
-      resolve()
+      resolve(first.place)
     })
   })
 }

@@ -187,11 +187,16 @@ export interface Machine {
   screen(): Promise<ScreenImage>
 
   /**
-   * Reads pages as they are now. Zero pages are told apart, so that their bytes need not travel. Of a guest whose RAM was left
-   * at its stop, RAM is read before this returns.
+   * Reads pages as they are now. Zero pages are told apart, so that their bytes need not travel. RAM of a guest that stands is
+   * read before this returns; so is that of one that runs with its dirty log on, and what it changes meanwhile is in the log:
+   * such a page may be half old and half new.
+   * @param place where the data may be put, if it fits
    */
-  readPages(set: PageSet): Promise<PageBatch>
-  /** Writes pages; the batch's buffers are transferred and unusable afterwards. Not awaited by the caller in bulk. */
+  readPages(set: PageSet, place?: Uint8Array<ArrayBuffer>): Promise<PageBatch>
+  /**
+   * Writes pages; the batch's buffers are not to be touched until it resolves, and may have been transferred by then. Not
+   * awaited by the caller in bulk.
+   */
   writePages(batch: PageBatch): Promise<void>
 
   /**

@@ -102,8 +102,7 @@ export class MemoryBlocks {
     checkData(batch)
     const content = (i: number) => data.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE)
     if (block === BLOCK.ram) {
-      pages.forEach((page, i) => this.ram.write(page, content(i)))
-      for (const page of zeroPages) this.ram.clear(page)
+      this.ram.fill(batch)
       return
     }
     const target = this.bytes(block)

@@ -20,6 +20,8 @@ export type Clock = 'continue' | 'freeze'
 
 /** Calls by name: argument and result. */
 export interface Calls {
+  /** A blank machine becomes the one with this address: it is as if powered on now. */
+  identify: [string, void]
   boot: [DirectBoot, void]
   resume: [void, { runAtMs: number; resumeMs: number }]
   pause: [void, { pausedAtMs: number }]
@@ -42,8 +44,6 @@ export interface Calls {
     LoadReport,
   ]
   faults: [void, readonly FaultRecord[]]
-  /** Where RAM lies in the memory that both threads see. */
-  place: [void, SharedRamPlace]
   digests: [BlockId, BigUint64Array<ArrayBuffer>]
   zeroPages: [PageRange, Uint8Array<ArrayBuffer>]
   unwrittenPages: [void, Uint32Array<ArrayBuffer>]
@@ -54,8 +54,6 @@ export interface Calls {
 export type CallName = keyof Calls
 
 export type Request =
-  /** The last word that a blank machine needs to be a certain one: it is as if powered on now. */
-  | { kind: 'identify'; mac: string }
   /** Pages of RAM that a blank machine shall make ready to be written, while it has nothing else to do. */
   | { kind: 'touch'; pages: Uint32Array<ArrayBuffer> }
   | { [N in CallName]: { kind: 'call'; id: number; name: N; argument: Calls[N][0] } }[CallName]
@@ -66,7 +64,8 @@ export type Request =
   | { kind: 'close' }
 
 export type Reply =
-  | { kind: 'ready' }
+  /** The first one, with where RAM lies in the memory that both threads see. */
+  | { kind: 'ready'; place: SharedRamPlace }
   | { kind: 'result'; id: number; value: unknown }
   | { kind: 'error'; id: number; error: ErrorReport }
   | { kind: 'serial'; bytes: Uint8Array }

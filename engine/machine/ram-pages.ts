@@ -1,6 +1,6 @@
 /**
  * RAM page by page, as it lies in a machine's memory. That memory is shared: the vCPU's thread uses this, and the thread
- * that has the connections, for a guest that stands and for pages that a guest has not yet (shared-ram.ts).
+ * that has the connections, where the guest does not mind (shared-ram.ts).
  */
 import { BLOCK, PAGE_SIZE } from '../vmstate/blocks.ts'
 import type { PageBatch } from './machine.ts'
@@ -37,11 +37,13 @@ export class RamPages {
   /**
    * Copies pages out, zero pages apart.
    * @param pages numbers of pages that RAM has
+   * @param place where the data may be put, if it fits
    */
-  read(pages: Uint32Array<ArrayBuffer>): PageBatch {
+  read(pages: Uint32Array<ArrayBuffer>, place?: Uint8Array<ArrayBuffer>): PageBatch {
     const isZero = Uint8Array.from(pages, (page) => Number(this.isZero(page)))
     const full = pages.filter((_, i) => isZero[i] === 0)
-    const data = new Uint8Array(full.length * PAGE_SIZE)
+    const bytes = full.length * PAGE_SIZE
+    const data = place !== undefined && place.length >= bytes ? place.subarray(0, bytes) : new Uint8Array(bytes)
     full.forEach((page, i) => {
       const from = page * PAGE_SIZE
       data.set(this.#bytes.subarray(from, from + PAGE_SIZE), i * PAGE_SIZE)
@@ -53,6 +55,12 @@ export class RamPages {
   write(page: number, content: Uint8Array): void {
     this.#bytes.set(content, page * PAGE_SIZE)
     if (this.#written[page] === 0) this.#written[page] = POPULATED
+  }
+
+  /** Writes all of a batch, whose numbers are pages that RAM has. */
+  fill({ pages, zeroPages, data }: PageBatch): void {
+    pages.forEach((page, i) => this.write(page, data.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE)))
+    for (const page of zeroPages) this.clear(page)
   }
 
   clear(page: number): void {

@@ -1,6 +1,6 @@
 /**
- * A machine's RAM, seen from the thread that has the connections: pages of a guest that has been stopped are read, and pages
- * that a guest waits for are written, without a message to the vCPU's thread and back.
+ * A machine's RAM, seen from the thread that has the connections: pages of a guest that stands, or whose changes are logged,
+ * are read, and pages of one that does not run yet, or waits for them, are written, without a message to the vCPU's thread.
  */
 import { FerryError } from '../util/errors.ts'
 import { PAGE_SIZE } from '../vmstate/blocks.ts'
@@ -25,10 +25,20 @@ export class SharedRam {
     this.#missing = new MissingMap(place.memory, place.missing, place.pages, this.#ram)
   }
 
-  /** @throws FerryError `machine.page-range` */
-  read({ pages }: PageSet): PageBatch {
+  /**
+   * @param place where the data may be put, if it fits
+   * @throws FerryError `machine.page-range`
+   */
+  read({ pages }: PageSet, place?: Uint8Array<ArrayBuffer>): PageBatch {
     checkPages(pages, this.#pages, 'ram')
-    return this.#ram.read(pages)
+    return this.#ram.read(pages, place)
+  }
+
+  /** @throws FerryError `machine.page-range`, `machine.page-data`; both before anything is written */
+  write(batch: PageBatch): void {
+    for (const numbers of [batch.pages, batch.zeroPages]) checkPages(numbers, this.#pages, 'ram')
+    checkData(batch)
+    this.#ram.fill(batch)
   }
 
   /**

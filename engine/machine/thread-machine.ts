@@ -17,7 +17,7 @@ import type {
 } from './machine.ts'
 import { blocksOf } from './memory-layout.ts'
 import type { CallName, Calls, Clock, Reply, Request } from './messages.ts'
-import { SharedRam } from './shared-ram.ts'
+import { type SharedRam } from './shared-ram.ts'
 
 interface Pending {
   resolve(value: unknown): void
@@ -32,23 +32,36 @@ export class ThreadMachine implements Machine {
   readonly #pending = new Map<number, Pending>()
   readonly #events = new Emitter<MachineEvents>()
   #nextId = 1
-  /** RAM as this thread sees it, once somebody has needed that. */
-  #ram: SharedRam | null = null
-  /** Changes of RAM, or ways to them, that were ordered. */
-  #orders = 0
-  /** As many as there were when the machine was stopped: if so, RAM stays as it is. */
-  #stoppedAfter: number | null = null
+  /** RAM as this thread sees it, too, as long as there is a machine. */
+  #ram: SharedRam | null
+  /** Calls under way that change RAM, or let the guest do so. */
+  #changing = 0
+  /** The guest does not run: nobody but this thread changes RAM, unless such a call is under way. */
+  #still = true
+  /** Orders to go on. */
+  #resumed = 0
+  /** The dirty log is on: whatever the guest changes while it is read here is found there. */
+  #logged = false
+  /** Orders to start and to stop it. */
+  #logOrders = 0
   #ended: FerryError | null = null
   #closing: Promise<void> | null = null
 
-  constructor(config: MachineConfig, worker: Worker, doorbell: Doorbell) {
+  /**
+   * @param config the thread's machine has all of it but the address, which it gets now
+   * @param ram of the thread's machine
+   */
+  constructor(config: MachineConfig, worker: Worker, doorbell: Doorbell, ram: SharedRam) {
     this.config = config
+    this.#ram = ram
     this.blocks = blocksOf(config)
     this.#worker = worker
     this.#doorbell = doorbell
     worker.on('message', (reply: Reply) => this.#receive(reply))
     worker.on('error', (cause) => this.#end(crashed(cause)))
     worker.on('exit', () => this.#end(this.#closing === null ? crashed() : null))
+    // That its thread has ended is told by `exit`.
+    this.#call('identify', config.mac).catch(() => undefined)
   }
 
   on<E extends keyof MachineEvents>(event: E, listener: (told: MachineEvents[E]) => void): () => void {
@@ -59,10 +72,12 @@ export class ThreadMachine implements Machine {
     return this.#call('boot', plan)
   }
   resume() {
+    this.#still = false
+    this.#resumed++
     return this.#call('resume', undefined)
   }
   pause() {
-    return this.#call('pause', undefined)
+    return this.#standing(this.#call('pause', undefined))
   }
   serialWrite(bytes: Uint8Array) {
     return this.#call('serialWrite', bytes)
@@ -76,15 +91,13 @@ export class ThreadMachine implements Machine {
   screen() {
     return this.#call('screen', undefined)
   }
-  readPages(set: PageSet) {
-    const { block } = set
-    if (this.#ram === null || block !== BLOCK.ram || this.#stoppedAfter !== this.#orders) {
-      return this.#call('readPages', set)
-    }
-    const ram = this.#ram
-    return this.#here(() => ram.read(set))
+  readPages(set: PageSet, place?: Uint8Array<ArrayBuffer>) {
+    const ram = this.#ramFor(set.block, this.#still || this.#logged)
+    return ram === null ? this.#call('readPages', set) : this.#here(() => ram.read(set, place))
   }
   writePages(batch: PageBatch) {
+    const ram = this.#ramFor(batch.block, this.#still)
+    if (ram !== null) return this.#here(() => ram.write(batch))
     return this.#call('writePages', batch, buffersOf([batch]))
   }
   guardStart() {
@@ -96,18 +109,21 @@ export class ThreadMachine implements Machine {
   guardStop() {
     return this.#call('guardStop', undefined)
   }
-  dirtyLogStart() {
-    return this.#call('dirtyLogStart', undefined)
+  async dirtyLogStart() {
+    const order = ++this.#logOrders
+    await this.#call('dirtyLogStart', undefined)
+    if (order === this.#logOrders) this.#logged = true
   }
   dirtyLogFetch(clear: boolean) {
     return this.#call('dirtyLogFetch', { clear })
   }
   dirtyLogStop() {
+    this.#logOrders++
+    this.#logged = false
     return this.#call('dirtyLogStop', undefined)
   }
-  async useWatch() {
-    // It will be stopped with its RAM left: what is needed then is there before.
-    await Promise.all([this.#call('useWatch', undefined), this.#see()])
+  useWatch() {
+    return this.#call('useWatch', undefined)
   }
   capture() {
     return this.#call('capture', undefined)
@@ -115,19 +131,12 @@ export class ThreadMachine implements Machine {
   restore(state: MachineState, clock: Clock) {
     return this.#call('restore', { state, clock })
   }
-  async stop(options: StopOptions) {
-    const stopping = this.#call('stop', { ...options })
-    const orders = this.#orders
-    // Its pages are read while the guest runs elsewhere and waits for them.
-    const [report] = await Promise.all([stopping, options.leaveRam === true ? this.#see() : null])
-    this.#stoppedAfter = orders
-    return report
+  stop(options: StopOptions) {
+    return this.#standing(this.#call('stop', { ...options }))
   }
-  async load(batches: readonly PageBatch[], state: MachineState, clock: Clock, missing?: Uint8Array<ArrayBuffer>) {
+  load(batches: readonly PageBatch[], state: MachineState, clock: Clock, missing?: Uint8Array<ArrayBuffer>) {
     const argument = { batches, state, clock, ...(missing === undefined ? {} : { missing }) }
-    const loading = this.#call('load', argument, buffersOf(batches))
-    const [report] = await Promise.all([loading, missing === undefined ? null : this.#see()])
-    return report
+    return this.#call('load', argument, buffersOf(batches))
   }
   async rehearse(state: MachineState, clock: Clock, missing?: Uint8Array<ArrayBuffer>) {
     await this.load([], state, clock, missing)
@@ -182,21 +191,36 @@ export class ThreadMachine implements Machine {
   }
 
   #call<N extends CallName>(name: N, argument: Calls[N][0], transfer: ArrayBuffer[] = []): Promise<Calls[N][1]> {
-    if (CHANGING.has(name)) this.#orders++
-    return this.#ask((id) => this.#post({ kind: 'call', id, name, argument } as Request, transfer))
+    const asked = this.#ask<Calls[N][1]>((id) => this.#post({ kind: 'call', id, name, argument } as Request, transfer))
+    return CHANGING.has(name) ? this.#change(asked) : asked
+  }
+
+  async #change<T>(asked: Promise<T>): Promise<T> {
+    this.#changing++
+    try {
+      return await asked
+    } finally {
+      this.#changing--
+    }
+  }
+
+  /** The guest stands when this is answered, unless it was told to go on since. */
+  async #standing<T>(asked: Promise<T>): Promise<T> {
+    const resumed = this.#resumed
+    const answer = await asked
+    if (resumed === this.#resumed) this.#still = true
+    return answer
+  }
+
+  /** RAM, where this thread may work on it now: nothing that was ordered before is to come first. */
+  #ramFor(block: BlockId, allowed: boolean): SharedRam | null {
+    return block === BLOCK.ram && allowed && this.#changing === 0 ? this.#ram : null
   }
 
   /** Carried out on this thread. */
   #here<T>(action: () => T): Promise<T> {
     if (this.#ended !== null || this.#closing !== null) return Promise.reject(this.#ended ?? closed())
     return Promise.try(action)
-  }
-
-  /** Looks where RAM lies. */
-  async #see(): Promise<void> {
-    if (this.#ram !== null) return
-    const place = await this.#call('place', undefined)
-    this.#ram ??= new SharedRam(place)
   }
 
   /** The thread answers a question with the result type of that question. */
@@ -256,8 +280,8 @@ export class ThreadMachine implements Machine {
   }
 }
 
-/** Calls after which RAM may not be any more what it was when the machine stopped. */
-const CHANGING: ReadonlySet<CallName> = new Set(['boot', 'resume', 'writePages', 'restore', 'load'])
+/** Calls that change RAM, or let the guest do so. */
+const CHANGING: ReadonlySet<CallName> = new Set(['identify', 'boot', 'resume', 'writePages', 'restore', 'load'])
 
 const buffersOf = (batches: readonly PageBatch[]): ArrayBuffer[] =>
   batches.flatMap(({ pages, zeroPages, data }) => [pages.buffer, zeroPages.buffer, data.buffer])

@@ -104,6 +104,9 @@ function stop({ inlinePages, leaveRam = false }: StopOptions): StopReport {
 }
 
 const handlers: { [N in CallName]: (argument: Calls[N][0]) => Calls[N][1] } = {
+  identify(mac) {
+    powerOn.identify(mac)
+  },
   boot(plan) {
     directBoot(emulator, plan)
   },
@@ -167,7 +170,6 @@ const handlers: { [N in CallName]: (argument: Calls[N][0]) => Calls[N][1] } = {
     return { beganMs: begun, pagesMs: pagesDone - begun, restoreMs: nowMs() - pagesDone }
   },
   faults: () => missing.takeFaults(),
-  place: () => ({ ...blocks.ramPlace, missing: missing.address }),
   digests: (block) => blocks.digests(block),
   zeroPages: (range) => blocks.zeroPages(range),
   unwrittenPages: () => blocks.written.unwritten(),
@@ -199,9 +201,6 @@ port.on('message', (request: Request) => {
       }
       break
     }
-    case 'identify':
-      powerOn.identify(request.mac)
-      break
     case 'touch':
       powerOn.touch(request.pages)
       break
@@ -222,4 +221,4 @@ port.on('message', (request: Request) => {
   }
 })
 
-post({ kind: 'ready' })
+post({ kind: 'ready', place: { ...blocks.ramPlace, missing: missing.address } })

@@ -16,6 +16,9 @@ import type { Saving } from './saving/savings.ts'
 /** Most pages held back for the last step: 16 MiB. */
 const MAX_HELD_PAGES = 4096
 
+/** What a frame came in is needed no more. */
+export type Recycle = (bytes: Uint8Array<ArrayBuffer>) => void
+
 export class PageReceiver {
   readonly #machine: Machine
   readonly #interrupt: Interrupt
@@ -28,11 +31,15 @@ export class PageReceiver {
   readonly #absent: Bitmap
   readonly #writing: Promise<void>[] = []
   readonly #held: PageBatch[] = []
+  readonly #recycle: Recycle
   #heldPages = 0
   #missing = 0
   #received = 0
 
-  /** @param savings those that were agreed on */
+  /**
+   * @param savings those that were agreed on
+   * @param recycle takes back what a frame came in
+   */
   constructor(
     machine: Machine,
     blocks: readonly BlockInfo[],
@@ -40,12 +47,14 @@ export class PageReceiver {
     machineMs: number,
     window: number,
     savings: readonly Saving[] = IMPLIED,
+    recycle: Recycle = () => {},
   ) {
     this.#machine = machine
     this.#interrupt = interrupt
     this.#machineMs = machineMs
     this.#window = window
     this.#agreed = savings
+    this.#recycle = recycle
     this.#decoder = new PageDecoder(machine, interrupt, machineMs, savings)
     for (const block of blocks) {
       const pages = block.bytes / PAGE_SIZE
@@ -109,7 +118,9 @@ export class PageReceiver {
     if (this.#held.length > 0) {
       throw new FerryError('protocol.held-pages', 'Pages came after pages that were to be held back.')
     }
-    const writing = this.#machine.writePages(batch)
+    const writing = this.#machine.writePages(batch).then(() => {
+      this.#recycle(body.encoding?.bytes ?? batch.data)
+    })
     writing.catch(() => undefined)
     this.#writing.push(writing)
     if (this.#writing.length > this.#window) await this.#oldest()

@@ -10,6 +10,7 @@ import { PageMap } from './page-map.ts'
 import type { Connection } from './protocol/connection.ts'
 import { MAX_PAGES_PER_FRAME } from './protocol/binary.ts'
 import type { PagesBody } from './protocol/binary.ts'
+import { SentBuffers } from './protocol/spare-buffers.ts'
 import type { PageEncoder } from './saving/page-encoder.ts'
 import { inFull } from './saving/zero-pages.ts'
 import type { Statistics } from './statistics.ts'
@@ -41,8 +42,13 @@ export interface PageShape {
   readonly zero: boolean
 }
 
+/** Buffers for pages that are kept: what is read ahead, and what is on its way out meanwhile. */
+const PLACES = 8
+
 /** What was read, and what travels of it. */
 interface ReadBatch {
+  /** What the pages were read into, or could have been. */
+  readonly place: Uint8Array<ArrayBuffer>
   readonly batch: PageBatch
   readonly bodies: readonly PagesBody[]
 }
@@ -109,6 +115,7 @@ export class PageSender {
   readonly #onSent: (pages: number) => void
   readonly #map: PageMap
   readonly #shape: PageShape
+  readonly #places = new SentBuffers(PLACES)
 
   /**
    * @param onSent called after each batch with its number of pages
@@ -143,11 +150,14 @@ export class PageSender {
       while (reading.length < options.readAhead) {
         const next = source.next()
         if (next.done === true) return
-        const read = options.skipDirtied ? this.#readClean(next.value) : this.#machine.readPages(next.value)
+        const place = this.#place(next.value)
+        const read = options.skipDirtied
+          ? this.#readClean(next.value, place)
+          : this.#machine.readPages(next.value, place)
         const moment = options.whileStopped ? 'streamed' : 'running'
         const promise = read.then(async (pages) => {
           const batch = this.admissible(pages)
-          return { batch, bodies: await this.encode(splitBatch(batch), moment) }
+          return { place, batch, bodies: await this.encode(splitBatch(batch), moment) }
         })
         // A failed read is noticed when its turn comes; until then it must not count as unhandled.
         promise.catch(() => undefined)
@@ -160,13 +170,14 @@ export class PageSender {
       readMore()
       const first = reading.shift()
       if (first === undefined) return { pages, zeroPages }
-      const { batch, bodies } = await interrupt.within(first, this.#deadlines.machineMs, 'machine-read')
+      const { place, batch, bodies } = await interrupt.within(first, this.#deadlines.machineMs, 'machine-read')
       readMore()
       if (bucket !== null) {
         const wait = bucket.take(nowMs(), dataBytes(bodies)) - nowMs()
         if (wait > 2) await interrupt.within(sleep(wait), Infinity, 'rate-control')
       }
       for (const body of bodies) await this.#connection.send({ type: 'PAGES', body }, this.#deadlines.progressMs)
+      this.#places.sent(place, this.#connection.bytesSent)
       const counted = this.count(batch, options.whileStopped)
       pages += counted.pages
       zeroPages += counted.zeroPages
@@ -196,7 +207,7 @@ export class PageSender {
   }
 
   /** Reads the pages that the guest has not changed again since the log was cleared; the others are in the log. */
-  async #readClean(set: PageSet): Promise<PageBatch> {
+  async #readClean(set: PageSet, place: Uint8Array<ArrayBuffer>): Promise<PageBatch> {
     const { block, pages } = set
     const dirty = (await this.#machine.dirtyLogFetch(false)).find((each) => each.block === block)
     const clean = dirty === undefined ? pages : withoutPages(pages, dirty.pages)
@@ -205,8 +216,13 @@ export class PageSender {
       this.#statistics.pages_skipped += skipped
       this.#onSent(skipped)
     }
-    if (clean.length > 0) return this.#machine.readPages({ block, pages: clean })
+    if (clean.length > 0) return this.#machine.readPages({ block, pages: clean }, place)
     return { block, pages: new Uint32Array(0), zeroPages: new Uint32Array(0), data: new Uint8Array(0) }
+  }
+
+  /** Where pages can be read to. */
+  #place({ pages }: PageSet): Uint8Array<ArrayBuffer> {
+    return this.#places.take(pages.length * PAGE_SIZE, this.#connection.bytesLeft)
   }
 
   /** Where the copy of every page stands. */

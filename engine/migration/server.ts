@@ -6,6 +6,7 @@
 import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { FerryError } from '../util/errors.ts'
+import { withOneBuffer } from '../util/one-buffer.ts'
 import { Channels } from './pull/channels.ts'
 import { TargetSession } from './target.ts'
 import type { TargetOptions, TargetResult } from './target-options.ts'
@@ -52,7 +53,7 @@ export class MigrationServer {
     const address = options.address ?? '127.0.0.1'
     const tries = Math.max(1, options.ports ?? 1)
     for (let i = 0; i < tries; i++) {
-      const server = createServer({ noDelay: true })
+      const server = createServer({ noDelay: true, pauseOnConnect: true })
       try {
         await listening(server, options.port === 0 ? 0 : options.port + i, address)
         return new MigrationServer(server, options)
@@ -102,7 +103,7 @@ export class MigrationServer {
       return
     }
     let admitted = false
-    const session = new TargetSession(socket, {
+    const session = new TargetSession(withOneBuffer(socket), {
       ...this.#options,
       channels: this.#channels,
       busy: () => {

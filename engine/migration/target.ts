@@ -11,7 +11,7 @@ import { DEADLINES } from './deadlines.ts'
 import type { Deadlines } from './deadlines.ts'
 import { Interrupt } from './interrupt.ts'
 import { LINK_PRESETS, parseLink } from './link.ts'
-import { PageReceiver } from './page-receiver.ts'
+import { PageReceiver, type Recycle } from './page-receiver.ts'
 import { algorithmOf, negotiate } from './policy/pool.ts'
 import { Progress } from './progress.ts'
 import type { ProgressNow } from './progress.ts'
@@ -210,7 +210,8 @@ export class TargetSession {
     const begin = await connection.receive(['MEM_BEG'], progressMs, 'pages')
     this.#enter(2)
     const window = this.#options.writeWindow ?? 4
-    const receiver = new PageReceiver(slot.machine, blocks, this.#interrupt, machineMs, window, this.#savings)
+    const recycle: Recycle = (bytes) => connection.recycle(bytes)
+    const receiver = new PageReceiver(slot.machine, blocks, this.#interrupt, machineMs, window, this.#savings, recycle)
     this.#receiver = receiver
     receiver.announced(begin.body.pagesTotal)
     const context = this.#streamContext(slot, request)

@@ -4,7 +4,7 @@ import type { NativeRecord } from '../hypervisors/hypervisor.ts'
 import { StreamReader } from '../hypervisors/qemu/stream/reader.ts'
 import { FerryError } from '../util/errors.ts'
 import { listen } from './listening.ts'
-import { readThrough } from './one-buffer.ts'
+import { readThrough } from '../util/one-buffer.ts'
 import type { Qmp } from './qmp.ts'
 import { isOver, migrationStatus, type QmpEvent, UNLIMITED_BPS } from './qmp-messages.ts'
 

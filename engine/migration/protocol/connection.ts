@@ -49,6 +49,7 @@ export class Connection {
   readonly #options: ConnectionOptions
   readonly #inbox: Inbox
   readonly #keepalive: NodeJS.Timeout
+  readonly #reader: FrameReader
   #sequence = 0
   #stage: Stage = 0
   #bytesSent = 0
@@ -73,20 +74,23 @@ export class Connection {
       read: (more) => (more ? socket.resume() : socket.pause()),
     })
     socket.setNoDelay(true)
-    const reader = new FrameReader((received) => {
+    this.#reader = new FrameReader((received) => {
       this.#take(received)
     })
-    socket.on('data', (chunk: Buffer) => {
+    socket.on('data', (chunk: Uint8Array) => {
       this.#lastReceivedMs = nowMs()
       this.#bytesReceived += chunk.length
-      this.#record(options.side === 'source' ? 'target-to-source' : 'source-to-target', [chunk])
+      // Its bytes may be good during the event only (`util/one-buffer.ts`).
+      if (options.recorder !== undefined) {
+        this.#record(options.side === 'source' ? 'target-to-source' : 'source-to-target', [new Uint8Array(chunk)])
+      }
       this.#guard(() => {
-        reader.push(chunk)
+        this.#reader.push(chunk)
       })
     })
     socket.on('end', () => {
       this.#guard(() => {
-        reader.end()
+        this.#reader.end()
       })
       this.#hungUp()
     })
@@ -118,6 +122,11 @@ export class Connection {
   }
   get bytesReceived(): number {
     return this.#bytesReceived
+  }
+  /** Of the bytes sent, how many nobody here needs any more. Where all is recorded, none: the recorder has them still. */
+  get bytesLeft(): number {
+    if (this.#options.recorder !== undefined) return 0
+    return this.#bytesSent - this.#shaper.queuedBytes - this.#socket.writableLength
   }
   /** The stage that the next messages carry; it never goes back. */
   get stage(): Stage {
@@ -210,6 +219,11 @@ export class Connection {
     take: (message: Message<N>) => void,
   ): Promise<never> {
     return this.#inbox.attend(types, what, take)
+  }
+
+  /** What these bytes of a received message lie in is needed no more: a later message may come in it. */
+  recycle(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#reader.recycle(bytes)
   }
 
   /** Sends what is queued and ends the connection; destroys it after `graceMs`. Never throws. */

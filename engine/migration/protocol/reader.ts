@@ -9,6 +9,7 @@ import type { FrameHeader, MessageName, Stage } from './frame.ts'
 import { keptHead } from './heads.ts'
 import { admit, decodeMessage } from './messages.ts'
 import type { Message } from './messages.ts'
+import { SpareBuffers } from './spare-buffers.ts'
 
 export interface Received {
   readonly message: Message
@@ -18,6 +19,9 @@ export interface Received {
   /** Copy of its first bytes (`keptHead`). */
   readonly head: Uint8Array<ArrayBuffer>
 }
+
+/** Payloads that are kept to be filled again: as many as a target has in hand at a time. */
+const SPARE_PAYLOADS = 4
 
 export class FrameReader {
   readonly #emit: (received: Received) => void
@@ -29,6 +33,7 @@ export class FrameReader {
   #payload: Uint8Array<ArrayBuffer> | null = null
   #fill = 0
   #skipCrc = 0
+  readonly #spare = new SpareBuffers(SPARE_PAYLOADS)
   #sequence = 0
   #stage: Stage = 0
   #failed: FerryError | null = null
@@ -50,6 +55,11 @@ export class FrameReader {
       this.#failed = FerryError.from(thrown)
       throw this.#failed
     }
+  }
+
+  /** What these bytes of a message lie in is needed no more: a later frame may come in it. */
+  recycle(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#spare.give(bytes)
   }
 
   /**
@@ -98,7 +108,7 @@ export class FrameReader {
     this.#sequence = (this.#sequence + 1) >>> 0
     this.#stage = header.stage
     this.#name = admit(header.type, header.flags, header.length)
-    this.#payload = this.#name === null ? null : new Uint8Array(header.length)
+    this.#payload = this.#name === null ? null : this.#spare.take(header.length)
     this.#fill = 0
     this.#skipCrc = 0
     this.#header = header

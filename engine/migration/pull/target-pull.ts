@@ -196,7 +196,7 @@ export class TargetPull {
     channel
       .attend(['PAGES'], 'page', ({ body }) => {
         lost.check()
-        this.#supply(body)
+        this.#supply(body, () => channel.recycle(body.batch.data))
       })
       .catch((thrown: unknown) => this.#told || lost.fail(FerryError.from(thrown)))
     if (this.#asked.size > 0) this.#ask(this.#asked)
@@ -219,7 +219,11 @@ export class TargetPull {
       const message = await main.receive(['PAGES', 'PULL_END'], this.#context.deadlines.progressMs, 'pages')
       lost.check()
       if (message.type === 'PAGES') {
-        this.#supply(message.body, taken)
+        const { body } = message
+        this.#supply(body, () => {
+          main.recycle(body.batch.data)
+          taken()
+        })
         continue
       }
       if (message.body.pages >= this.#announced) return
@@ -231,7 +235,7 @@ export class TargetPull {
   }
 
   /** @param taken told when the machine has it */
-  #supply({ batch, hold, encoding }: PagesBody, taken?: () => void): void {
+  #supply({ batch, hold, encoding }: PagesBody, taken: () => void): void {
     admitZeros(batch, this.#context.savings)
     this.#check(batch, hold || encoding !== undefined)
     this.#supplying++

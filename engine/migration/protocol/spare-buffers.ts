@@ -1,0 +1,58 @@
+/**
+ * Large buffers that are used again: a guest's memory crosses in a few of them, in place of one for every frame. Fresh memory
+ * costs more than the copy into it, and so much of it has the collector run in the middle of a migration.
+ */
+
+/** More than a frame of pages usually has. */
+const MOST_BYTES = 2 << 20
+const LEAST_BYTES = 64 << 10
+
+export class SpareBuffers {
+  readonly #spare: ArrayBuffer[] = []
+  readonly #most: number
+
+  /** @param most that are kept */
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  /** @returns `bytes` long; what is in it is whatever was there last */
+  take(bytes: number): Uint8Array<ArrayBuffer> {
+    const at = this.#spare.findIndex(({ byteLength }) => byteLength >= bytes)
+    const [buffer] = bytes < LEAST_BYTES || at < 0 ? [] : this.#spare.splice(at, 1)
+    return buffer === undefined ? new Uint8Array(bytes) : new Uint8Array(buffer, 0, bytes)
+  }
+
+  /** The buffer of these bytes is needed no more. One that was handed to another thread is not here to be kept. */
+  give({ buffer }: Uint8Array<ArrayBuffer>): void {
+    const { byteLength } = buffer
+    if (byteLength < LEAST_BYTES || byteLength > MOST_BYTES || this.#spare.length >= this.#most) return
+    if (!this.#spare.includes(buffer)) this.#spare.push(buffer)
+  }
+}
+
+/** Buffers whose bytes have to leave before they are used again. */
+export class SentBuffers {
+  readonly #spare: SpareBuffers
+  readonly #leaving: { readonly bytes: Uint8Array<ArrayBuffer>; readonly end: number }[] = []
+
+  constructor(most: number) {
+    this.#spare = new SpareBuffers(most)
+  }
+
+  /** @param left how many bytes have left by now */
+  take(bytes: number, left: number): Uint8Array<ArrayBuffer> {
+    for (;;) {
+      const [first] = this.#leaving
+      if (first === undefined || first.end > left) break
+      this.#leaving.shift()
+      this.#spare.give(first.bytes)
+    }
+    return this.#spare.take(bytes)
+  }
+
+  /** @param end how many bytes have left when these have */
+  sent(bytes: Uint8Array<ArrayBuffer>, end: number): void {
+    this.#leaving.push({ bytes, end })
+  }
+}
