@@ -137,6 +137,9 @@ export class HostedMachine implements Machine {
   guardStop() {
     return this.#machine.guardStop()
   }
+  dirtyAmong(set: PageSet) {
+    return this.#machine.dirtyAmong(set)
+  }
   useWatch() {
     return this.#machine.useWatch()
   }

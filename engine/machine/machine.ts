@@ -212,6 +212,8 @@ export interface Machine {
   dirtyLogStart(): Promise<void>
   /** The pages changed since the start or the last call; clears them when `clear` is true (else a peek). */
   dirtyLogFetch(clear: boolean): Promise<readonly PageSet[]>
+  /** Of these pages, those that are in the dirty log now; of RAM, told before this returns. @throws FerryError `machine.log-off` */
+  dirtyAmong(set: PageSet): Promise<Uint32Array<ArrayBuffer>>
   dirtyLogStop(): Promise<void>
 
   /** From now on until it stops it is noted which pages the guest uses. */

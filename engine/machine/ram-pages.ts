@@ -34,6 +34,16 @@ export class RamPages {
     return this.#written[page] === 0 || ZEROS.compare(this.#bytes, from, from + PAGE_SIZE) === 0
   }
 
+  /** Pages that were never written, ascending. */
+  unwritten(): Uint32Array<ArrayBuffer> {
+    return indicesOf(this.#written, 0)
+  }
+
+  /** Of these pages, those that the guest or a device has written since somebody last asked. */
+  dirtyAmong(pages: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+    return pages.filter((page) => this.#written[page] === DIRTY)
+  }
+
   /**
    * Copies pages out, zero pages apart.
    * @param pages numbers of pages that RAM has
@@ -67,4 +77,12 @@ export class RamPages {
     // What was never written is zero; to write it would take memory of the host for it.
     if (this.#written[page] !== 0) this.#bytes.fill(0, page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
   }
+}
+
+/** Where a map of one byte a page has this mark, ascending. */
+export function indicesOf(map: Uint8Array, mark: number): Uint32Array<ArrayBuffer> {
+  const found: number[] = []
+  // indexOf is a vectorised search: pages of a kind lie together.
+  for (let page = map.indexOf(mark); page >= 0; page = map.indexOf(mark, page + 1)) found.push(page)
+  return Uint32Array.from(found)
 }

@@ -34,6 +34,17 @@ export class SharedRam {
     return this.#ram.read(pages, place)
   }
 
+  /** Pages that were never written, ascending. */
+  unwritten(): Uint32Array<ArrayBuffer> {
+    return this.#ram.unwritten()
+  }
+
+  /** Of these pages, those that are in the dirty log. @throws FerryError `machine.page-range` */
+  dirtyAmong({ pages }: PageSet): Uint32Array<ArrayBuffer> {
+    checkPages(pages, this.#pages, 'ram')
+    return this.#ram.dirtyAmong(pages)
+  }
+
   /** @throws FerryError `machine.page-range`, `machine.page-data`; both before anything is written */
   write(batch: PageBatch): void {
     for (const numbers of [batch.pages, batch.zeroPages]) checkPages(numbers, this.#pages, 'ram')

@@ -4,6 +4,7 @@ import { Emitter } from '../util/emitter.ts'
 import { FerryError } from '../util/errors.ts'
 import { BLOCK, type BlockId, type BlockInfo } from '../vmstate/blocks.ts'
 import type { MachineState } from '../vmstate/state.ts'
+import { dirtyAmong } from './dirty-among.ts'
 import type { Doorbell } from './doorbell.ts'
 import type {
   DirectBoot,
@@ -117,6 +118,10 @@ export class ThreadMachine implements Machine {
   dirtyLogFetch(clear: boolean) {
     return this.#call('dirtyLogFetch', { clear })
   }
+  dirtyAmong(set: PageSet) {
+    const ram = this.#ramFor(set.block, this.#logged)
+    return ram === null ? dirtyAmong(this, set) : this.#here(() => ram.dirtyAmong(set))
+  }
   dirtyLogStop() {
     this.#logOrders++
     this.#logged = false
@@ -164,6 +169,8 @@ export class ThreadMachine implements Machine {
     return this.#call('freePages', undefined)
   }
   unwrittenPages() {
+    const ram = this.#ramFor(BLOCK.ram, this.#still || this.#logged)
+    if (ram !== null) return this.#here(() => ram.unwritten())
     return this.#call('unwrittenPages', undefined)
   }
   instructions() {

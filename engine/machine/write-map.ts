@@ -8,7 +8,7 @@
  * Runs on the vCPU thread.
  */
 import type { Emulator } from './emulator.ts'
-import { DIRTY, POPULATED } from './ram-pages.ts'
+import { DIRTY, POPULATED, indicesOf } from './ram-pages.ts'
 
 /** One byte for each page of the 32-bit physical address space, so that no walk needs a bounds check. */
 const MAP_BYTES = 1 << 20
@@ -90,11 +90,4 @@ export class WriteMap {
   #bytes(): Uint8Array<SharedArrayBuffer> {
     return this.#emulator.wasm.subarray(this.#map, this.#map + this.#pages)
   }
-}
-
-function indicesOf(map: Uint8Array, mark: number): Uint32Array<ArrayBuffer> {
-  const found: number[] = []
-  // indexOf is a vectorised search: pages of a kind lie together.
-  for (let page = map.indexOf(mark); page >= 0; page = map.indexOf(mark, page + 1)) found.push(page)
-  return Uint32Array.from(found)
 }

@@ -209,8 +209,7 @@ export class PageSender {
   /** Reads the pages that the guest has not changed again since the log was cleared; the others are in the log. */
   async #readClean(set: PageSet, place: Uint8Array<ArrayBuffer>): Promise<PageBatch> {
     const { block, pages } = set
-    const dirty = (await this.#machine.dirtyLogFetch(false)).find((each) => each.block === block)
-    const clean = dirty === undefined ? pages : withoutPages(pages, dirty.pages)
+    const clean = withoutPages(pages, await this.#machine.dirtyAmong(set))
     const skipped = pages.length - clean.length
     if (skipped > 0) {
       this.#statistics.pages_skipped += skipped

@@ -108,16 +108,19 @@ export class SourceRounds {
       return
     }
     this.#ramLater = pull && !rounds
-    statistics.free_pages = await this.#machineCall(connection, options.machine.freePages(), 'dirty-log')
-    // What the guest uses from now on goes first when it has switched over.
-    if (pull) await this.#machineCall(connection, options.machine.useWatch(), 'use-watch')
+    const logs = !once && (rounds || pull)
+    this.dirtyLog = logs
+    const { machine } = options
+    // Carried out in this order, and asked for together: each answer is a slice of the guest away.
+    const [free] = await Promise.all([
+      this.#machineCall(connection, machine.freePages(), 'dirty-log'),
+      // What the guest uses from now on goes first when it has switched over.
+      pull ? this.#machineCall(connection, machine.useWatch(), 'use-watch') : null,
+      logs ? this.#machineCall(connection, machine.dirtyLogStart(), 'dirty-log') : null,
+    ])
+    statistics.free_pages = free
     if (once) return this.#once(connection, rehearses)
-    if (rounds || pull) {
-      this.dirtyLog = true
-      await this.#machineCall(connection, options.machine.dirtyLogStart(), 'dirty-log')
-    } else if (rehearses) {
-      await this.#rehearse(connection)
-    }
+    if (!logs && rehearses) await this.#rehearse(connection)
     try {
       await this.#iterate(connection, algorithm, rehearses)
     } finally {

@@ -15,6 +15,7 @@ import type {
   StopOptions,
   StopReport,
 } from '../machine/machine.ts'
+import { dirtyAmong } from '../machine/dirty-among.ts'
 import { blocksOf } from '../machine/memory-layout.ts'
 import { nowMs } from '../util/clock.ts'
 import type { Bitmap } from '../util/bitmap.ts'
@@ -186,6 +187,10 @@ export class QemuMachine extends ArrivingMachine implements Machine {
       if (clear) this.#devices.settle()
       return pages.length === 0 ? devices : [{ block: BLOCK.ram, pages }, ...devices]
     })
+  }
+
+  dirtyAmong(set: PageSet): Promise<Uint32Array<ArrayBuffer>> {
+    return dirtyAmong(this, set)
   }
 
   dirtyLogStop(): Promise<void> {

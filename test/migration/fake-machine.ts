@@ -6,6 +6,7 @@ import { crc32 } from 'node:zlib'
 import { uniformInt } from 'pure-rand/distribution/uniformInt'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 import { nowMs } from '../../engine/util/clock.ts'
+import { dirtyAmong } from '../../engine/machine/dirty-among.ts'
 import { allPages } from '../../engine/migration/page-sender.ts'
 import { Bitmap } from '../../engine/util/bitmap.ts'
 import { Emitter } from '../../engine/util/emitter.ts'
@@ -162,6 +163,10 @@ export class FakeMachine implements Machine {
 
   dirtyLogFetch(clear: boolean): Promise<readonly PageSet[]> {
     return this.#call('dirtyLogFetch', () => this.#fetch(clear))
+  }
+
+  dirtyAmong(set: PageSet) {
+    return dirtyAmong(this, set)
   }
 
   dirtyLogStop(): Promise<void> {

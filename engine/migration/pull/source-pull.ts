@@ -4,7 +4,7 @@
  * opened again, until everything has arrived or the target cannot be reached for too long.
  */
 import { Bitmap } from '../../util/bitmap.ts'
-import { nowMs, sleep, turns } from '../../util/clock.ts'
+import { Wakefulness, nowMs, sleep, turns } from '../../util/clock.ts'
 import { FerryError } from '../../util/errors.ts'
 import { BLOCK } from '../../vmstate/blocks.ts'
 import type { Deadlines } from '../deadlines.ts'
@@ -35,6 +35,8 @@ export interface SourcePullContext {
 const BURST_MS = 1
 /** The background waits for bursts at most so long, ms: a guest that faults all the time needs it most. */
 const MOST_QUIET_MS = 10
+/** After a request, the next is expected for so long, ms. */
+const AWAKE_MS = 2
 /** Between two attempts to reach the target again, ms. */
 const RETRY_MS = 200
 /** Longest farewell of a connection, ms. */
@@ -49,6 +51,7 @@ export class SourcePull {
   readonly #context: SourcePullContext
   readonly #token: string
   readonly #machine = new Interrupt()
+  readonly #wakefulness = new Wakefulness()
   #sender: PageSender | null = null
   #order = new PushOrder(new Bitmap(0))
   #main: Connection | null = null
@@ -248,6 +251,7 @@ export class SourcePull {
   #attend(channel: Connection, lost: Interrupt, answers: Answers): Promise<never> {
     return channel.attend(['PAGE_REQ'], 'request', ({ body }) => {
       lost.check()
+      this.#wakefulness.stay(AWAKE_MS)
       const pages = this.#order.demand(body.pages)
       // The others are under way already.
       if (pages.length === 0) return

@@ -4,7 +4,7 @@
  * source has come back.
  */
 import { Bitmap } from '../../util/bitmap.ts'
-import { nowMs } from '../../util/clock.ts'
+import { Wakefulness, nowMs } from '../../util/clock.ts'
 import { FerryError } from '../../util/errors.ts'
 import type { FaultRecord, PageBatch } from '../../machine/machine.ts'
 import { BLOCK, type BlockId } from '../../vmstate/blocks.ts'
@@ -23,6 +23,8 @@ import { isCut } from './source-pull.ts'
 
 /** Faults are taken from the machine so often, ms: it keeps only so many. */
 const FAULTS_EVERY_MS = 500
+/** Page faults come in bursts: after one, the next is expected for so long, ms. */
+const AWAKE_MS = 2
 /** Longest farewell of a connection, ms. */
 const FAREWELL_MS = 300
 
@@ -39,6 +41,7 @@ export interface TargetPullContext {
 export class TargetPull {
   readonly #context: TargetPullContext
   readonly #end = new Interrupt()
+  readonly #wakefulness = new Wakefulness()
   #missing = new Bitmap(0)
   #channel: Connection | null = null
   /** Resolved by the next connection of the given purpose. */
@@ -119,7 +122,10 @@ export class TargetPull {
   /** Before the first instruction: nothing that the guest waits for may be missed. */
   async arm(): Promise<void> {
     const { slot, request } = this.#context
-    slot.machine.on('fault', (page) => this.#ask([page]))
+    slot.machine.on('fault', (page) => {
+      this.#ask([page])
+      this.#wakefulness.stay(AWAKE_MS)
+    })
     // Pages that the guest has written cannot be compared at the end.
     if (request.verify !== 'none') await slot.machine.dirtyLogStart()
   }
@@ -136,6 +142,8 @@ export class TargetPull {
         new FerryError('target.machine-died', `The target's machine ended: ${error?.message ?? 'closed'}.`),
       )
     })
+    // The guest begins with a burst of them.
+    this.#wakefulness.stay(AWAKE_MS)
     const poll = setInterval(() => void this.#takeFaults(), FAULTS_EVERY_MS)
     let connection = main
     try {
