@@ -47,8 +47,8 @@ const PLACES = 8
 
 /** What was read, and what travels of it. */
 interface ReadBatch {
-  /** What the pages were read into, or could have been. */
-  readonly place: Uint8Array<ArrayBuffer>
+  /** What the pages were read into. */
+  readonly place: Uint8Array<ArrayBuffer> | null
   readonly batch: PageBatch
   readonly bodies: readonly PagesBody[]
 }
@@ -157,7 +157,9 @@ export class PageSender {
         const moment = options.whileStopped ? 'streamed' : 'running'
         const promise = read.then(async (pages) => {
           const batch = this.admissible(pages)
-          return { place, batch, bodies: await this.encode(splitBatch(batch), moment) }
+          const used = pages.data.length > 0 && pages.data.buffer === place.buffer
+          if (!used) this.#places.unused(place)
+          return { place: used ? place : null, batch, bodies: await this.encode(splitBatch(batch), moment) }
         })
         // A failed read is noticed when its turn comes; until then it must not count as unhandled.
         promise.catch(() => undefined)
@@ -177,7 +179,7 @@ export class PageSender {
         if (wait > 2) await interrupt.within(sleep(wait), Infinity, 'rate-control')
       }
       for (const body of bodies) await this.#connection.send({ type: 'PAGES', body }, this.#deadlines.progressMs)
-      this.#places.sent(place, this.#connection.bytesSent)
+      if (place !== null) this.#places.sent(place, this.#connection.bytesSent)
       const counted = this.count(batch, options.whileStopped)
       pages += counted.pages
       zeroPages += counted.zeroPages

@@ -51,6 +51,11 @@ export class SentBuffers {
     return this.#spare.take(bytes)
   }
 
+  /** Nothing was put there. */
+  unused(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#spare.give(bytes)
+  }
+
   /** @param end how many bytes have left when these have */
   sent(bytes: Uint8Array<ArrayBuffer>, end: number): void {
     this.#leaving.push({ bytes, end })
