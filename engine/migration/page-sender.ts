@@ -10,7 +10,6 @@ import { PageMap } from './page-map.ts'
 import type { Connection } from './protocol/connection.ts'
 import { MAX_PAGES_PER_FRAME } from './protocol/binary.ts'
 import type { PagesBody } from './protocol/binary.ts'
-import { SentBuffers } from './protocol/spare-buffers.ts'
 import type { PageEncoder } from './saving/page-encoder.ts'
 import { inFull } from './saving/zero-pages.ts'
 import type { Statistics } from './statistics.ts'
@@ -42,13 +41,10 @@ export interface PageShape {
   readonly zero: boolean
 }
 
-/** Buffers for pages that are kept: what is read ahead, and what is on its way out meanwhile. */
-const PLACES = 8
-
 /** What was read, and what travels of it. */
 interface ReadBatch {
-  /** What the pages were read into. */
-  readonly place: Uint8Array<ArrayBuffer> | null
+  /** What the pages were read into, where they were. */
+  readonly place: Uint8Array<ArrayBuffer>
   readonly batch: PageBatch
   readonly bodies: readonly PagesBody[]
 }
@@ -115,7 +111,6 @@ export class PageSender {
   readonly #onSent: (pages: number) => void
   readonly #map: PageMap
   readonly #shape: PageShape
-  readonly #places = new SentBuffers(PLACES)
 
   /**
    * @param onSent called after each batch with its number of pages
@@ -150,16 +145,14 @@ export class PageSender {
       while (reading.length < options.readAhead) {
         const next = source.next()
         if (next.done === true) return
-        const place = this.#place(next.value)
+        const place = this.#connection.place(next.value.pages.length * PAGE_SIZE)
         const read = options.skipDirtied
           ? this.#readClean(next.value, place)
           : this.#machine.readPages(next.value, place)
         const moment = options.whileStopped ? 'streamed' : 'running'
         const promise = read.then(async (pages) => {
           const batch = this.admissible(pages)
-          const used = pages.data.length > 0 && pages.data.buffer === place.buffer
-          if (!used) this.#places.unused(place)
-          return { place: used ? place : null, batch, bodies: await this.encode(splitBatch(batch), moment) }
+          return { place, batch, bodies: await this.encode(splitBatch(batch), moment) }
         })
         // A failed read is noticed when its turn comes; until then it must not count as unhandled.
         promise.catch(() => undefined)
@@ -179,7 +172,7 @@ export class PageSender {
         if (wait > 2) await interrupt.within(sleep(wait), Infinity, 'rate-control')
       }
       for (const body of bodies) await this.#connection.send({ type: 'PAGES', body }, this.#deadlines.progressMs)
-      if (place !== null) this.#places.sent(place, this.#connection.bytesSent)
+      this.#connection.placed(place, batch.data)
       const counted = this.count(batch, options.whileStopped)
       pages += counted.pages
       zeroPages += counted.zeroPages
@@ -219,11 +212,6 @@ export class PageSender {
     }
     if (clean.length > 0) return this.#machine.readPages({ block, pages: clean }, place)
     return { block, pages: new Uint32Array(0), zeroPages: new Uint32Array(0), data: new Uint8Array(0) }
-  }
-
-  /** Where pages can be read to. */
-  #place({ pages }: PageSet): Uint8Array<ArrayBuffer> {
-    return this.#places.take(pages.length * PAGE_SIZE, this.#connection.bytesLeft)
   }
 
   /** Where the copy of every page stands. */

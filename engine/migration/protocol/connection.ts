@@ -17,6 +17,10 @@ import type { Message } from './messages.ts'
 import { FrameReader } from './reader.ts'
 import type { Received } from './reader.ts'
 import type { Recorder, WireDirection } from './recorder.ts'
+import { SentBuffers } from './spare-buffers.ts'
+
+/** Buffers for sending that are kept: what is read ahead, and what is on its way out meanwhile. */
+const PLACES = 8
 
 /** One message, as the inspector shows it. */
 export interface MessageEvent {
@@ -50,6 +54,7 @@ export class Connection {
   readonly #inbox: Inbox
   readonly #keepalive: NodeJS.Timeout
   readonly #reader: FrameReader
+  readonly #places = new SentBuffers(PLACES)
   #sequence = 0
   #stage: Stage = 0
   #bytesSent = 0
@@ -124,7 +129,7 @@ export class Connection {
     return this.#bytesReceived
   }
   /** Of the bytes sent, how many nobody here needs any more. Where all is recorded, none: the recorder has them still. */
-  get bytesLeft(): number {
+  get #bytesLeft(): number {
     if (this.#options.recorder !== undefined) return 0
     return this.#bytesSent - this.#shaper.queuedBytes - this.#socket.writableLength
   }
@@ -219,6 +224,17 @@ export class Connection {
     take: (message: Message<N>) => void,
   ): Promise<never> {
     return this.#inbox.attend(types, what, take)
+  }
+
+  /** A buffer to put in what is to be sent: `placed` is told when it was. */
+  place(bytes: number): Uint8Array<ArrayBuffer> {
+    return this.#places.take(bytes, this.#bytesLeft)
+  }
+
+  /** @param data what was sent last, which may be in the place or not */
+  placed(place: Uint8Array<ArrayBuffer>, data: Uint8Array<ArrayBuffer>): void {
+    if (data.length > 0 && data.buffer === place.buffer) this.#places.sent(place, this.#bytesSent)
+    else this.#places.unused(place)
   }
 
   /** What these bytes of a received message lie in is needed no more: a later message may come in it. */

@@ -6,7 +6,7 @@
 import { Bitmap } from '../../util/bitmap.ts'
 import { Wakefulness, nowMs, sleep, turns } from '../../util/clock.ts'
 import { FerryError } from '../../util/errors.ts'
-import { BLOCK } from '../../vmstate/blocks.ts'
+import { BLOCK, PAGE_SIZE } from '../../vmstate/blocks.ts'
 import type { Deadlines } from '../deadlines.ts'
 import { Interrupt } from '../interrupt.ts'
 import type { LinkSpec } from '../link.ts'
@@ -280,11 +280,13 @@ export class SourcePull {
 
   async #send(connection: Connection, pages: Uint32Array<ArrayBuffer>, ms: number): Promise<void> {
     const { machine } = this.#context.options
-    const reading = machine.readPages({ block: BLOCK.ram, pages })
+    const place = connection.place(pages.length * PAGE_SIZE)
+    const reading = machine.readPages({ block: BLOCK.ram, pages }, place)
     const read = await this.#machine.within(reading, this.#context.deadlines.machineMs, 'machine-read')
     const batch = this.#sender?.admissible(read) ?? read
     const before = connection.bytesSent
     const sending = connection.send({ type: 'PAGES', body: { batch, hold: false } }, ms)
+    connection.placed(place, batch.data)
     const bytes = connection.bytesSent - before
     // Counted as soon as they are on the link: the wait for room may end with the connection.
     if (bytes > 0) {
