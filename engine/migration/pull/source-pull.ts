@@ -31,10 +31,10 @@ export interface SourcePullContext {
   readonly onPages: () => void
 }
 
-/** Without a request for so long, a burst of faults is over, ms. */
-const BURST_MS = 1
+/** Without a request for so long, a burst of faults is over, ms: about two faults' time. */
+const BURST_MS = 0.3
 /** The background waits for bursts at most so long, ms: a guest that faults all the time needs it most. */
-const MOST_QUIET_MS = 10
+const MOST_QUIET_MS = 2
 /** After a request, the next is expected for so long, ms. */
 const AWAKE_MS = 2
 /** Between two attempts to reach the target again, ms. */
@@ -242,7 +242,7 @@ export class SourcePull {
     const sinceMs = nowMs()
     while (nowMs() - sinceMs < MOST_QUIET_MS) {
       if (answers.pending !== null) await answers.pending
-      else if (nowMs() - this.#requestedMs < BURST_MS) await sleep(BURST_MS)
+      else if (nowMs() - this.#requestedMs < BURST_MS) await turns(1)
       else return
     }
   }
