@@ -131,8 +131,8 @@ export class HostedMachine implements Machine {
   guardStart() {
     return this.#machine.guardStart()
   }
-  takePages(set: PageSet) {
-    return this.#machine.takePages(set)
+  takePages(set: PageSet, place?: Uint8Array<ArrayBuffer>) {
+    return this.#machine.takePages(set, place)
   }
   guardStop() {
     return this.#machine.guardStop()

@@ -204,8 +204,12 @@ export interface Machine {
    * vCPU stops, and the event `guarded` tells. `guardStop` or `stop` ends it.
    */
   guardStart(): Promise<void>
-  /** Reads pages of RAM, which stay as they are from then on. @throws FerryError `machine.guard-off` */
-  takePages(set: PageSet): Promise<PageBatch>
+  /**
+   * Reads pages of RAM, which stay as they are from then on.
+   * @param place where the data may be put, if it fits
+   * @throws FerryError `machine.guard-off`
+   */
+  takePages(set: PageSet, place?: Uint8Array<ArrayBuffer>): Promise<PageBatch>
   guardStop(): Promise<void>
 
   /** Starts logging pages changed from now on, by the CPU or a device, in all blocks. */

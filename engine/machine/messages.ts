@@ -30,7 +30,8 @@ export interface Calls {
   readPages: [PageSet, PageBatch]
   writePages: [PageBatch, void]
   guardStart: [void, void]
-  takePages: [PageSet, PageBatch]
+  /** Guards the pages. */
+  takePages: [PageSet, void]
   guardStop: [void, void]
   dirtyLogStart: [void, void]
   dirtyLogFetch: [{ clear: boolean }, readonly PageSet[]]

@@ -9,8 +9,9 @@
 import { BLOCK } from '../vmstate/blocks.ts'
 import { FerryError } from '../util/errors.ts'
 import type { Emulator } from './emulator.ts'
-import type { PageBatch, PageSet } from './machine.ts'
+import type { PageSet } from './machine.ts'
 import type { MemoryBlocks } from './memory-blocks.ts'
+import { checkPages } from './shared-ram.ts'
 
 /** One byte for each page of the 32-bit physical address space: the trap needs no bounds check. */
 const MAP_BYTES = 1 << 20
@@ -52,18 +53,17 @@ export class PageGuard {
   }
 
   /**
-   * Reads pages as they are now, and stay.
-   * @throws FerryError `machine.guard-off`
+   * From now on these pages stay as they are; whoever takes them reads them then.
+   * @throws FerryError `machine.guard-off`, `machine.block`, `machine.page-range`
    */
-  take(set: PageSet): PageBatch {
+  take(set: PageSet): void {
     if (!this.#active) throw new FerryError('machine.guard-off', 'Pages are not guarded.')
     if (set.block !== BLOCK.ram) throw new FerryError('machine.block', 'Only RAM can be guarded.', { block: set.block })
-    const batch = this.#blocks.read(set)
+    checkPages(set.pages, this.#blocks.pages(BLOCK.ram), 'ram')
     const { wasm } = this.#emulator
     for (const page of set.pages) wasm[this.#map + page] = 1
     // What was translated for writing before must walk again.
     this.#emulator.cpu.full_clear_tlb()
-    return batch
   }
 
   /** Pages that changed after they were taken, by DMA. */

@@ -104,8 +104,10 @@ export class ThreadMachine implements Machine {
   guardStart() {
     return this.#call('guardStart', undefined)
   }
-  takePages(set: PageSet) {
-    return this.#call('takePages', set)
+  async takePages(set: PageSet, place?: Uint8Array<ArrayBuffer>) {
+    await this.#call('takePages', set)
+    if (this.#ram === null) throw this.#ended ?? closed()
+    return this.#ram.read(set, place)
   }
   guardStop() {
     return this.#call('guardStop', undefined)

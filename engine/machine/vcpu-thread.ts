@@ -181,7 +181,7 @@ const handlers: { [N in CallName]: (argument: Calls[N][0]) => Calls[N][1] } = {
 /** Buffers of a result that are handed over instead of copied. */
 function transferable(name: CallName, value: unknown): ArrayBuffer[] {
   const ofBatch = ({ data }: PageBatch): ArrayBuffer[] => [data.buffer]
-  if (name === 'readPages' || name === 'takePages') return ofBatch(value as PageBatch)
+  if (name === 'readPages') return ofBatch(value as PageBatch)
   if (name === 'stop') return (value as StopReport).batches.flatMap(ofBatch)
   if (name === 'digests') return [(value as BigUint64Array<ArrayBuffer>).buffer]
   return []

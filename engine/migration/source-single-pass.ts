@@ -12,6 +12,7 @@ import { BLOCK, PAGE_SIZE } from '../vmstate/blocks.ts'
 import type { Deadlines } from './deadlines.ts'
 import { type PageSender, splitBatch } from './page-sender.ts'
 import type { Decision } from './policy/policy.ts'
+import { MAX_PAGES_PER_FRAME } from './protocol/binary.ts'
 import type { Connection } from './protocol/connection.ts'
 import type { SourceOptions, Tuning } from './source-options.ts'
 
@@ -30,6 +31,8 @@ const SAMPLES = 10
 const QUEUE_MS = 2
 /** … and bytes where the link is unlimited. */
 const QUEUE_BYTES = 256 << 10
+/** A frame has so many pages at least, however slow the link is. */
+const FEWEST_PAGES = 4
 
 /** Sends what is cold; returns when the guest has stopped in front of a write, or nothing cold is left. */
 export async function sendColdPages(
@@ -37,7 +40,7 @@ export async function sendColdPages(
   sender: PageSender,
   context: SinglePassContext,
 ): Promise<RoundReport> {
-  const { options, tuning, deadlines, onDecision } = context
+  const { options, deadlines, onDecision } = context
   const { machine } = options
   const within = <T>(call: Promise<T>, what: string) => connection.interrupt.within(call, deadlines.machineMs, what)
   const hot = await workingSet(connection, context)
@@ -48,24 +51,29 @@ export async function sendColdPages(
   const off = machine.on('guarded', (page) => (hit = page))
   await within(machine.guardStart(), 'guard')
   const counts = { pages: 0, zeroPages: 0 }
-  const reading: Promise<PageBatch>[] = []
-  const source = coldPages(total, hot, tuning.pushPages)
+  const reading: Promise<{ readonly place: Uint8Array<ArrayBuffer>; readonly read: PageBatch }>[] = []
+  const unwritten = await within(machine.unwrittenPages(), 'machine-read')
+  const some = framePages(context.link_bps())
+  const source = coldPages(total, hot, { unwritten, some, many: sender.takesZeros ? MAX_PAGES_PER_FRAME : some })
   for (;;) {
     while (reading.length < 2 && hit === null) {
       const next = source.next()
       if (next.done === true) break
-      const read = machine.takePages({ block: BLOCK.ram, pages: next.value })
-      read.catch(() => undefined)
-      reading.push(read)
+      const place = connection.place(next.value.length * PAGE_SIZE)
+      const taking = machine.takePages({ block: BLOCK.ram, pages: next.value }, place).then((read) => ({ place, read }))
+      taking.catch(() => undefined)
+      reading.push(taking)
     }
     const first = reading.shift()
     if (first === undefined) break
-    const batch = sender.admissible(await within(first, 'machine-read'))
+    const { place, read } = await within(first, 'machine-read')
+    const batch = sender.admissible(read)
     // What was read and does not go any more follows with the rest.
     if (hit !== null) break
     for (const part of splitBatch(batch)) {
       await connection.send({ type: 'PAGES', body: { batch: part, hold: false } }, deadlines.progressMs)
     }
+    connection.placed(place, batch.data)
     const tally = sender.count(batch, false)
     counts.pages += tally.pages
     counts.zeroPages += tally.zeroPages
@@ -84,6 +92,10 @@ export async function sendColdPages(
 }
 
 const queueBytes = (bps: number | null): number => (bps === null ? QUEUE_BYTES : (bps / 8000) * QUEUE_MS)
+
+/** Pages of one frame: for what is read when the guest stops has to cross while it stands. */
+const framePages = (bps: number | null): number =>
+  Math.max(FEWEST_PAGES, Math.min(MAX_PAGES_PER_FRAME, Math.floor(queueBytes(bps) / PAGE_SIZE)))
 
 function endOf(hit: number | null, pages: number, total: number): Decision {
   const reason =
@@ -114,13 +126,30 @@ function add(hot: Set<number>, sets: readonly PageSet[]): void {
   for (const { block, pages } of sets) if (block === BLOCK.ram) for (const page of pages) hot.add(page)
 }
 
-function* coldPages(total: number, hot: ReadonlySet<number>, count: number): Generator<Uint32Array<ArrayBuffer>> {
-  let some: number[] = []
-  for (let page = 0; page < total; page++) {
-    if (!hot.has(page)) some.push(page)
-    if (some.length === count || (page === total - 1 && some.length > 0)) {
-      yield Uint32Array.from(some)
-      some = []
-    }
-  }
+interface Sizes {
+  /** Pages that were never written. */
+  readonly unwritten: Uint32Array<ArrayBuffer>
+  /** Pages of a frame, and of one of pages that were never written. */
+  readonly some: number
+  readonly many: number
+}
+
+/**
+ * What is not hot, ascending, so many at a time. Pages that were never written go last, many at a time: their numbers are all
+ * that travels of them, and the guest takes new memory all the time.
+ */
+function* coldPages(
+  total: number,
+  hot: ReadonlySet<number>,
+  { unwritten, some, many }: Sizes,
+): Generator<Uint32Array<ArrayBuffer>> {
+  const fresh = new Set(unwritten)
+  const written = Uint32Array.from({ length: total }, (_, page) => page).filter((page) => !fresh.has(page))
+  yield* slices(written, hot, some)
+  yield* slices(unwritten, hot, many)
+}
+
+function* slices(pages: Uint32Array<ArrayBuffer>, hot: ReadonlySet<number>, size: number) {
+  const cold = pages.filter((page) => !hot.has(page))
+  for (let at = 0; at < cold.length; at += size) yield cold.slice(at, at + size)
 }
