@@ -1,10 +1,11 @@
 /**
- * The benches: `npm run bench [-- downtime|speed|window|recording|replay] [--n 10] [--guest linux]`, and `npm run bench -- peers`, which
+ * The benches: `npm run bench [-- downtime|speed|connections|window|recording|replay] [--n 10] [--guest linux]`, and `npm run bench -- peers`, which
  * takes hours and flags of its own. They print tables and assert nothing: figures depend on the machine, so compare
  * within one run.
  */
 import os from 'node:os'
 import { parseArgs } from 'node:util'
+import { connectionRows } from './connections.ts'
 import { downtimeRows } from './downtime.ts'
 import { recordingRows } from './recording.ts'
 import { replayRows } from './replay.ts'
@@ -15,6 +16,7 @@ import { windowRows } from './window.ts'
 const BENCHES = {
   downtime: downtimeRows,
   speed: speedRows,
+  connections: connectionRows,
   window: windowRows,
   recording: recordingRows,
   replay: replayRows,
