@@ -2,7 +2,7 @@
  * Pages from the source's machine to the connection. Reading ahead, sending, and the target's writing overlap; what
  * is in flight is bounded by `readAhead` batches here, the connection's room, and the target's write window.
  */
-import { nowMs, sleep } from '../util/clock.ts'
+import { nowMs, sleep, turns } from '../util/clock.ts'
 import { PAGE_SIZE } from '../vmstate/blocks.ts'
 import type { BlockInfo } from '../vmstate/blocks.ts'
 import type { Machine, PageBatch, PageSet } from '../machine/machine.ts'
@@ -173,6 +173,8 @@ export class PageSender {
       }
       for (const body of bodies) await this.#connection.send({ type: 'PAGES', body }, this.#deadlines.progressMs)
       this.#connection.placed(place, batch.data)
+      // Pages are read in this thread: what came meanwhile, from the guest or for it, does not wait for all of them.
+      if (batch.data.length > 0 && !options.whileStopped) await turns(1)
       const counted = this.count(batch, options.whileStopped)
       pages += counted.pages
       zeroPages += counted.zeroPages

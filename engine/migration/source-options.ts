@@ -40,7 +40,7 @@ export interface Tuning {
 
 export const TUNING: Tuning = {
   batchPages: 256,
-  readAhead: 6,
+  readAhead: 2,
   inlinePages: 1024,
   pushPages: 8,
   workingSetMs: 200,
