@@ -3,7 +3,7 @@
  * is in flight is bounded by `readAhead` batches here, the connection's room, and the target's write window.
  */
 import { nowMs, sleep, turns } from '../util/clock.ts'
-import { PAGE_SIZE } from '../vmstate/blocks.ts'
+import { BLOCK, PAGE_SIZE } from '../vmstate/blocks.ts'
 import type { BlockInfo } from '../vmstate/blocks.ts'
 import type { Machine, PageBatch, PageSet } from '../machine/machine.ts'
 import { PageMap } from './page-map.ts'
@@ -65,9 +65,16 @@ export function allPages(blocks: readonly BlockInfo[]): PageSet[] {
   }))
 }
 
-function* slices(sets: readonly PageSet[], size: number): Generator<PageSet> {
-  for (const { block, pages } of sets) {
-    for (let at = 0; at < pages.length; at += size) yield { block, pages: pages.slice(at, at + size) }
+/** Pages to be sent. */
+interface Portion extends PageSet {
+  /** Whether they have most likely not been written: their numbers are all that travels of them. */
+  readonly fresh: boolean
+}
+
+function* slices(portions: readonly Portion[], size: number): Generator<Portion> {
+  for (const { block, pages, fresh } of portions) {
+    const most = fresh ? MAX_PAGES_PER_FRAME : size
+    for (let at = 0; at < pages.length; at += most) yield { block, pages: pages.slice(at, at + most), fresh }
   }
 }
 
@@ -139,13 +146,14 @@ export class PageSender {
     const { interrupt } = this.#connection
     this.#map.changed(sets)
     const bucket = options.rate_bps === null ? null : new TokenBucket(options.rate_bps, 5)
-    const source = slices(sets, Math.max(1, Math.min(options.batchPages, MAX_PAGES_PER_FRAME)))
+    const source = slices(await this.#portions(sets), Math.max(1, Math.min(options.batchPages, MAX_PAGES_PER_FRAME)))
     const reading: Promise<ReadBatch>[] = []
     const readMore = (): void => {
       while (reading.length < options.readAhead) {
         const next = source.next()
         if (next.done === true) return
-        const place = this.#connection.place(next.value.pages.length * PAGE_SIZE)
+        const { pages, fresh } = next.value
+        const place = this.#connection.place(fresh ? 0 : pages.length * PAGE_SIZE)
         const read = options.skipDirtied
           ? this.#readClean(next.value, place)
           : this.#machine.readPages(next.value, place)
@@ -179,6 +187,19 @@ export class PageSender {
       pages += counted.pages
       zeroPages += counted.zeroPages
     }
+  }
+
+  /** The sets with those pages of RAM apart that were never written, where there are many and they travel as numbers. */
+  async #portions(sets: readonly PageSet[]): Promise<readonly Portion[]> {
+    const whole = sets.map((set) => ({ ...set, fresh: false }))
+    const at = sets.findIndex(({ block, pages }) => block === BLOCK.ram && pages.length > MAX_PAGES_PER_FRAME)
+    if (at < 0 || !this.#shape.zero) return whole
+    const reading = this.#machine.unwrittenPages()
+    const unwritten = await this.#connection.interrupt.within(reading, this.#deadlines.machineMs, 'machine-read')
+    const { block, pages } = sets[at]
+    const written = withoutPages(pages, unwritten)
+    const rest = withoutPages(pages, written)
+    return whole.toSpliced(at, 1, { block, pages: written, fresh: false }, { block, pages: rest, fresh: true })
   }
 
   /** Share of the pages' bytes that is left to travel. */
