@@ -97,7 +97,8 @@ export class ThreadMachine implements Machine {
     return ram === null ? this.#call('readPages', set) : this.#here(() => ram.read(set, place))
   }
   writePages(batch: PageBatch) {
-    const ram = this.#ramFor(batch.block, this.#still)
+    // Nor does it come before what was asked for about RAM as it is now.
+    const ram = this.#ramFor(batch.block, this.#still && this.#pending.size === 0)
     if (ram !== null) return this.#here(() => ram.write(batch))
     return this.#call('writePages', batch, buffersOf([batch]))
   }
