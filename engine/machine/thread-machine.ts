@@ -18,7 +18,7 @@ import type {
 } from './machine.ts'
 import { blocksOf } from './memory-layout.ts'
 import type { CallName, Calls, Clock, Reply, Request } from './messages.ts'
-import { type SharedRam } from './shared-ram.ts'
+import type { SharedRam } from './shared-ram.ts'
 
 interface Pending {
   resolve(value: unknown): void

@@ -128,9 +128,8 @@ export class Connection {
   get bytesReceived(): number {
     return this.#bytesReceived
   }
-  /** Of the bytes sent, how many nobody here needs any more. Where all is recorded, none: the recorder has them still. */
+  /** Of the bytes sent, how many are not here any more. */
   get #bytesLeft(): number {
-    if (this.#options.recorder !== undefined) return 0
     return this.#bytesSent - this.#shaper.queuedBytes - this.#socket.writableLength
   }
   /** The stage that the next messages carry; it never goes back. */
@@ -233,6 +232,8 @@ export class Connection {
 
   /** @param data what was sent last, which may be in the place or not */
   placed(place: Uint8Array<ArrayBuffer>, data: Uint8Array<ArrayBuffer>): void {
+    // A recorder has what was sent still.
+    if (this.#options.recorder !== undefined) return
     if (data.length > 0 && data.buffer === place.buffer) this.#places.sent(place, this.#bytesSent)
     else this.#places.unused(place)
   }
