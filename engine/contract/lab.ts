@@ -8,6 +8,7 @@ import { guestFileFormat, guestFileView } from './guest-files.ts'
 import { GUIDE_EVENTS, GUIDE_METHODS } from './guide.ts'
 import { memoryView, screenView, stateView } from './inspection.ts'
 import { MERGING_EVENTS, MERGING_METHODS } from './merging.ts'
+import { UPLOAD_METHODS, uploadFile, uploadName } from './uploads.ts'
 import { messageDetails, messageList, messageView } from './messages.ts'
 import { pagesView } from './pages.ts'
 import { dirtyRateView, importance, measureMs, predictionTable, qosTargets, targetChanges } from './prediction.ts'
@@ -83,14 +84,23 @@ export const guestInput = v.object({
 })
 export type GuestInput = v.InferInput<typeof guestInput>
 
-/** A guest out of a file that a QEMU wrote (`migrate exec:cat>FILE`), or `guests.export` did. */
-export const guestImport = v.object({
-  path: text(4096),
-  host: name,
-  /** The image that it was started from, whose commands Ferry knows; absent: nothing is known of it. */
-  image: v.optional(text(64)),
-  name: v.optional(name),
-})
+/**
+ * A guest out of a file that a QEMU wrote (`migrate exec:cat>FILE`), or `guests.export` did: at `path`, or handed over as
+ * `upload` (`uploads.piece`) by who has no paths.
+ */
+export const guestImport = v.pipe(
+  v.object({
+    path: v.optional(text(4096)),
+    upload: v.optional(uploadName),
+    /** What messages call a file that was handed over. */
+    file: v.optional(uploadFile, 'The file'),
+    host: name,
+    /** The image that it was started from, whose commands Ferry knows; absent: nothing is known of it. */
+    image: v.optional(text(64)),
+    name: v.optional(name),
+  }),
+  v.check(({ path, upload }) => (path === undefined) !== (upload === undefined), 'give a path, or an upload'),
+)
 export type GuestImport = v.InferOutput<typeof guestImport>
 
 export const guestState = v.picklist(['starting', 'running', 'paused', 'migrating', 'crashed'])
@@ -251,7 +261,7 @@ export const METHODS = {
     input: v.object({ guest: guestId, format: guestFileFormat, path: text(4096) }),
     output: guestFileView,
   },
-  /** Makes a paused guest of a file; the file stays as it is. */
+  /** Makes a paused guest of a file. A file at a path stays as it is, one that was handed over is forgotten. */
   'guests.import': { input: guestImport, output: guestView },
   'guests.check': { input: byId, output: v.object({ ok: v.boolean(), answer: v.string() }) },
   /** Watches which pages the guest changes for so long. Not while it is migrated (`guest.migrating`). */
@@ -343,6 +353,7 @@ export const METHODS = {
     }),
     output: v.object({ csv: v.string(), runs: v.number() }),
   },
+  ...UPLOAD_METHODS,
   ...MERGING_METHODS,
   ...EXPERIMENTS_METHODS,
   ...RECORDINGS_METHODS,

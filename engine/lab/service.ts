@@ -5,6 +5,7 @@
 import * as v from 'valibot'
 import type { GUIDE_METHODS } from '../contract/guide.ts'
 import type { MERGING_METHODS } from '../contract/merging.ts'
+import type { UPLOAD_METHODS } from '../contract/uploads.ts'
 import { type LabEvents, METHODS, type MethodInput, type MethodName, type MethodOutput } from '../contract/lab.ts'
 import { FerryError } from '../util/errors.ts'
 import { Lab, type LabOptions } from './lab.ts'
@@ -24,13 +25,13 @@ import { HYPERVISORS, kindViews } from './kinds.ts'
 import { pagesOf } from './guest-pages.ts'
 import { memoryOf, screenView, stateOf } from './inspect.ts'
 import { mergingHandlers } from './merging/handlers.ts'
-import { Uploads } from './merging/uploads.ts'
 import { recordingsBeside } from './places.ts'
 import { recordingHandlers } from './recordings/handlers.ts'
 import { recordedLab } from './recordings/recorded-lab.ts'
 import { Recordings } from './recordings/recordings.ts'
 import { Runs } from './runs.ts'
 import { toolstackHandlers } from './toolstack/handlers.ts'
+import { uploadHandlers, Uploads } from './uploads.ts'
 
 export class LabService {
   readonly lab: Lab
@@ -53,6 +54,8 @@ export class LabService {
     this.guide = new Guide(this.lab, options.store, ask)
     this.#handlers = {
       ...handlers(this.lab, this.runs, this.experiments, this.recordings),
+      'guests.import': (input) => importGuest(this.lab, this.#uploads, input),
+      ...uploadHandlers(this.#uploads),
       ...mergingHandlers(this.lab, this.runs, this.#uploads),
       ...guideHandlers(this.guide),
     }
@@ -103,7 +106,7 @@ function handlers(
   runs: Runs,
   experiments: Experiments,
   recordings: Recordings,
-): Omit<Handlers, keyof typeof GUIDE_METHODS | keyof typeof MERGING_METHODS> {
+): Omit<Handlers, keyof (typeof GUIDE_METHODS & typeof MERGING_METHODS & typeof UPLOAD_METHODS) | 'guests.import'> {
   return {
     ...toolstackHandlers(lab, runs),
     'hosts.list': () => [...lab.hosts.values()].map((host) => host.view),
@@ -123,7 +126,6 @@ function handlers(
     'guests.check': ({ guest }) => lab.guest(guest).check(),
     'guests.export': ({ guest, format, path }) =>
       lab.hold(guest, 'exported', (held) => exportGuest(held, format, path)),
-    'guests.import': (input) => importGuest(lab, input),
     'guests.dirtyRate': ({ guest, duration_ms }) => measureDirtyRate(lab, guest, duration_ms),
     'guests.write': ({ guest, data }) => {
       lab.guest(guest).console.write(data)

@@ -7,6 +7,7 @@ export type Tab = 'console' | 'migration' | 'protocol' | 'state' | 'memory'
 /** What the cards may ask the view to do. */
 export interface LabActions {
   newGuest(host?: string): void
+  importGuest(host: string): void
   migrate(guest: GuestView, to?: string): void
   changeWorkload(guest: GuestView): void
   destroy(guest: GuestView): void
