@@ -32,3 +32,9 @@ test('probes are counted, those without an answer apart', () => {
   expect(probesText(seen)).toBe('4 probes, 1 without an answer; longest silence 5.00 ms')
   expect(probesText({ ...seen, count: 0 })).toBe('no probes yet')
 })
+
+test('a silence that was over before the migration began is none of it', () => {
+  const log = new ProbeLog()
+  log.add([-200, -100, -5, 0, 35].map((sent_ms, seq) => ({ seq, sent_ms, rtt_ms: sent_ms === 0 ? 30 : 1 })))
+  expect(log.longestGap).toEqual({ from_ms: -4, to_ms: 30 })
+})
