@@ -55,6 +55,7 @@ export const EFFECTS: Readonly<Record<MethodName, Effect>> = {
   'runs.export': 'reads',
   // A file that is on its way is nothing of the lab's.
   'uploads.piece': 'reads',
+  'downloads.piece': 'reads',
   'merging.merge': 'acts',
   'experiments.plans': 'reads',
   'experiments.check': 'reads',

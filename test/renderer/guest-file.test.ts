@@ -1,5 +1,5 @@
-/** A guest out of a file, in the window: the page hands the file over, which it knows no path of. */
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+/** Guests into files and out of them, in the window: the page fetches files and hands them over, and knows no path. */
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
@@ -14,14 +14,12 @@ describe.skipIf(noChromium !== null)(`a guest out of a file${why}`, () => {
   const folder = mkdtempSync(join(tmpdir(), 'ferry-guest-file-'))
   const path = join(folder, 'saved.qemu')
   let lab: LabWindow
+  let id = ''
   let page: Page
   beforeAll(async () => {
     lab = await openWindow({ reducedMotion: 'reduce' })
     ;({ page } = lab)
-    const { id: guest } = await lab.service.call('guests.create', { image: 'labos', host: 'xen', ram_MB: 8 })
-    await lab.service.call('guests.pause', { guest })
-    await lab.service.call('guests.export', { guest, format: 'qemu', path })
-    await lab.service.call('guests.destroy', { guest })
+    ;({ id } = await lab.service.call('guests.create', { image: 'labos', host: 'xen', ram_MB: 8 }))
   })
   afterAll(async () => {
     await lab?.close()
@@ -34,6 +32,30 @@ describe.skipIf(noChromium !== null)(`a guest out of a file${why}`, () => {
     await dialog().locator('input[type=file]').setInputFiles(file)
     await dialog().getByRole('button', { name: 'Make a guest of it' }).click()
   }
+
+  test('is saved from a paused guest, whole, with what is not in it and what takes it in', async () => {
+    const menu = async () => {
+      await host('xen').getByRole('button', { name: 'More for labos-1' }).click()
+      return page.getByRole('menuitem', { name: /^Save as a file/ })
+    }
+    expect(await (await menu()).isDisabled()).toBe(true)
+    await page.keyboard.press('Escape')
+    await lab.service.call('guests.pause', { guest: id })
+    await host('xen').getByText('paused').waitFor()
+    await (await menu()).click()
+    const saving = page.getByRole('dialog', { name: 'labos-1 as a file' })
+    const downloading = page.waitForEvent('download', { timeout: 60_000 })
+    await saving.getByRole('button', { name: 'Save as a file…' }).click()
+    const saved = await downloading
+    expect(saved.suggestedFilename()).toBe('labos-1.qemu')
+    await saved.saveAs(path)
+    await saving.getByText(/^qemu-system-i386 .*labos-1\.qemu/).waitFor()
+    const here = join(folder, 'here.qemu')
+    await lab.service.call('guests.export', { guest: id, format: 'qemu', path: here })
+    expect(statSync(path).size).toBe(statSync(here).size)
+    await saving.getByRole('button', { name: 'Done' }).click()
+    await lab.service.call('guests.destroy', { guest: id })
+  })
 
   test('what is no such file is refused, and says so where it was asked for', async () => {
     const notes = join(folder, 'notes.txt')
@@ -73,7 +95,7 @@ describe.skipIf(noChromium !== null)(`a guest out of a file${why}`, () => {
     expect(guest).toMatchObject({ name: 'back', host: 'kvm', image: 'labos', ram_B: 8 * MIB })
     expect(await lab.service.call('guests.check', { guest: guest?.id ?? '' })).toMatchObject({ ok: true })
     // Nothing of what was handed over is left.
-    const left = readdirSync(tmpdir()).filter((name) => name.startsWith('ferry-uploads-'))
+    const left = readdirSync(tmpdir()).filter((name) => /^ferry-(up|down)loads-/.test(name))
     expect(left.flatMap((name) => readdirSync(join(tmpdir(), name)))).toEqual([])
   })
 })

@@ -1,7 +1,8 @@
 /** A guest out of a file: into a machine of the lab, paused as it was when the file was written. */
 import { basename } from 'node:path'
 import { type LoadedGuest } from '../../../images/guest.ts'
-import type { GuestImport, GuestView } from '../../contract/lab.ts'
+import type { GuestImport } from '../../contract/guest-files.ts'
+import type { GuestView } from '../../contract/lab.ts'
 import { fromCommon, toCommon } from '../../hypervisors/translate.ts'
 import { qemu } from '../../hypervisors/qemu/qemu.ts'
 import { FerryError } from '../../util/errors.ts'

@@ -8,6 +8,7 @@ export type Tab = 'console' | 'migration' | 'protocol' | 'state' | 'memory'
 export interface LabActions {
   newGuest(host?: string): void
   importGuest(host: string): void
+  exportGuest(guest: GuestView): void
   migrate(guest: GuestView, to?: string): void
   changeWorkload(guest: GuestView): void
   destroy(guest: GuestView): void
