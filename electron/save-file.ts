@@ -15,6 +15,8 @@ const KINDS: Readonly<Record<string, string>> = {
   pcap: 'Packet capture',
   ferryrec: 'Recording',
   webm: 'Video (WebM)',
+  qemu: 'Migration stream (QEMU)',
+  xen: 'Save image (Xen)',
 }
 
 /** @returns the name of the written file, or null where the user cancelled */

@@ -50,7 +50,7 @@ export function addReports(guide: Command, done: (code: number) => void): void {
           say(printable(FerryError.from(thrown).message))
         }
       }
-      lines.sort((a, b) => a.student.localeCompare(b.student, 'en'))
+      lines.sort((a, b) => a.student.localeCompare(b.student, 'en', { numeric: true }))
       if (options.csv === true) print(reportsCsv(lines).trimEnd())
       else if (lines.length > 0) print(table(COLUMNS, lines))
       done(lines.length === files.length ? EXIT.ok : EXIT.failed)

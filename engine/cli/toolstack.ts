@@ -85,17 +85,19 @@ async function prompt(lab: ControlClient, host: string): Promise<number> {
   // Lines that came through a pipe may all be there, and their end too, before the first is carried out.
   let ended = false
   terminal.on('close', () => (ended = true))
+  const isEnded = () => ended
   const ask = () => {
     if (!ended) terminal.prompt()
   }
   ask()
   for await (const line of terminal) {
     if (line.trim() === 'exit') break
-    terminal.pause()
+    // An interface that was closed takes neither, and has lines all the same.
+    if (!ended) terminal.pause()
     const ran = await runLine(lab, host, line, own)
     status = ran.status
     terminal.setPrompt(promptAt(host, ran.directory))
-    terminal.resume()
+    if (!isEnded()) terminal.resume()
     ask()
   }
   terminal.close()

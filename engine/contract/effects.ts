@@ -54,7 +54,8 @@ export const EFFECTS: Readonly<Record<MethodName, Effect>> = {
   'runs.restore': 'acts',
   'runs.export': 'reads',
   // A file that is on its way is nothing of the lab's.
-  'merging.piece': 'reads',
+  'uploads.piece': 'reads',
+  'downloads.piece': 'reads',
   'merging.merge': 'acts',
   'experiments.plans': 'reads',
   'experiments.check': 'reads',

@@ -128,6 +128,14 @@ export const reportLine = v.object({
   runs: count,
   /** ISO-8601, UTC. */
   made_at: text(40),
+  /** The same for each exercise that was begun. */
+  by_exercise: v.optional(
+    v.pipe(
+      v.array(v.object({ id, title: text(300), passed: count, checks: count, answered: count, questions: count })),
+      v.maxLength(200),
+    ),
+    [],
+  ),
 })
 export type ReportLine = v.InferOutput<typeof reportLine>
 

@@ -3,12 +3,14 @@
  * travel in process, over a message port and over a socket; inputs are checked against these schemas at every border.
  */
 import * as v from 'valibot'
+import { DOWNLOAD_METHODS } from './downloads.ts'
 import { EXPERIMENTS_EVENTS, EXPERIMENTS_METHODS } from './experiments.ts'
-import { guestFileFormat, guestFileView } from './guest-files.ts'
+import { guestExport, guestFileView, guestImport } from './guest-files.ts'
 import { GUIDE_EVENTS, GUIDE_METHODS } from './guide.ts'
 import { memoryView, screenView, stateView } from './inspection.ts'
 import { MERGING_EVENTS, MERGING_METHODS } from './merging.ts'
 import { messageDetails, messageList, messageView } from './messages.ts'
+import { guestId, name } from './names.ts'
 import { pagesView } from './pages.ts'
 import { dirtyRateView, importance, measureMs, predictionTable, qosTargets, targetChanges } from './prediction.ts'
 import { preCopyInput } from './pre-copy.ts'
@@ -16,12 +18,11 @@ import { RECORDINGS_EVENTS, RECORDINGS_METHODS } from './recordings.ts'
 import { type errorReport, hostKind, roundReport, runReport } from './report.ts'
 import { savingsInput } from './savings.ts'
 import { TOOLSTACK_METHODS } from './toolstack.ts'
+import { UPLOAD_METHODS } from './uploads.ts'
 import { imageView } from './workloads.ts'
 
 export * from './inspection.ts'
 
-const name = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'a name has 1 to 32 of a-z, 0-9 and -'))
-const guestId = v.pipe(v.string(), v.minLength(1), v.maxLength(64))
 const ramMb = v.pipe(v.number(), v.integer(), v.minValue(8), v.maxValue(1024))
 const text = (length: number) => v.pipe(v.string(), v.maxLength(length))
 
@@ -82,16 +83,6 @@ export const guestInput = v.object({
   disk_MB: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1024)), 0),
 })
 export type GuestInput = v.InferInput<typeof guestInput>
-
-/** A guest out of a file that a QEMU wrote (`migrate exec:cat>FILE`), or `guests.export` did. */
-export const guestImport = v.object({
-  path: text(4096),
-  host: name,
-  /** The image that it was started from, whose commands Ferry knows; absent: nothing is known of it. */
-  image: v.optional(text(64)),
-  name: v.optional(name),
-})
-export type GuestImport = v.InferOutput<typeof guestImport>
 
 export const guestState = v.picklist(['starting', 'running', 'paused', 'migrating', 'crashed'])
 export type GuestState = v.InferOutput<typeof guestState>
@@ -248,10 +239,10 @@ export const METHODS = {
   'guests.workload': { input: v.object({ guest: guestId, workload: text(100) }), output: guestView },
   /** Writes a paused guest into a file that another hypervisor's tools read; the guest stays as it is. */
   'guests.export': {
-    input: v.object({ guest: guestId, format: guestFileFormat, path: text(4096) }),
+    input: guestExport,
     output: guestFileView,
   },
-  /** Makes a paused guest of a file; the file stays as it is. */
+  /** Makes a paused guest of a file. A file at a path stays as it is, one that was handed over is forgotten. */
   'guests.import': { input: guestImport, output: guestView },
   'guests.check': { input: byId, output: v.object({ ok: v.boolean(), answer: v.string() }) },
   /** Watches which pages the guest changes for so long. Not while it is migrated (`guest.migrating`). */
@@ -343,6 +334,8 @@ export const METHODS = {
     }),
     output: v.object({ csv: v.string(), runs: v.number() }),
   },
+  ...UPLOAD_METHODS,
+  ...DOWNLOAD_METHODS,
   ...MERGING_METHODS,
   ...EXPERIMENTS_METHODS,
   ...RECORDINGS_METHODS,

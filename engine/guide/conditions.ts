@@ -119,7 +119,12 @@ export const INSPECTED = [
 ] as const
 
 const id = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9-]{0,47}$/, 'an id has 1 to 48 of a-z, 0-9 and -'))
-const common = { id, title: short }
+const common = {
+  id,
+  title: short,
+  /** Id of a check before it in the file: what was there before that one passed does not count. */
+  after: v.optional(id),
+}
 
 export const condition = v.variant('kind', [
   /** Guests that are there now. */

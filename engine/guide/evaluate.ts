@@ -3,8 +3,9 @@ import type { GuestView, HostView } from '../contract/lab.ts'
 import type { HostKind, RunReport } from '../contract/report.ts'
 import { type Condition, FIGURES, fits, holds, type INSPECTED, type Selection } from './conditions.ts'
 
-/** What the user did since the exercise was opened. */
-export type Act =
+/** What the user did since the exercise was opened, and when (ISO 8601). */
+export type Act = { readonly at: string } & Deed
+export type Deed =
   | { readonly what: 'inspected'; readonly view: (typeof INSPECTED)[number] }
   | { readonly what: 'command'; readonly host: string; readonly line: string; readonly status: number }
 
@@ -24,6 +25,42 @@ export interface Verdict {
   readonly detail: string
 }
 type Of<K extends Condition['kind']> = Extract<Condition, { kind: K }>
+
+/**
+ * All checks of an exercise, in their order.
+ * @param passedAt when those that are passed already did, by their ids (ISO 8601)
+ * @param now the same for those that pass by this
+ */
+export function evaluateAll(
+  conditions: readonly Condition[],
+  evidence: Evidence,
+  passedAt: Readonly<Record<string, string>>,
+  now: string,
+): Map<string, Verdict> {
+  const times: Record<string, string | undefined> = { ...passedAt }
+  const verdicts = new Map<string, Verdict>()
+  for (const condition of conditions) {
+    const { id, after } = condition
+    const since = after === undefined ? '' : times[after]
+    const verdict =
+      since === undefined
+        ? no(`Comes after “${conditions.find((one) => one.id === after)?.title ?? after}”.`)
+        : evaluate(condition, after === undefined ? evidence : later(evidence, since))
+    verdicts.set(id, verdict)
+    if (verdict.passed) times[id] ??= now
+  }
+  return verdicts
+}
+
+/** Runs that ended, and what was done, from then on. What the lab holds is as it is. */
+function later(evidence: Evidence, since: string): Evidence {
+  const from = Date.parse(since)
+  return {
+    ...evidence,
+    runs: evidence.runs.filter(({ started_at, total_ms }) => Date.parse(started_at) + total_ms >= from),
+    acts: evidence.acts.filter(({ at }) => Date.parse(at) >= from),
+  }
+}
 
 export function evaluate(condition: Condition, evidence: Evidence): Verdict {
   switch (condition.kind) {

@@ -57,7 +57,12 @@ export function parseExercise(
     const given = readSettings(body, at, problems)
     if (name === 'check') {
       const found = checkSettings(condition, given, at - 1, problems)
-      if (found === null || !isNew(found.id, at - 1)) return null
+      if (found === null) return null
+      const { after } = found
+      if (after !== undefined && !conditions.some((one) => one.id === after)) {
+        problems.add(given.get('after')?.line ?? at - 1, `\`after\`: there is no check "${after}" before this one`)
+      }
+      if (!isNew(found.id, at - 1)) return null
       conditions.push(found)
       return { type: 'check', id: found.id }
     }

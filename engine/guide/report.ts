@@ -101,17 +101,29 @@ export function readReport(page: string, name: string): StudentReport {
   throw new FerryError('report.damaged', `${name}: ${where}: ${issue.message}.`, { file: name, field: where })
 }
 
-export function lineOf({ student, exercises, runs, made_at }: StudentReport): ReportLine {
+/** How much of some exercises is done. */
+function done(exercises: readonly StudentReport['exercises'][number][]) {
   const checks = exercises.flatMap((exercise) => exercise.checks)
   const questions = exercises.flatMap((exercise) => exercise.questions)
   return {
-    student,
-    exercises: exercises.length,
     passed: checks.filter(({ passed_at }) => passed_at !== null).length,
     checks: checks.length,
     answered: questions.filter(({ answer }) => answer.trim() !== '').length,
     questions: questions.length,
+  }
+}
+
+/** An id that no file of an exercise can have was put there by somebody: it names nothing. */
+const isId = (id: string): boolean => /^[a-z0-9][a-z0-9-]{0,47}$/.test(id)
+
+export function lineOf({ student, exercises, runs, made_at }: StudentReport): ReportLine {
+  const each = exercises.filter(({ id }) => isId(id))
+  return {
+    student,
+    exercises: exercises.length,
+    ...done(exercises),
     runs: runs.length,
     made_at,
+    by_exercise: each.map((exercise) => ({ id: exercise.id, title: exercise.title, ...done([exercise]) })),
   }
 }

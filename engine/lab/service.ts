@@ -5,6 +5,8 @@
 import * as v from 'valibot'
 import type { GUIDE_METHODS } from '../contract/guide.ts'
 import type { MERGING_METHODS } from '../contract/merging.ts'
+import type { DOWNLOAD_METHODS } from '../contract/downloads.ts'
+import type { UPLOAD_METHODS } from '../contract/uploads.ts'
 import { type LabEvents, METHODS, type MethodInput, type MethodName, type MethodOutput } from '../contract/lab.ts'
 import { FerryError } from '../util/errors.ts'
 import { Lab, type LabOptions } from './lab.ts'
@@ -12,6 +14,7 @@ import { LINK_PRESETS } from '../migration/link.ts'
 import { POOL } from '../migration/policy/pool.ts'
 import { choiceOf, predictionTable } from './choice.ts'
 import { measureDirtyRate } from './dirty-rate.ts'
+import { downloadHandlers, Downloads } from './downloads.ts'
 import { Experiments } from './experiments/experiments.ts'
 import { experimentHandlers } from './experiments/handlers.ts'
 import { exportRuns } from './export/runs.ts'
@@ -24,13 +27,13 @@ import { HYPERVISORS, kindViews } from './kinds.ts'
 import { pagesOf } from './guest-pages.ts'
 import { memoryOf, screenView, stateOf } from './inspect.ts'
 import { mergingHandlers } from './merging/handlers.ts'
-import { Uploads } from './merging/uploads.ts'
 import { recordingsBeside } from './places.ts'
 import { recordingHandlers } from './recordings/handlers.ts'
 import { recordedLab } from './recordings/recorded-lab.ts'
 import { Recordings } from './recordings/recordings.ts'
 import { Runs } from './runs.ts'
 import { toolstackHandlers } from './toolstack/handlers.ts'
+import { uploadHandlers, Uploads } from './uploads.ts'
 
 export class LabService {
   readonly lab: Lab
@@ -39,6 +42,7 @@ export class LabService {
   readonly recordings: Recordings
   readonly guide: Guide
   readonly #uploads = new Uploads()
+  readonly #downloads = new Downloads()
   readonly #handlers: Handlers
 
   constructor(options: LabOptions) {
@@ -53,6 +57,11 @@ export class LabService {
     this.guide = new Guide(this.lab, options.store, ask)
     this.#handlers = {
       ...handlers(this.lab, this.runs, this.experiments, this.recordings),
+      'guests.export': ({ guest, ...where }) =>
+        this.lab.hold(guest, 'exported', (held) => exportGuest(held, this.#downloads, where)),
+      'guests.import': (input) => importGuest(this.lab, this.#uploads, input),
+      ...uploadHandlers(this.#uploads),
+      ...downloadHandlers(this.#downloads),
       ...mergingHandlers(this.lab, this.runs, this.#uploads),
       ...guideHandlers(this.guide),
     }
@@ -91,6 +100,7 @@ export class LabService {
   async close(): Promise<void> {
     await this.experiments.close()
     this.#uploads.close()
+    this.#downloads.close()
     this.guide.close()
     await this.runs.close()
     await this.recordings.close()
@@ -98,12 +108,13 @@ export class LabService {
   }
 }
 
-function handlers(
-  lab: Lab,
-  runs: Runs,
-  experiments: Experiments,
-  recordings: Recordings,
-): Omit<Handlers, keyof typeof GUIDE_METHODS | keyof typeof MERGING_METHODS> {
+/** Methods whose handlers need more than the lab's parts. */
+type Elsewhere =
+  | keyof (typeof GUIDE_METHODS & typeof MERGING_METHODS & typeof UPLOAD_METHODS & typeof DOWNLOAD_METHODS)
+  | 'guests.export'
+  | 'guests.import'
+
+function handlers(lab: Lab, runs: Runs, experiments: Experiments, recordings: Recordings): Omit<Handlers, Elsewhere> {
   return {
     ...toolstackHandlers(lab, runs),
     'hosts.list': () => [...lab.hosts.values()].map((host) => host.view),
@@ -121,9 +132,6 @@ function handlers(
       return lab.guest(guest).view
     },
     'guests.check': ({ guest }) => lab.guest(guest).check(),
-    'guests.export': ({ guest, format, path }) =>
-      lab.hold(guest, 'exported', (held) => exportGuest(held, format, path)),
-    'guests.import': (input) => importGuest(lab, input),
     'guests.dirtyRate': ({ guest, duration_ms }) => measureDirtyRate(lab, guest, duration_ms),
     'guests.write': ({ guest, data }) => {
       lab.guest(guest).console.write(data)

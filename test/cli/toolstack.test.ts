@@ -33,4 +33,9 @@ test('a line is carried out with its exit status, and the prompt takes lines unt
   const prompt = sandbox.start(['toolstack', 'xen'])
   prompt.child.stdin.end('cd /etc/xen\npwd\nxm pause nobody\n')
   expect(await prompt.ended).toMatchObject({ code: 1, stdout: expect.stringContaining('/etc/xen\n') as string })
+  const script = sandbox.start(['toolstack', 'xen'])
+  script.child.stdin.end(`${'xm list\n'.repeat(30)}xm info`)
+  const { code, stdout: told, stderr } = await script.ended
+  expect([code, stderr]).toEqual([0, ''])
+  expect(told.split('Domain-0')).toHaveLength(31)
 })

@@ -66,6 +66,7 @@ describe.skipIf(place.reason !== undefined)(`an experiment in the app${place.bec
     const { page } = desk
     const rows = (name: string) => page.getByRole('region', { name }).locator('tbody tr')
     expect(await rows('Figures by condition').count()).toBe(2)
+    expect(await rows('Figures by condition').first().textContent()).toMatch(/\d – \d.*IQR [\d.]+ – \d/)
     expect(await rows('Comparisons').count()).toBe(1)
     // Four figures, the parts of the downtime, the rounds, and what a client saw: each is drawn.
     await expect.poll(() => page.getByRole('figure').count()).toBe(7)

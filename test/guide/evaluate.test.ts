@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
 import type { RunReport } from '../../engine/contract/report.ts'
 import { condition } from '../../engine/guide/conditions.ts'
-import { evaluate, type Evidence } from '../../engine/guide/evaluate.ts'
+import { evaluate, evaluateAll, type Evidence } from '../../engine/guide/evaluate.ts'
 
 const RUN: RunReport = {
   run_id: 'r1',
@@ -39,6 +39,7 @@ const RUN: RunReport = {
   guest_check: 'ok',
   started_at: '2026-01-01T00:00:00.000Z',
 }
+const AT = '2026-01-01T00:00:10.000Z'
 const NOTHING: Evidence = { hosts: [], guests: [], runs: [], acts: [], file: () => undefined }
 const HOSTS = [
   { name: 'a', kind: 'xen' as const, guests: [], memory_B: 64 * 2 ** 20 },
@@ -103,8 +104,8 @@ test('hosts and guests are counted by kind', () => {
 
 test('commands count by how they begin and how they ended', () => {
   const line = 'xm  migrate --live debian b'
-  const done = { hosts: HOSTS, acts: [{ what: 'command' as const, host: 'a', line, status: 0 }] }
-  const failed = { hosts: HOSTS, acts: [{ what: 'command' as const, host: 'a', line, status: 1 }] }
+  const done = { hosts: HOSTS, acts: [{ at: AT, what: 'command' as const, host: 'a', line, status: 0 }] }
+  const failed = { hosts: HOSTS, acts: [{ at: AT, what: 'command' as const, host: 'a', line, status: 1 }] }
   const wanted = { kind: 'command', host: 'xen', line: 'xm migrate --live' }
   expect(look(wanted, done).passed).toBe(true)
   expect(look({ ...wanted, host: 'kvm' }, done).passed).toBe(false)
@@ -119,4 +120,32 @@ test('files count by a line; hosts without files are told', () => {
   expect(look(wanted, file('#(relocation yes)')).detail).toMatch(/no line that begins/)
   expect(look(wanted, file(null)).detail).toMatch(/a has no file/)
   expect(look(wanted, { hosts: HOSTS }).detail).toMatch(/no terminals and files/)
+})
+
+describe('a check that comes after another', () => {
+  const conditions = [
+    { id: 'loaded', title: 'A guest ran', kind: 'guest' },
+    { id: 'empty', title: 'None is left', kind: 'host', host: 'xen', guests: '0', after: 'loaded' },
+    { id: 'crossed', title: 'It crossed', kind: 'run', after: 'loaded' },
+    { id: 'told', title: 'Somebody asked', kind: 'command', line: 'xm list', after: 'crossed' },
+  ].map((settings) => v.parse(condition, settings))
+  const passed = (evidence: Partial<Evidence>, before: Record<string, string> = {}) =>
+    [...evaluateAll(conditions, { ...NOTHING, ...evidence }, before, AT)]
+      .filter(([, verdict]) => verdict.passed)
+      .map(([id]) => id)
+  const acts = [{ at: AT, what: 'command' as const, host: 'a', line: 'xm list', status: 0 }]
+
+  test('is not true of a lab as it was at first, and says what comes before', () => {
+    expect(passed({ hosts: HOSTS, runs: [RUN], acts })).toEqual([])
+    const verdicts = evaluateAll(conditions, { ...NOTHING, hosts: HOSTS }, {}, AT)
+    expect(verdicts.get('empty')?.detail).toBe('Comes after “A guest ran”.')
+  })
+
+  test('counts what ended or was done since that one passed', () => {
+    const loaded = { loaded: '2026-01-01T00:00:00.050Z' }
+    expect(passed({ hosts: HOSTS, runs: [RUN] }, loaded)).toEqual(['empty', 'crossed'])
+    expect(passed({ hosts: HOSTS, runs: [RUN] }, { loaded: AT })).toEqual(['empty'])
+    expect(passed({ runs: [RUN], acts }, loaded)).toEqual(['crossed', 'told'])
+    expect(passed({ acts }, { ...loaded, crossed: '2026-01-01T00:00:11.000Z' })).toEqual([])
+  })
 })

@@ -10,6 +10,7 @@ import {
   reportOf,
   reportFile,
 } from '../../engine/guide/report.ts'
+import { reportsCsv } from '../../engine/lab/guide/report-table.ts'
 import { FerryError } from '../../engine/util/errors.ts'
 
 const RUN: ReportedRun = {
@@ -78,7 +79,26 @@ test('it holds no address and no script to be run, and shows answers, checks and
 test('a line of the table counts what was passed and answered', () => {
   expect(lineOf(reportWith('Ada', 'Because.'))).toMatchObject({
     ...{ student: 'Ada', exercises: 1, passed: 1, checks: 2, answered: 1, questions: 2, runs: 1 },
+    by_exercise: [{ passed: 1, checks: 2, answered: 1, questions: 2 }],
   })
+})
+
+test('the table has columns for each exercise that anybody began, and none for what no exercise is called', () => {
+  const ada = reportWith('Ada', 'Because.')
+  const [exercise] = ada.exercises
+  if (exercise === undefined) throw new Error('no exercise')
+  const bob = {
+    ...ada,
+    student: 'Bob',
+    exercises: [
+      { ...exercise, id: 'other' },
+      { ...exercise, id: '=1+1' },
+    ],
+  }
+  const [head, ...rows] = reportsCsv([ada, bob].map(lineOf)).trim().split('\r\n')
+  const own = `${exercise.id}_passed,${exercise.id}_answered,other_passed,other_answered`
+  expect(head).toBe(`student,exercises,passed,checks,answered,questions,runs,made_at,${own}`)
+  expect(rows.map((row) => row.split(',').slice(-4).join())).toEqual(['1,1,,', ',,1,1'])
 })
 
 test('what is foreign, cut off, or not of the form is refused with the name of the file and of the field', () => {

@@ -132,6 +132,11 @@ group('models', () => {
     expect(longestSilence(probes)).toEqual({ from: 6, to: 55 })
     expect(longestSilence(probes.slice(0, 1))).toBeNull()
   })
+  it('leave out a silence that was over before the migration began, as the report does', () => {
+    const probe = (seq: number, sent_ms: number, rtt_ms: number | null) => ({ seq, sent_ms, rtt_ms })
+    const probes = [probe(0, -200, 1), probe(1, -100, 1), probe(2, -5, 1), probe(3, 0, 30), probe(4, 35, 1)]
+    expect(longestSilence(probes)).toEqual({ from: -4, to: 30 })
+  })
 })
 
 const pull: PullReport = {

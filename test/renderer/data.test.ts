@@ -20,6 +20,7 @@ import {
   milliseconds,
   moment,
 } from '../../renderer/src/data/format.ts'
+import { ms } from '../../renderer/src/state/units.ts'
 import { nextSort, sortRows } from '../../renderer/src/data/sorting.ts'
 import { rowAfterKey, scrollTopFor, windowOf } from '../../renderer/src/data/virtual-list.ts'
 import { openStore } from '../../engine/lab/store/run-store.ts'
@@ -36,6 +37,18 @@ describe('format', () => {
     expect([fixed(null, 1), fixed(undefined, 1), fixed(NaN, 1), milliseconds(null), mebibytes(null)]).toEqual(
       Array<string>(5).fill('–'),
     )
+  })
+  it('tells times of runs in their steps, large ones in groups as well', () => {
+    expect([4.336, 72.64, 461.2, 4610.4, 9999.6, 12_540, 1_234_500, -4610].map(ms)).toEqual([
+      '4.34 ms',
+      '72.6 ms',
+      '461 ms',
+      '4\u202f610 ms',
+      '10\u202f000 ms',
+      '12.5 s',
+      '1\u202f234.5 s',
+      '−4\u202f610 ms',
+    ])
   })
   it('gives sentences about three digits', () => {
     expect([0, 4.5678, 45.678, 456.78].map(about)).toEqual(['0', '4.57', '45.7', '457'])

@@ -140,6 +140,14 @@ describe.skipIf(noChromium !== null)(`the lab’s view${noChromium === null ? ''
     await page.getByRole('tab', { name: 'Migration' }).click()
   })
 
+  test('shows three hosts whole in a window of 1024 px: nothing scrolls sideways', async () => {
+    await page.setViewportSize({ width: 1024, height: 700 })
+    await open({ hosts: 3, guests: 2 })
+    const stage = page.getByRole('region', { name: 'Hosts and link' })
+    expect(await stage.evaluate((box: Box) => box.scrollWidth - box.clientWidth)).toBe(0)
+    await page.setViewportSize({ width: 1440, height: 900 })
+  })
+
   test('creates a guest with image, host, RAM, bandwidth and workload, and its link is the one Migrate begins with', async () => {
     await open({ hosts: 2, guests: 2 })
     await page.keyboard.press('n')

@@ -54,6 +54,18 @@ describe.skipIf(noChromium !== null)(`the record button${noChromium === null ? '
     await entry.waitFor()
   })
 
+  test('a recording of the list is saved as a file, to be handed out', async () => {
+    const { page, service } = await open()
+    const { recording_id: id } = await service.call('recordings.start', { title: 'A lesson' })
+    await service.call('recordings.stop', {})
+    await page.keyboard.press('Alt+5')
+    const downloading = page.waitForEvent('download', { timeout: 60_000 })
+    await page.getByRole('button', { name: 'Save a copy of A lesson' }).click()
+    const saved = await downloading
+    expect(saved.suggestedFilename()).toBe(`${id}.ferryrec`)
+    expect(await readFile(await saved.path())).toEqual(await readFile(pathOf(id)))
+  })
+
   test('records a voice only where that was turned on, and it is heard in a video of the recording', async () => {
     const { page, service } = await open(FAKE_MICROPHONE)
     await page.getByRole('button', { name: 'Record', exact: true }).click()

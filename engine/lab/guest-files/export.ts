@@ -1,8 +1,9 @@
 /** A paused guest written into a file. */
 import { open, rename, rm } from 'node:fs/promises'
-import type { GuestFileFormat, GuestFileView } from '../../contract/guest-files.ts'
+import type { GuestExport, GuestFileFormat, GuestFileView } from '../../contract/guest-files.ts'
 import { FerryError } from '../../util/errors.ts'
 import { BLOCK, PAGE_SIZE } from '../../vmstate/blocks.ts'
+import type { Downloads } from '../downloads.ts'
 import type { Guest } from '../guest.ts'
 import type { GuestFile, PausedGuest } from './format.ts'
 import { qemuStream } from './qemu-stream.ts'
@@ -11,10 +12,21 @@ import { xenImage } from './xen-image.ts'
 const FORMATS: Readonly<Record<GuestFileFormat, GuestFile>> = { xen: xenImage, qemu: qemuStream }
 
 /**
- * The guest stays paused where it is. A file that stands at `path` already is replaced, once the new one is whole.
+ * The guest stays paused where it is. At a path, a file that stands at `path` already is replaced, once the new one is whole.
  * @throws FerryError `guest.not-paused`, `export.file` with the reason
  */
-export async function exportGuest(guest: Guest, format: GuestFileFormat, path: string): Promise<GuestFileView> {
+export async function exportGuest(
+  guest: Guest,
+  downloads: Downloads,
+  { format, path, download }: Pick<GuestExport, 'format' | 'path' | 'download'>,
+): Promise<GuestFileView> {
+  if (path !== undefined) return exportTo(guest, format, path, path)
+  const called = `${guest.identity.name}.${format}`
+  return downloads.offer(download ?? '', (held) => exportTo(guest, format, held, called))
+}
+
+/** @param called what the file is called by who has it then */
+async function exportTo(guest: Guest, format: GuestFileFormat, path: string, called: string): Promise<GuestFileView> {
   const { identity, state: how, residence } = guest
   if (how !== 'paused') {
     const message = `${identity.name} is ${how}: only a paused guest can be written into a file. Pause it first.`
@@ -31,11 +43,11 @@ export async function exportGuest(guest: Guest, format: GuestFileFormat, path: s
   const bytes = await writeWhole(path, file.write(paused))
   const ram = machine.blocks.find(({ id }) => id === BLOCK.ram)
   return {
-    path,
+    path: called,
     bytes,
     pages: (ram?.bytes ?? 0) / PAGE_SIZE,
     left_out: file.leftOut(state),
-    command: file.command(paused, path),
+    command: file.command(paused, called),
   }
 }
 

@@ -1,23 +1,33 @@
 /** A guest out of a file: into a machine of the lab, paused as it was when the file was written. */
 import { basename } from 'node:path'
 import { type LoadedGuest } from '../../../images/guest.ts'
-import type { GuestImport, GuestView } from '../../contract/lab.ts'
+import type { GuestImport } from '../../contract/guest-files.ts'
+import type { GuestView } from '../../contract/lab.ts'
 import { fromCommon, toCommon } from '../../hypervisors/translate.ts'
 import { qemu } from '../../hypervisors/qemu/qemu.ts'
 import { FerryError } from '../../util/errors.ts'
 import { loadImage } from '../guest-images.ts'
 import type { Lab } from '../lab.ts'
+import type { Uploads } from '../uploads.ts'
 import { QemuFile } from './qemu-file.ts'
 
 const MIB = 2 ** 20
 
 /**
+ * @param uploads where a file that was handed over is
  * @throws FerryError what is wrong with the file, by name (`import.*`, `qemu.*`, `native.*`), or with the place for it
  *   (`host.*`, `guest.*`, `machine.*`); nothing is left behind
  */
-export async function importGuest(lab: Lab, input: GuestImport): Promise<GuestView> {
-  const file = await QemuFile.open(input.path).catch((thrown: unknown) => {
-    throw notTaken(input.path, FerryError.from(thrown))
+export async function importGuest(lab: Lab, uploads: Uploads, input: GuestImport): Promise<GuestView> {
+  const { path, upload, file } = input
+  if (path !== undefined) return importFrom(lab, path, basename(path), input)
+  return uploads.take(upload ?? '', (held) => importFrom(lab, held, file, input))
+}
+
+/** @param called what messages call the file */
+async function importFrom(lab: Lab, path: string, called: string, input: GuestImport): Promise<GuestView> {
+  const file = await QemuFile.open(path).catch((thrown: unknown) => {
+    throw notTaken(called, FerryError.from(thrown))
   })
   try {
     const { hypervisor } = lab.host(input.host)
@@ -38,7 +48,7 @@ export async function importGuest(lab: Lab, input: GuestImport): Promise<GuestVi
       console.print(file.unsent)
     })
   } catch (thrown) {
-    throw notTaken(input.path, FerryError.from(thrown))
+    throw notTaken(called, FerryError.from(thrown))
   } finally {
     await file.close()
   }
@@ -58,8 +68,8 @@ function foreignImage({ digest, ramBytes }: QemuFile): LoadedGuest {
   }
 }
 
-function notTaken(path: string, error: FerryError): FerryError {
+function notTaken(called: string, error: FerryError): FerryError {
   const why = error.message.replace(' The guest stays where it is.', '')
-  const message = `${basename(path)} was not taken in; the lab is as it was. ${why}`
+  const message = `${called} was not taken in; the lab is as it was. ${why}`
   return new FerryError(error.code, message, { ...error.data }, error)
 }

@@ -1,8 +1,8 @@
 /** What calls of the contract say about what the user does: the guide's checks ask for some of it. */
 import * as v from 'valibot'
-import type { Act } from '../../guide/evaluate.ts'
+import type { Deed } from '../../guide/evaluate.ts'
 
-const INSPECTIONS: Readonly<Record<string, Extract<Act, { what: 'inspected' }>['view']>> = {
+const INSPECTIONS: Readonly<Record<string, Extract<Deed, { what: 'inspected' }>['view']>> = {
   'guests.state': 'state',
   'guests.memory': 'memory',
   'guests.pages': 'memory',
@@ -16,7 +16,7 @@ const commandInput = v.object({ host: v.string(), line: v.string() })
 const commandOutput = v.object({ status: v.number() })
 
 /** Null: nothing that a check could ask for. */
-export function actOf(method: string, input: unknown, output: unknown): Act | null {
+export function actOf(method: string, input: unknown, output: unknown): Deed | null {
   if (Object.hasOwn(INSPECTIONS, method)) return { what: 'inspected', view: INSPECTIONS[method] }
   if (method !== 'toolstack.run') return null
   const command = v.safeParse(commandInput, input)

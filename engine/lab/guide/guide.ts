@@ -6,7 +6,7 @@ import * as v from 'valibot'
 import type { ExerciseProgress, ListedExercise } from '../../contract/guide.ts'
 import type { RunReport } from '../../contract/report.ts'
 import type { Exercise } from '../../guide/exercise.ts'
-import { type Act, evaluate, type Evidence, type Verdict } from '../../guide/evaluate.ts'
+import { type Act, evaluateAll, type Evidence, type Verdict } from '../../guide/evaluate.ts'
 import type { StudentReport } from '../../guide/report.ts'
 import { FerryError } from '../../util/errors.ts'
 import type { Lab } from '../lab.ts'
@@ -17,6 +17,8 @@ import { studentReport } from './report.ts'
 
 /** Between two looks at the lab. */
 const LOOK_EVERY_MS = 250
+/** Somebody who looks still, or again, is taken note of so often. */
+const ANOTHER_LOOK_MS = 1000
 const RUNS_AT_ONCE = 100
 /** Since an exercise was begun, that checks look at. */
 const MOST_RUNS = 1000
@@ -82,7 +84,7 @@ export class Guide {
     if (before === undefined) return progressOf(student, exercise, null, new Map())
     const open = this.#open?.student === student && this.#open.exercise === id ? this.#open : null
     const evidence = await this.#evidence(exercise, before.started_at, open?.acts ?? [])
-    const verdicts = new Map(exercise.conditions.map((condition) => [condition.id, evaluate(condition, evidence)]))
+    const verdicts = evaluateAll(exercise.conditions, evidence, before.passed, now())
     // What is true of a lab with an exercise that is not open is somebody else's work.
     if (open !== null) this.#store.update(student, id, (state) => latched(state, verdicts, evidence.runs))
     return progressOf(student, exercise, this.#store.read(student)[id], verdicts)
@@ -134,11 +136,16 @@ export class Guide {
   /** Takes note of what the user does. Called after each method of the contract that was carried out. */
   observe(method: string, input: unknown, output: unknown): void {
     if (this.#open === null) return
-    const act = actOf(method, input, output)
-    if (act === null) return
-    // Inspectors ask several times a second; that somebody looked is known from the first time.
+    const deed = actOf(method, input, output)
+    if (deed === null) return
     const { acts } = this.#open
-    if (act.what === 'inspected' && acts.some((one) => one.what === 'inspected' && one.view === act.view)) return
+    const act = { ...deed, at: now() }
+    if (act.what === 'inspected') {
+      // Inspectors ask several times a second: one look at a time is kept of each.
+      const known = acts.findIndex((one) => one.what === 'inspected' && one.view === act.view)
+      if (known >= 0 && Date.parse(act.at) - Date.parse(acts[known].at) < ANOTHER_LOOK_MS) return
+      if (known >= 0) acts.splice(known, 1)
+    }
     acts.unshift(act)
     acts.splice(MOST_ACTS)
     this.#lookSoon()

@@ -4,16 +4,12 @@ import { FerryError } from '../../util/errors.ts'
 import type { Handlers } from '../handlers.ts'
 import type { Lab } from '../lab.ts'
 import type { Runs } from '../runs.ts'
-import type { Uploads } from './uploads.ts'
+import type { Uploads } from '../uploads.ts'
 
 export function mergingHandlers(lab: Lab, runs: Runs, uploads: Uploads): Handlers<keyof typeof MERGING_METHODS> {
   return {
-    'merging.piece': ({ upload, offset, data }) => {
-      uploads.add(upload, offset, Buffer.from(data, 'base64'))
-      return undefined
-    },
-    'merging.merge': ({ upload, name }) => {
-      const merged = uploads.take(upload, (path) => {
+    'merging.merge': async ({ upload, name }) => {
+      const merged = await uploads.take(upload, (path) => {
         if (runs.all.length > 0) throw busy()
         return lab.store.merge(path, name)
       })

@@ -37,6 +37,12 @@ export async function createDomain({ lab, host }: Session, domain: Domain): Prom
   if (memoryMb !== undefined && memoryMb > 1024) {
     throw new FerryError('toolstack.memory', 'A guest of this lab has at most 1024 MiB of memory.')
   }
+  const taken = [...lab.guests.values()].find(({ identity }) => identity.name === name)
+  if (taken !== undefined) {
+    const where = taken.residence.host
+    const message = `There is a guest named ${name} on ${where} already, and names are one in the whole lab. Destroy it there, or give this domain another name in its file.`
+    throw new FerryError('toolstack.name', message, { name, host: where })
+  }
   return lab.createGuest({
     image: await imageOf(kernel),
     host: host.name,

@@ -37,13 +37,13 @@ async function carryOut(session: Session, command: VirshCommand): Promise<Outcom
     case 'start':
       return start(session, first, options)
     case 'destroy':
-      await lab.destroyGuest(active(session, first).identity.id)
+      await lab.destroyGuest(toChange(session, name, first).identity.id)
       return done(first, 'destroyed')
     case 'suspend':
-      await lab.pauseGuest(active(session, first).identity.id)
+      await lab.pauseGuest(toChange(session, name, first).identity.id)
       return done(first, 'suspended')
     case 'resume':
-      await lab.resumeGuest(active(session, first).identity.id)
+      await lab.resumeGuest(toChange(session, name, first).identity.id)
       return done(first, 'resumed')
     case 'console':
       return { ...printed(''), next: { do: 'console', guest: active(session, first).identity.id } }
@@ -107,6 +107,17 @@ function active(session: Session, nameOrId: string): Guest {
   throw new FerryError('toolstack.domain', 'Requested operation is not valid: domain is not running')
 }
 
+/** As `active`, for the commands that say first what they could not do. */
+function toChange(session: Session, command: string, nameOrId: string): Guest {
+  if (findGuest(session, nameOrId) === undefined) definition(session, nameOrId)
+  try {
+    return active(session, nameOrId)
+  } catch (thrown) {
+    const { code, message } = FerryError.from(thrown)
+    throw new FerryError(code, `Failed to ${command} domain '${nameOrId}'\nerror: ${message}`)
+  }
+}
+
 function rows(session: Session, options: VirshCommand['options']): VirshRow[] {
   const { host, ids, files } = session
   const running = [...host.guests.values()]
@@ -155,14 +166,13 @@ async function domInfo(session: Session, name: string): Promise<string> {
   const guest = findGuest(session, name)
   const persistent = files.has(pathOf(guest?.identity.name ?? name)) ? 'yes' : 'no'
   if (guest === undefined) {
-    definition(session, name)
-    return virshLines(
-      { Id: '-', Name: name, 'OS Type': 'hvm', State: 'shut off', 'CPU(s)': '1', Persistent: persistent },
-      16,
-    )
+    const path = definition(session, name)
+    const { memoryMb } = parseDomainXml(files.read(path).text, path)
+    const memory = memoryMb === undefined ? {} : memoryLines(memoryMb * MIB)
+    const facts = { Id: '-', Name: name, 'OS Type': 'hvm', State: 'shut off', 'CPU(s)': '1', ...memory }
+    return virshLines({ ...facts, Persistent: persistent, Autostart: 'disable' }, 16)
   }
   const seconds = (await guest.residence.machine.cpuTimeMs().catch(() => 0)) / 1000
-  const memory = `${guest.ramBytes / 1024} KiB`
   const facts = {
     Id: String(ids.of(guest)),
     Name: guest.identity.name,
@@ -170,13 +180,14 @@ async function domInfo(session: Session, name: string): Promise<string> {
     State: stateOf(guest),
     'CPU(s)': '1',
     'CPU time': `${seconds.toFixed(1)}s`,
-    'Max memory': memory,
-    'Used memory': memory,
+    ...memoryLines(guest.ramBytes),
     Persistent: persistent,
     Autostart: 'disable',
   }
   return virshLines(facts, 16)
 }
+
+const memoryLines = (bytes: number) => ({ 'Max memory': `${bytes / 1024} KiB`, 'Used memory': `${bytes / 1024} KiB` })
 
 function xmlOf(guest: Guest): DomainXml {
   const { identity, image, ramBytes, disk, workload } = guest

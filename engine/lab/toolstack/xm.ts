@@ -1,5 +1,5 @@
 /** `xm` on a host of the lab. */
-import { arch, cpus, release } from 'node:os'
+import { cpus, machine, release } from 'node:os'
 import { type DomainConfig, parseDomainConfig } from '../../hypervisors/xen/toolstack/domain-config.ts'
 import { parseXm, type XmCommand, xmHelp } from '../../hypervisors/xen/toolstack/commands.ts'
 import { type DomainRow, xmInfo, xmList, xmListLong } from '../../hypervisors/xen/toolstack/format.ts'
@@ -109,7 +109,7 @@ function info({ host }: Session): string {
   return xmInfo({
     host: host.name,
     release: release(),
-    machine: arch(),
+    machine: machine(),
     nr_cpus: all.length,
     cpu_mhz: all[0]?.speed ?? 0,
     total_memory: megabytes(host.memory.totalPages),

@@ -23,16 +23,22 @@ const ADVICE: Readonly<Record<string, string>> = {
   'link.syntax': 'Correct the values of the link.',
   'link.range': 'Correct the values of the link.',
   'workload.parameter': 'Correct the values of the workload.',
+  'recording.not-one': 'Choose another file.',
+  'recording.damaged': 'Nothing of it can be shown; ask for another copy.',
   'connection.closed': 'Ferry reconnects by itself; then try again.',
 }
 
 /** @param title what was attempted, as a sentence of failure: `The guest could not be paused` */
 export function explain(thrown: unknown, title: string): Explained {
-  const error: ErrorView =
-    thrown instanceof LabError
-      ? { code: thrown.code, message: thrown.message, data: {} }
-      : { code: 'internal', message: thrown instanceof Error ? thrown.message : String(thrown), data: {} }
-  return explainReport(error, title)
+  const message = thrown instanceof Error ? thrown.message : String(thrown)
+  return explainReport({ code: codeOf(thrown), message, data: {} }, title)
+}
+
+/** Of an error of the lab, or of what reads files here: both name themselves so. */
+function codeOf(thrown: unknown): string {
+  if (thrown instanceof LabError) return thrown.code
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined
+  return typeof code === 'string' && /^[a-z]+(\.[a-z-]+)+$/.test(code) ? code : 'internal'
 }
 
 export function explainReport({ code, message }: ErrorView, title: string): Explained {

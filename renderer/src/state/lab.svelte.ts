@@ -5,6 +5,7 @@ import type {
   GuestView,
   HostInput,
   HostView,
+  MethodInput,
   MethodOutput,
   MigrateInput,
 } from '../../../engine/contract/lab.ts'
@@ -184,6 +185,18 @@ export class LabState {
       return guest
     } finally {
       this.starting = this.starting.filter(({ key }) => key !== starting.key)
+      void this.#refreshHosts()
+    }
+  }
+
+  /** Of a file that was handed over; it is paused, and selected. */
+  async importGuest(input: MethodInput<'guests.import'>): Promise<GuestView> {
+    try {
+      const guest = await this.api.call('guests.import', input)
+      this.#guestChanged(guest)
+      this.selectedId = guest.id
+      return guest
+    } finally {
       void this.#refreshHosts()
     }
   }

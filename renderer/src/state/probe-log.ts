@@ -53,15 +53,17 @@ export class ProbeLog {
     }
   }
 
-  /** The longest stretch between two answers, or null before there are two. */
+  /** The longest stretch between two answers that was not over before the run began: what the report looks at. */
   get longestGap(): Gap | null {
     let last = NaN
     let gap: Gap | null = null
     this.each((sent, rtt) => {
       if (Number.isNaN(rtt)) return
       const answered = sent + rtt
-      if (answered - last > (gap === null ? 0 : gap.to_ms - gap.from_ms)) gap = { from_ms: last, to_ms: answered }
-      last = answered
+      const longest = gap === null ? 0 : gap.to_ms - gap.from_ms
+      if (answered >= 0 && answered - last > longest) gap = { from_ms: last, to_ms: answered }
+      // Answers may come in another order than they were asked for.
+      last = Number.isNaN(last) ? answered : Math.max(last, answered)
     })
     return gap
   }

@@ -97,6 +97,6 @@ export function stepsOf(stages: LiveFigures['stages'], current: number | null, f
 /** What stands beside a step: how long it took, or how it stands. @param ms a duration in words */
 export function stepTime({ state, duration_ms }: Step, ms: (value: number) => string): string {
   if (state === 'now') return 'now'
-  if (state === 'failed') return 'ended here'
+  if (state === 'failed') return duration_ms === null ? 'ended here' : `ended after ${ms(duration_ms)}`
   return duration_ms === null ? '' : ms(duration_ms)
 }

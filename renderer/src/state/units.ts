@@ -1,18 +1,18 @@
 /** Figures as people read them; the same rules as the command line's. Exact values are in the exports. */
-import { count, plural } from '../data/format.ts'
+import { count, fixed, plural } from '../data/format.ts'
 
 export { count, plural }
 
-/** `4.34 ms`, `72.6 ms`, `461 ms`, `12.5 s`. */
+/** `4.34 ms`, `72.6 ms`, `461 ms`, `4 610 ms`, `12.5 s`. */
 export function ms(value: number): string {
   if (value < 0) return `−${ms(-value)}`
-  if (value >= 10_000) return `${(value / 1000).toFixed(1)} s`
+  if (value >= 10_000) return `${fixed(value / 1000, 1)} s`
   return `${msFigure(value)} ms`
 }
 
 /** The figure alone, always in ms. */
 export function msFigure(value: number): string {
-  return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)
+  return fixed(value, value < 10 ? 2 : value < 100 ? 1 : 0)
 }
 
 /** Microseconds, as the waits for pages are told: `1 240 µs`. */

@@ -17,8 +17,7 @@ import { hostTitle, moment } from '../data/format.ts'
 import type { RecordingModel } from '../replay/model.ts'
 import type { RunHistory } from '../replay/runs-model.ts'
 import { bandwidthText, linkOf, linkTitle, type LinkPreset } from '../state/links.ts'
-import type { Gap } from '../state/probe-log.ts'
-import { probeWindow, type ProbePicture } from '../state/probe-picture.ts'
+import { probeWindow, type ProbePicture, silenceName, silenceText } from '../state/probe-picture.ts'
 import { arrivedShare, rateNow } from '../state/run-figures.ts'
 import { crossingLook, type CrossingLook, phaseWords, type Step, stepsOf } from '../state/run-words.ts'
 import type { Series } from '../state/series.ts'
@@ -274,7 +273,7 @@ export class Scenes {
       steps: stepsOf(figures.stages, report === null ? figures.stage : null, failed),
       figures: report === null ? liveFigures(at) : endFigures(report),
       probes: { log: probes, window: probeWindow(probes.span, gap, report !== null), gap },
-      probesSummary: probesSummary(probes.count, gap, report?.outcome === 'completed' ? report.outage_ms : null),
+      probesSummary: silenceText({ count: probes.count, gap, interval_ms: run.identity.input.probe_ms, report }),
     }
   }
 
@@ -329,18 +328,9 @@ function liveFigures({ figures }: RunAt): readonly Figure[] {
 }
 
 function endFigures(report: NonNullable<RunAt['report']>): readonly Figure[] {
-  const outage = figure(
-    report.outcome === 'completed' ? 'Client’s outage' : 'Longest silence',
-    report.outage_ms === null ? 'not seen' : ms(report.outage_ms),
-  )
+  const outage = figure(silenceName(report.outcome), report.outage_ms === null ? 'not seen' : ms(report.outage_ms))
   const rest = [figure('Total', ms(report.total_ms)), figure('Sent', traffic(report.bytes_sent_B))]
   return report.outcome === 'completed'
     ? [figure('Downtime', msOrDash(report.downtime_ms), true), outage, ...rest]
     : [outage, ...rest]
-}
-
-function probesSummary(probes: number, gap: Gap | null, outage_ms: number | null): string {
-  if (probes === 0) return 'no probes yet'
-  const silence = gap === null ? 0 : gap.to_ms - gap.from_ms
-  return outage_ms === null ? `longest silence ${ms(silence)}` : `outage ${ms(outage_ms)}`
 }

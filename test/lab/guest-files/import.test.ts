@@ -75,6 +75,16 @@ test('a guest that was exported runs on in another lab: memory as it was, no bea
   expect(Number(/HB (\d+) /.exec(await consoleOf(other, view.id))?.[1])).toBe(last + 1)
 })
 
+test('a file is at a path or handed over, not both, and not neither', async () => {
+  const service = await openLab(XEN_AND_KVM)
+  const none = service.call('guests.import', { host: 'kvm' })
+  await expect(none).rejects.toMatchObject({ code: 'lab.input' })
+  const both = service.call('guests.import', { host: 'kvm', path: '/x', upload: 'one-and-the-other' })
+  await expect(both).rejects.toMatchObject({ code: 'lab.input' })
+  const gone = service.call('guests.import', { host: 'kvm', upload: 'never-came' })
+  await expect(gone).rejects.toMatchObject({ code: 'upload.unknown' })
+})
+
 test('it is not taken in beside itself, nor under a name that is taken, nor where there is no room', async () => {
   const { service, path } = await exported('idle')
   const used = await memoryUse(service)

@@ -88,6 +88,9 @@ test('break it: the link cut in every stage', async () => {
   const pulled = await go('kvm', 'pull-copy', { cut_in_stage: 5, link: '100M' })
   expect(pulled).toMatchObject({ outcome: 'completed', guest_check: 'ok' })
   await go('small', 'pre-copy')
+  // What crossed before does not count as crossing afterwards.
+  expect(Object.keys(await left())).toEqual(['whole'])
+  await go('xen', 'pre-copy')
   expect(await left()).toEqual({})
 })
 
@@ -124,6 +127,8 @@ test('reproduce the paper', async () => {
 test('evacuate a host under load', async () => {
   const service = await openLab(XEN_AND_KVM)
   const left = await begin(service, 'evacuate')
+  // An empty lab is no host that was emptied.
+  expect(Object.keys(await left())).toEqual(['loaded', 'emptied', 'empty', 'back'])
   const guests: string[] = []
   for (const workload of ['idle', 'dirty:500', 'dirty:4000']) guests.push((await createLabOs(service, { workload })).id)
   await left()

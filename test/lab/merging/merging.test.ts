@@ -1,10 +1,10 @@
 /** Measurements of another store, handed over piece by piece. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { MOST_PIECE_BYTES, type MergedView } from '../../../engine/contract/merging.ts'
-import { Uploads } from '../../../engine/lab/merging/uploads.ts'
+import type { MergedView } from '../../../engine/contract/merging.ts'
+import { MOST_PIECE_BYTES } from '../../../engine/contract/uploads.ts'
 import { openStore } from '../../../engine/lab/store/run-store.ts'
 import { mergeFile } from '../../../renderer/src/views/experiments/merge-files.ts'
 import { MACHINE, openLabAs } from '../experiments/plans.ts'
@@ -62,40 +62,5 @@ describe('result files that a front end opens', () => {
     expect(outcome.refused).toBe(true)
     expect(outcome.text).toContain('run-1 is in both stores with different content')
     expect(await lab.call('runs.list', {})).toHaveLength(2)
-  })
-})
-
-describe('uploads', () => {
-  const piece = new Uint8Array(10)
-  it('are refused where a piece is missing or they grow too large, and forgotten then', () => {
-    const uploads = new Uploads(25)
-    uploads.add('a', 0, piece)
-    expect(() => uploads.add('a', 11, piece)).toThrow(expect.objectContaining({ code: 'merge.order' }))
-    expect(() => uploads.take('a', () => 0)).toThrow(expect.objectContaining({ code: 'merge.unknown' }))
-    for (const offset of [0, 10]) uploads.add('b', offset, piece)
-    expect(() => uploads.add('b', 20, piece)).toThrow(expect.objectContaining({ code: 'merge.size' }))
-    uploads.close()
-  })
-  it('are four at most: the one begun first makes room', () => {
-    const uploads = new Uploads()
-    for (const name of ['a', 'b', 'c', 'd', 'e']) uploads.add(name, 0, piece)
-    expect(() => uploads.take('a', () => 0)).toThrow(expect.objectContaining({ code: 'merge.unknown' }))
-    expect(uploads.take('e', (file) => readFileSync(file).length)).toBe(10)
-    uploads.close()
-  })
-  it('leave no file behind, whatever becomes of them', () => {
-    const uploads = new Uploads()
-    uploads.add('a', 0, piece)
-    let where = ''
-    expect(() =>
-      uploads.take('a', (file) => {
-        where = file
-        throw new Error('no')
-      }),
-    ).toThrow('no')
-    expect(() => readFileSync(where)).toThrow('ENOENT')
-    writeFileSync(where, '')
-    uploads.close()
-    expect(() => readFileSync(where)).toThrow('ENOENT')
   })
 })

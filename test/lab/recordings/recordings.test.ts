@@ -34,7 +34,7 @@ test('every event of the lab is recorded as it was told, and what the window wou
   await service.call('experiments.wait', { experiment_id })
   await service.call('experiments.remove', { experiment_id })
   // What came of a merge is told, even of an empty file.
-  await service.call('merging.piece', { upload: 'of-no-bytes', offset: 0, data: '' })
+  await service.call('uploads.piece', { upload: 'of-no-bytes', offset: 0, data: '' })
   await service.call('merging.merge', { upload: 'of-no-bytes', name: 'empty.sqlite' })
   const made = await service.call('recordings.stop', {})
   const recording = await readFrom(path)

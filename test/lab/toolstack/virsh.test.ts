@@ -16,6 +16,12 @@ test('a domain is defined, started, told of, suspended and moved, as virsh says 
   await edit(service, 'kvm', '/root/labos.xml', (text) => text.replace('<memory&', '<memory'))
   expect(await sh(service, 'kvm', 'virsh define labos.xml')).toBe("Domain 'labos' defined from labos.xml\n\n")
   expect(await sh(service, 'kvm', 'virsh list --all')).toContain('\n -    labos   shut off\n')
+  expect(await sh(service, 'kvm', 'virsh dominfo labos')).toMatch(/State: {10}shut off\n[^]*Max memory: {5}16384 KiB\n/)
+  for (const command of ['suspend', 'resume', 'destroy']) {
+    expect(await fails(service, 'kvm', `virsh ${command} labos`)).toBe(
+      `error: Failed to ${command} domain 'labos'\nerror: Requested operation is not valid: domain is not running\n\n`,
+    )
+  }
   expect(await sh(service, 'kvm', 'virsh start labos')).toBe("Domain 'labos' started\n\n")
   expect(await sh(service, 'kvm', 'virsh list')).toBe(
     ' Id   Name    State\n-----------------------\n 1    labos   running\n\n',
@@ -35,6 +41,14 @@ test('a domain is defined, started, told of, suspended and moved, as virsh says 
   expect(await moving).toContain('labos runs on other: pre-copy')
   expect(await sh(service, 'kvm', 'virsh list --all')).toContain('shut off')
   expect(await sh(service, 'other', 'virsh list')).toContain(' 1    labos   running')
+
+  // Names are one in the whole lab, unlike in libvirt: who comes across that is told where the other one is.
+  expect(await fails(service, 'kvm', 'virsh start labos')).toBe(
+    `error: Failed to start domain 'labos'
+error: There is a guest named labos on other already, and names are one in the whole lab. Destroy it there, or give this domain another name in its file.
+
+`,
+  )
 
   // Back, but Ctrl-C comes first.
   await sh(service, 'other', 'virsh migrate-setspeed labos 1')

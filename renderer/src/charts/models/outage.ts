@@ -5,7 +5,7 @@ import { fixed, milliseconds, NONE, plural } from '../../data/format.ts'
 import type { TimelineChart } from '../model.ts'
 import { median } from '../statistics.ts'
 
-/** The longest stretch between two answers that follow each other; null below two answers. */
+/** The longest stretch between two answers that follow each other, over after the migration began; null: there is none. */
 export function longestSilence(probes: readonly ProbeView[]): { from: number; to: number } | null {
   const answers = probes
     .flatMap(({ sent_ms, rtt_ms }) => (rtt_ms === null ? [] : [sent_ms + rtt_ms]))
@@ -14,7 +14,7 @@ export function longestSilence(probes: readonly ProbeView[]): { from: number; to
   for (let i = 1; i < answers.length; i++) {
     const from = answers[i - 1] ?? 0
     const to = answers[i] ?? 0
-    if (longest === null || to - from > longest.to - longest.from) longest = { from, to }
+    if (to >= 0 && (longest === null || to - from > longest.to - longest.from)) longest = { from, to }
   }
   return longest
 }
@@ -48,7 +48,7 @@ export function outageOfRun(run: RunReport, probes: readonly ProbeView[]): Timel
     id: 'outage',
     title: 'Outage, as a network client saw it',
     definition:
-      'Each point is a probe (ICMP echo) at the time it was sent; its height is the time until the answer. Silence: the longest stretch without any answer. The outage of the report is the silence around the switch-over less the probe interval.',
+      'Each point is a probe (ICMP echo) at the time it was sent; its height is the time until the answer. Silence: the longest stretch without any answer since the migration began. The outage of the report is that less the probe interval.',
     caption: `n = ${plural(probes.length, 'probe')}, ${lost.length} without an answer. Outage reported: ${milliseconds(run.outage_ms)}.`,
     summary:
       `${plural(probes.length, 'probe')}, of which ${lost.length} had no answer; usual round trip ${milliseconds(usual)}.` +

@@ -1,7 +1,7 @@
 /** Opens result files of other machines and has the lab merge them, one after the other. */
-import { MOST_PIECE_BYTES, type MergedView } from '../../../../engine/contract/merging.ts'
+import type { MergedView } from '../../../../engine/contract/merging.ts'
 import type { LabApi } from '../../api/api.ts'
-import { toBase64 } from '../../data/bytes.ts'
+import { handOver, type UserFile } from '../../data/hand-over.ts'
 import { plural } from '../../data/format.ts'
 import { explain } from '../../state/errors.ts'
 
@@ -12,31 +12,18 @@ export interface MergeOutcome {
   readonly text: string
 }
 
-/** What this needs of a `File`. */
-export interface ResultFile {
-  readonly name: string
-  readonly size: number
-  slice(from: number, to: number): Blob
-}
-
 /**
  * Merges one file; a refusal is its outcome.
  * @param onprogress bytes of the file that were handed over
  */
 export async function mergeFile(
   api: Pick<LabApi, 'call'>,
-  file: ResultFile,
+  file: UserFile,
   onprogress: (sent_B: number) => void,
 ): Promise<MergeOutcome> {
-  const upload = crypto.randomUUID()
   const name = file.name.slice(0, 255)
   try {
-    // A file of no bytes is handed over as well: the lab says what is wrong with it.
-    for (let offset = 0; offset === 0 || offset < file.size; offset += MOST_PIECE_BYTES) {
-      const piece = await file.slice(offset, offset + MOST_PIECE_BYTES).arrayBuffer()
-      await api.call('merging.piece', { upload, offset, data: toBase64(new Uint8Array(piece)) })
-      onprogress(Math.min(file.size, offset + MOST_PIECE_BYTES))
-    }
+    const upload = await handOver(api, file, onprogress)
     return { name, refused: false, text: sentenceOf(await api.call('merging.merge', { upload, name })) }
   } catch (thrown) {
     return { name, refused: true, text: explain(thrown, '').message }

@@ -63,7 +63,7 @@ export class ReportTable {
         const problems = this.problems.filter((problem) => problem.file !== file.name)
         try {
           const line = { ...lineOf(readReport(await textOf(file), file.name)), file: file.name }
-          this.lines = [...lines, line].sort((a, b) => a.student.localeCompare(b.student, 'en'))
+          this.lines = [...lines, line].sort((a, b) => a.student.localeCompare(b.student, 'en', { numeric: true }))
           this.problems = problems
         } catch (thrown) {
           this.lines = lines

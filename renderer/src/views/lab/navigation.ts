@@ -7,6 +7,8 @@ export type Tab = 'console' | 'migration' | 'protocol' | 'state' | 'memory'
 /** What the cards may ask the view to do. */
 export interface LabActions {
   newGuest(host?: string): void
+  importGuest(host: string): void
+  exportGuest(guest: GuestView): void
   migrate(guest: GuestView, to?: string): void
   changeWorkload(guest: GuestView): void
   destroy(guest: GuestView): void

@@ -1,10 +1,10 @@
 /** The recording that is open: it stays where it is while another view is looked at. */
 import { readRecording } from '../../../../engine/recording/read.ts'
 import type { LabApi } from '../../api/api.ts'
-import { fromBase64 } from '../../data/bytes.ts'
 import { Player } from '../../replay/player.svelte.ts'
 import { explain, type Explained } from '../../state/errors.ts'
 import { VideoExport } from '../../video/video-export.svelte.ts'
+import { storedFile } from './stored-file.ts'
 
 export interface Opened {
   /** As its file is called, without `.ferryrec`. */
@@ -59,18 +59,6 @@ class Shelf {
       if (turn === this.#turn) this.reading = null
     }
   }
-}
-
-async function storedFile(api: LabApi, id: string): Promise<Uint8Array<ArrayBuffer>> {
-  const parts: Uint8Array<ArrayBuffer>[] = []
-  for (let offset = 0; ;) {
-    const { data, size_B } = await api.call('recordings.read', { id, offset })
-    const part = fromBase64(data)
-    parts.push(part)
-    offset += part.length
-    if (offset >= size_B || part.length === 0) break
-  }
-  return new Uint8Array(await new Blob(parts).arrayBuffer())
 }
 
 export const shelf = new Shelf()
