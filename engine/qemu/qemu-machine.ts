@@ -38,6 +38,7 @@ import type { QemuProcess } from './process.ts'
 import { icountAnswer, type QmpEvent } from './qmp-messages.ts'
 import type { GuestRam } from './ram.ts'
 import { type Snapshot, takeSnapshot } from './snapshot.ts'
+import { VideoAhead } from './video-ahead.ts'
 import { VideoMirror } from './video-mirror.ts'
 
 type Clock = 'continue' | 'freeze'
@@ -57,6 +58,7 @@ export class QemuMachine extends ArrivingMachine implements Machine {
   readonly #firmware: QemuParts['firmware']
   readonly #devices: DeviceBlocks
   readonly #video: VideoMirror
+  readonly #ahead: VideoAhead
   /** Bytes of output that were told with the state already: QEMU says them again if it goes on after all. */
   #told = 0
   #log: ChangeLog | null = null
@@ -72,6 +74,7 @@ export class QemuMachine extends ArrivingMachine implements Machine {
     this.#firmware = parts.firmware
     this.#devices = new DeviceBlocks(this.blocks)
     this.#video = new VideoMirror(config.vgaBytes)
+    this.#ahead = new VideoAhead(this.#devices)
   }
 
   /** QEMU's process, for those who run it: what the guest wrote, sent, and how it ended. */
@@ -270,12 +273,14 @@ export class QemuMachine extends ArrivingMachine implements Machine {
 
   /**
    * QEMU takes a guest once, so that what `load` would find is looked for without it; all that `load` does before it sends is
-   * done, so that none of it is slow for being done for the first time. @throws FerryError `native.*`
+   * done, so that none of it is slow for being done for the first time. Video memory goes already. @throws FerryError `native.*`,
+   * `qemu.refused`
    */
   rehearse(state: MachineState, clock: Clock, missing?: Uint8Array<ArrayBuffer>): Promise<void> {
-    return this.turn(() => {
-      ending(this.#devices, state, clock, missingOf(missing, this.#ram.pages))
-      return Promise.resolve()
+    return this.turn(async () => {
+      const video = this.#ahead.take(state.vga)
+      ending(this.#devices, video, state, clock, missingOf(missing, this.#ram.pages))
+      await this.arrivalOf(missing === undefined ? null : 'late').video(video)
     })
   }
 
@@ -298,7 +303,7 @@ export class QemuMachine extends ArrivingMachine implements Machine {
     const startMs = nowMs()
     for (const batch of batches) await this.#write(batch)
     const pagesMs = nowMs() - startMs
-    const bytes = ending(this.#devices, state, clock, missing)
+    const bytes = ending(this.#devices, this.#ahead.take(state.vga), state, clock, missing)
     // A stream that was begun cannot be taken back, whatever becomes of it.
     const onGiven = (batch: PageBatch) => this.#log?.given(batch)
     const { qmp } = this.process
