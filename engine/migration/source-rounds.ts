@@ -105,7 +105,8 @@ export class SourceRounds {
     await connection.send({ type: 'MEM_BEG', body }, deadlines.answerMs)
     const { rounds, pull, once, native } = algorithm.mechanism
     if (native) {
-      this.native = await departNatively(connection, this.#context)
+      const throttle = this.#policy.preCopy?.throttle ?? null
+      this.native = await departNatively(connection, { ...this.#context, throttle })
       return
     }
     this.#ramLater = pull && !rounds

@@ -32,10 +32,9 @@ import { withTyped } from './line-state.ts'
 import { cpuTimeMs } from './cpu-time.ts'
 import { unsupported } from './late-machine.ts'
 import { missingOf } from './late-memory.ts'
-import { order } from './orders.ts'
 import { screendump } from './picture.ts'
 import type { QemuProcess } from './process.ts'
-import { icountAnswer, type QmpEvent } from './qmp-messages.ts'
+import { icountAnswer } from './qmp-messages.ts'
 import type { GuestRam } from './ram.ts'
 import { type Snapshot, takeSnapshot } from './snapshot.ts'
 import { VideoAhead } from './video-ahead.ts'
@@ -109,7 +108,7 @@ export class QemuMachine extends ArrivingMachine implements Machine {
   async #run(orderedMs: number): Promise<number> {
     await this.departure?.cancel()
     this.departure = null
-    const told = this.#order('cont', 'RESUME').then((event) => this.clock.timeOf(event, orderedMs))
+    const told = this.order('cont', 'RESUME').then((event) => this.clock.timeOf(event, orderedMs))
     // A vCPU that takes an interrupt, and waits for a page of its stack, keeps QEMU from telling that it runs.
     return this.late === null || this.late.left === 0 ? told : Promise.race([told, this.late.nextAsked()])
   }
@@ -121,7 +120,8 @@ export class QemuMachine extends ArrivingMachine implements Machine {
   async #pause(): Promise<{ pausedAtMs: number }> {
     const orderedMs = nowMs()
     if (this.phase !== 'running') return { pausedAtMs: orderedMs }
-    const event = await this.#order('stop', 'STOP')
+    await this.slowing.set(0)
+    const event = await this.order('stop', 'STOP')
     this.phase = 'paused'
     this.process.serial.drain()
     return { pausedAtMs: this.clock.timeOf(event, orderedMs) }
@@ -141,7 +141,8 @@ export class QemuMachine extends ArrivingMachine implements Machine {
   keyWrite(scanCodes: Uint8Array): void {
     const events = keyEvents(scanCodes)
     if (events.length === 0 || this.phase !== 'running') return
-    this.process.qmp.command('input-send-event', { events }).catch(() => undefined)
+    // QEMU takes no key for a vCPU that does not run.
+    this.slowing.awake(() => void this.process.qmp.command('input-send-event', { events }).catch(() => undefined))
   }
 
   screen(): Promise<ScreenImage> {
@@ -201,13 +202,19 @@ export class QemuMachine extends ArrivingMachine implements Machine {
   capture(): Promise<MachineState> {
     return this.turn(async () => {
       this.loaded()
-      const { state, again } = await this.#snapshot()
+      const { state, again } = await this.slowing.without(() => this.#taken())
       if (this.phase !== 'running') return state
-      await this.#order('cont', 'RESUME')
       // The guest may have to stand still for this soon.
       again()
       return state
     })
+  }
+
+  /** A snapshot after which the guest goes on if it ran. */
+  async #taken(): Promise<Snapshot> {
+    const taken = await this.#snapshot()
+    if (this.phase === 'running') await this.order('cont', 'RESUME')
+    return taken
   }
 
   #snapshot(changes?: Following): Promise<Snapshot> {
@@ -230,6 +237,7 @@ export class QemuMachine extends ArrivingMachine implements Machine {
 
   async #stop({ inlinePages, leaveRam = false }: StopOptions): Promise<StopReport> {
     const orderedMs = nowMs()
+    await this.slowing.set(0)
     const { serial } = this.process
     const log = this.#log
     const typed = serial.takeBack()
@@ -331,10 +339,6 @@ export class QemuMachine extends ArrivingMachine implements Machine {
     })
   }
 
-  throttle(share: number): Promise<number> {
-    return share === 0 ? this.turn(() => Promise.resolve(0)) : Promise.reject(unsupported('A slowed-down vCPU'))
-  }
-
   cpuTimeMs(): Promise<number> {
     return this.#ended === null ? cpuTimeMs(this.process.pid) : Promise.reject(this.#ended)
   }
@@ -348,10 +352,6 @@ export class QemuMachine extends ArrivingMachine implements Machine {
       this.#end(null)
     })()
     return this.#closing
-  }
-
-  #order(command: string, event: string): Promise<QmpEvent> {
-    return order(this.process.qmp, command, event)
   }
 
   /** One call after the other, in the order in which they were made. A QEMU that does not answer any more is ended. */
