@@ -71,11 +71,13 @@ export class HostedMachine implements Machine {
   get native(): NativeMigration | undefined {
     const { native } = this.#machine
     if (native === undefined) return undefined
-    const depart: NativeMigration['depart'] = (send, onStopped) =>
-      native.depart(send, () => {
+    const depart: NativeMigration['depart'] = (send, onStopped, throttle) => {
+      const stopped = (): void => {
         this.#held ??= []
         onStopped()
-      })
+      }
+      return native.depart(send, stopped, throttle)
+    }
     return { ...native, depart }
   }
 

@@ -36,8 +36,6 @@ export interface Abilities {
   readonly devices: readonly string[]
   /** Whether they hold an empty machine ready for the guest that comes next. */
   readonly standby: boolean
-  /** Whether they can slow a guest down that changes its memory faster than it travels. */
-  readonly throttles: boolean
   /** What a migration out of there does otherwise than usual, for what costs much there. */
   readonly tuning?: Partial<Tuning>
   /** What is special about the guest's clock there. */
@@ -50,7 +48,6 @@ const EMULATED: Abilities = {
   savings: SAVINGS,
   devices: devicesOf({ apic: true, disk: new SharedArrayBuffer(0) }),
   standby: true,
-  throttles: true,
 }
 
 const noTrap = memoryTrapRefusal()
@@ -66,7 +63,6 @@ const IN_QEMU: Abilities = {
   savings: SAVINGS.filter((saving) => saving !== 'delta'),
   devices: devicesOf({ apic: false, disk: new SharedArrayBuffer(0) }),
   standby: false,
-  throttles: false,
   // A capture is a migration of its own, for which QEMU stops the guest; its log is a comparison of all of RAM. Going over one
   // state again costs next to nothing.
   tuning: { rehearsals: 8, captures: 1, skipDirtied: false },

@@ -127,7 +127,6 @@ export class Runs {
     if (guest.residence.host === target.name) {
       throw new FerryError('guest.already-there', `The guest ${guest.identity.name} is on ${target.name} already.`)
     }
-    checkThrottle(this.#lab.host(guest.residence.host), input)
     const algorithms = choice === null ? algorithmsOf(this.#lab, input) : [choice.algorithm]
     const run = new ActiveRun(randomUUID(), guest, target.name, input, policyOf(this.#lab, input))
     this.#lab.beginMigration(guest)
@@ -267,13 +266,6 @@ export class Runs {
 function scopeOf({ verify_ram, algorithms }: MigrateInput): 'none' | 'ram' | 'all' {
   if (verify_ram !== true) return 'none'
   return algorithms?.some((name) => algorithmOf(name)?.mechanism.native === true) === true ? 'ram' : 'all'
-}
-
-/** @throws FerryError `algorithm.throttle` where the source cannot slow its guests down */
-function checkThrottle({ name, abilities }: Host, { pre_copy }: MigrateInput): void {
-  if (pre_copy?.throttle !== true || abilities.throttles) return
-  const message = `${name} is a QEMU, whose guests are not slowed down from outside. Leave --throttle out; the guest runs on.`
-  throw new FerryError('algorithm.throttle', message, { host: name })
 }
 
 async function stopProbe(probe: Probe | null): Promise<ProbeSeries | null> {

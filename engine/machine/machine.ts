@@ -142,6 +142,16 @@ export interface NativeDeparture {
   readonly pages: number
   readonly zeroPages: number
   readonly rounds: number
+  /** The largest share of its time that the vCPU was to sleep, and how long that was in all, by the hypervisor's own figures. */
+  readonly throttleMax: number
+  readonly throttledMs: number
+}
+
+/** Slowing a guest down that changes its memory faster than it travels: shares of its vCPU's time, 0–0.99. */
+export interface NativeThrottle {
+  readonly initial: number
+  readonly step: number
+  readonly cap: number
 }
 
 /** The migration that the machine's hypervisor has of its own: a stream that only another of the same kind understands. */
@@ -151,8 +161,13 @@ export interface NativeMigration {
    * takes no input meanwhile. Afterwards `resume` would let it go on here; where this fails, it goes on by itself.
    * @param send takes the stream, piece by piece; where it rejects, the guest stays
    * @param onStopped the guest has stopped
+   * @param throttle null: the guest is not slowed down
    */
-  depart(send: (bytes: Uint8Array) => Promise<void>, onStopped: () => void): Promise<NativeDeparture>
+  depart(
+    send: (bytes: Uint8Array) => Promise<void>,
+    onStopped: () => void,
+    throttle: NativeThrottle | null,
+  ): Promise<NativeDeparture>
   /** Takes a piece of such a stream, on a machine that was made for it. */
   arrive(bytes: Uint8Array): Promise<void>
   /** The stream is complete: resolves when the guest is there, and does not run yet. @param typed as it left with it */

@@ -1,5 +1,5 @@
 /** Stages 2 and 3 at the source, where the guest's hypervisor sends it by itself: Ferry carries the stream and does not read it. */
-import type { NativeDeparture } from '../machine/machine.ts'
+import type { NativeDeparture, NativeThrottle } from '../machine/machine.ts'
 import { nowMs } from '../util/clock.ts'
 import { FerryError } from '../util/errors.ts'
 import type { StopTimes } from './critical-window.ts'
@@ -11,6 +11,8 @@ import type { Statistics } from './statistics.ts'
 export interface NativeContext {
   readonly options: SourceOptions
   readonly deadlines: Deadlines
+  /** Null: the guest is not slowed down. */
+  readonly throttle: NativeThrottle | null
   /** A piece of the stream was sent. */
   readonly onPages: () => void
   /** The guest has stopped. */
@@ -29,7 +31,7 @@ export interface NativeLeave extends NativeDeparture {
 /** @throws FerryError `machine.unsupported`, or what machine and connection say; the guest goes on here */
 export async function departNatively(
   connection: Connection,
-  { options, deadlines, onPages, onStopped }: NativeContext,
+  { options, deadlines, throttle, onPages, onStopped }: NativeContext,
 ): Promise<NativeLeave> {
   const { machine } = options
   const { native } = machine
@@ -44,10 +46,11 @@ export async function departNatively(
     await connection.send({ type: 'NATIVE', body: { bytes: piece } }, deadlines.progressMs)
     onPages()
   }
-  const departing = native.depart(send, () => {
+  const stopped = (): void => {
     stopKnownMs = Math.min(stopKnownMs, nowMs())
     onStopped()
-  })
+  }
+  const departing = native.depart(send, stopped, throttle)
   try {
     const left = await connection.interrupt.within(departing, Infinity, 'departure')
     const sentMs = nowMs()
@@ -63,13 +66,15 @@ export async function departNatively(
 export async function endNatively(
   connection: Connection,
   { deadlines, statistics: s }: { readonly deadlines: Deadlines; readonly statistics: Statistics },
-  { bytes, typed, pausedAtMs, stopKnownMs, sentMs, pages, zeroPages, rounds }: NativeLeave,
+  { bytes, typed, pausedAtMs, stopKnownMs, sentMs, pages, zeroPages, rounds, ...left }: NativeLeave,
 ): Promise<StopTimes> {
   const body = { bytes, typed: Buffer.from(typed).toString('base64') }
   connection.post([{ type: 'NATIVE_END', body }])
   s.pages_sent = pages
   s.zero_pages = zeroPages
   s.rounds = rounds
+  s.throttle_max = left.throttleMax
+  s.throttled_ms = left.throttledMs
   s.pages_remaining = 0
   s.paused_at_ms = pausedAtMs
   const { unpackMs, restoreMs, at } = (await connection.receive(['READY'], deadlines.readyMs, 'ready')).body

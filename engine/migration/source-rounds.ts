@@ -5,6 +5,7 @@
 import type { RoundReport } from '../contract/report.ts'
 import { nowMs } from '../util/clock.ts'
 import { FerryError } from '../util/errors.ts'
+import { collectGarbage } from '../util/garbage.ts'
 import type { PageBatch, PageSet, StopReport } from '../machine/machine.ts'
 import { BLOCK, PAGE_SIZE } from '../vmstate/blocks.ts'
 import type { MachineState } from '../vmstate/state.ts'
@@ -104,7 +105,8 @@ export class SourceRounds {
     await connection.send({ type: 'MEM_BEG', body }, deadlines.answerMs)
     const { rounds, pull, once, native } = algorithm.mechanism
     if (native) {
-      this.native = await departNatively(connection, this.#context)
+      const throttle = this.#policy.preCopy?.throttle ?? null
+      this.native = await departNatively(connection, { ...this.#context, throttle })
       return
     }
     this.#ramLater = pull && !rounds
@@ -285,6 +287,8 @@ export class SourceRounds {
   async #rehearse(connection: Connection): Promise<void> {
     const { options, tuning, statistics, deadlines } = this.#context
     const { machine, hypervisor, translator } = options
+    // Pages have gone; V8 shall not look for what is left of them while the guest stands still.
+    collectGarbage()
     let state: MachineState | null = null
     for (let number = 0; number < tuning.rehearsals; number++) {
       const startMs = nowMs()

@@ -5,6 +5,7 @@
 import { nowMs } from '../util/clock.ts'
 import { FerryError } from '../util/errors.ts'
 import { Bitmap } from '../util/bitmap.ts'
+import { collectGarbage } from '../util/garbage.ts'
 import type { PageReceiver } from './page-receiver.ts'
 import type { Connection } from './protocol/connection.ts'
 import type { CpuBody } from './protocol/binary.ts'
@@ -106,6 +107,7 @@ async function endRound(
 
 async function rehearse(context: StreamContext, number: number, bytes: Uint8Array): Promise<void> {
   const { connection, deadlines, slot, translator, clock } = context
+  if (number === 0) collectGarbage()
   const { state } = translator.fromCommon(slot.hypervisor, bytes)
   await connection.interrupt.within(
     slot.machine.rehearse(state, clock, context.pull?.missing),

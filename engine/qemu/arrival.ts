@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { DEVICES_LOADED, postcopyEnd, postcopyHead } from '../hypervisors/qemu/stream/commands.ts'
 import { ReturnPath, type ReturnPathEvents } from '../hypervisors/qemu/stream/return-path.ts'
-import { ramEnd, ramPart, streamHead, zeroPart } from '../hypervisors/qemu/stream/writer.ts'
+import { ramEnd, ramPart, type StreamBatch, streamHead, zeroPart } from '../hypervisors/qemu/stream/writer.ts'
 import type { PageBatch } from '../machine/machine.ts'
 import { FerryError } from '../util/errors.ts'
 import { setCapabilities } from './capabilities.ts'
@@ -75,6 +75,11 @@ export class Arrival {
   /** Pages of RAM; resolves when they are on their way. @throws FerryError `qemu.refused` */
   pages({ pages, zeroPages, data }: PageBatch): Promise<void> {
     return this.#send(ramPart([{ block: 'ram', pages, zeroPages, data }]))
+  }
+
+  /** Pages of video memory, ahead of the end. @throws FerryError `qemu.refused` */
+  async video(batch: StreamBatch): Promise<void> {
+    if (batch.pages.length + batch.zeroPages.length > 0) await this.#send(ramPart([batch]))
   }
 
   /** A piece of another QEMU's stream. @throws FerryError `qemu.refused` */

@@ -1,11 +1,14 @@
-/** How a machine in QEMU gets its guest, once, and how its guest goes by QEMU's own migration. */
+/** How a machine in QEMU gets its guest, once, how it is slowed down, and how it goes by QEMU's own migration. */
 import type { NativeDeparture, NativeMigration } from '../machine/machine.ts'
 import { FerryError } from '../util/errors.ts'
 import type { Arrival } from './arrival.ts'
 import { LateMachine, unsupported } from './late-machine.ts'
 import { departNatively, type NativeOptions } from './native.ts'
+import { order } from './orders.ts'
 import type { QemuProcess } from './process.ts'
+import type { QmpEvent } from './qmp-messages.ts'
 import { StampClock } from './stamp-clock.ts'
+import { Throttle } from './throttle.ts'
 
 /** `empty`: waits for its guest. */
 type Phase = 'empty' | 'paused' | 'running'
@@ -18,9 +21,13 @@ export abstract class ArrivingMachine extends LateMachine {
   protected phase: Phase = 'empty'
   /** Told to stop for good: takes no input until it runs again. */
   protected leaving = false
+  protected readonly slowing = new Throttle({
+    stop: () => this.order('stop', 'STOP'),
+    cont: () => this.order('cont', 'RESUME'),
+  })
 
   readonly native: NativeMigration = {
-    depart: (send, onStopped) => this.turn(() => this.#depart(send, onStopped)),
+    depart: (send, onStopped, throttle) => this.turn(() => this.#depart({ send, onStopped, throttle })),
     arrive: (bytes) => this.turn(() => this.arrivalOf('native').raw(bytes)),
     arrived: (typed) => this.turn(() => this.settle(this.arrivalOf('native').finish(new Uint8Array(0)), typed)),
   }
@@ -29,6 +36,17 @@ export abstract class ArrivingMachine extends LateMachine {
     super()
     this.process = process
     this.arrival = arrival
+  }
+
+  throttle(share: number): Promise<number> {
+    return this.turn(async () => {
+      this.loaded()
+      return this.slowing.set(this.phase === 'running' ? share : 0)
+    })
+  }
+
+  protected order(command: string, event: string): Promise<QmpEvent> {
+    return order(this.process.qmp, command, event)
   }
 
   /** @throws FerryError `machine.empty` */
@@ -60,12 +78,13 @@ export abstract class ArrivingMachine extends LateMachine {
     this.process.serial.write(typed)
   }
 
-  async #depart(send: NativeOptions['send'], onStopped: () => void): Promise<NativeDeparture> {
+  async #depart(options: Pick<NativeOptions, 'send' | 'onStopped' | 'throttle'>): Promise<NativeDeparture> {
     this.loaded()
+    await this.slowing.set(0)
     this.leaving = true
     const timeOf: NativeOptions['timeOf'] = (event, afterMs) => this.clock.timeOf(event, afterMs)
     try {
-      const left = await departNatively({ process: this.process, send, onStopped, timeOf })
+      const left = await departNatively({ ...options, process: this.process, timeOf })
       this.phase = 'paused'
       return left
     } catch (thrown) {

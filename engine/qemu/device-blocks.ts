@@ -9,6 +9,8 @@ import { BLOCK, type BlockId, type BlockInfo, PAGE_SIZE } from '../vmstate/block
 import { isZero, splitZeros } from '../vmstate/zero-pages.ts'
 
 interface Copies {
+  /** How often `known` was written to. */
+  writes: number
   readonly known: Uint8Array<ArrayBuffer>
   readonly given: Uint8Array<ArrayBuffer>
 }
@@ -21,7 +23,7 @@ export class DeviceBlocks {
     this.#copies = new Map(
       blocks
         .filter(({ id }) => id !== BLOCK.ram)
-        .map(({ id, bytes }) => [id, { known: new Uint8Array(bytes), given: new Uint8Array(bytes) }]),
+        .map(({ id, bytes }) => [id, { writes: 0, known: new Uint8Array(bytes), given: new Uint8Array(bytes) }]),
     )
   }
 
@@ -30,14 +32,22 @@ export class DeviceBlocks {
     return this.#of(block).known
   }
 
+  /** How often a block was written to: as often, and it holds the same. @throws FerryError `machine.block` */
+  writes(block: BlockId): number {
+    return this.#of(block).writes
+  }
+
   /** The device's memory was told. */
   learn(block: BlockId, bytes: Uint8Array): void {
-    this.#of(block).known.set(bytes)
+    const copies = this.#of(block)
+    copies.known.set(bytes)
+    copies.writes++
   }
 
   /** @throws FerryError `machine.block`, `machine.page-range`, `machine.page-data`; nothing is written then */
   write({ block, pages, zeroPages, data }: PageBatch): void {
-    const { known } = this.#of(block)
+    const copies = this.#of(block)
+    const { known } = copies
     check(block, pages, known)
     check(block, zeroPages, known)
     if (data.length !== pages.length * PAGE_SIZE) {
@@ -46,6 +56,7 @@ export class DeviceBlocks {
     }
     pages.forEach((page, i) => known.set(data.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE), page * PAGE_SIZE))
     for (const page of zeroPages) known.fill(0, page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
+    copies.writes++
   }
 
   /** Gives pages out. @throws FerryError `machine.block`, `machine.page-range` */

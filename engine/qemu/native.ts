@@ -3,11 +3,12 @@
  * guest stops, by its own rules and with its own limits.
  */
 import { join } from 'node:path'
-import type { NativeDeparture } from '../machine/machine.ts'
+import type { NativeDeparture, NativeThrottle } from '../machine/machine.ts'
 import { nowMs } from '../util/clock.ts'
 import { FerryError } from '../util/errors.ts'
 import { setCapabilities } from './capabilities.ts'
 import { listen } from './listening.ts'
+import { ThrottleWatch } from './throttle-watch.ts'
 import type { QemuProcess } from './process.ts'
 import { isOver, migrationInfo, migrationStatus, type QmpEvent, UNLIMITED_BPS } from './qmp-messages.ts'
 
@@ -25,33 +26,42 @@ export interface NativeOptions {
   readonly send: (bytes: Uint8Array) => Promise<void>
   /** The guest has stopped. */
   readonly onStopped: () => void
+  /** How QEMU slows the guest down; null: it does not. */
+  readonly throttle: NativeThrottle | null
   /** When an event happened, by `nowMs()`. */
   readonly timeOf: (event: QmpEvent, afterMs: number) => number
 }
 
 /** @throws FerryError `qemu.departure`, or what `send` says; the guest goes on */
 export async function departNatively(options: NativeOptions): Promise<NativeDeparture> {
-  const { process: qemu, send } = options
+  const { process: qemu, send, throttle } = options
   const { qmp, serial, folder } = qemu
   const path = join(folder, `native-${process.hrtime.bigint()}`)
   const listening = await listen(path)
   const startMs = nowMs()
   const from = qmp.position
   let impatient: NodeJS.Timeout | undefined
+  const watching = new ThrottleWatch(qmp)
   let over = false
   try {
-    await setCapabilities(qmp, { events: true })
+    await setCapabilities(qmp, { events: true, 'auto-converge': throttle !== null })
     await qmp.command('migrate-set-parameters', {
       'max-bandwidth': UNLIMITED_BPS,
       'downtime-limit': DOWNTIME_LIMIT_MS,
+      ...(throttle === null ? {} : throttleParameters(throttle)),
     })
     await qmp.command('migrate', { uri: `unix:${path}` })
+    if (throttle !== null) watching.begin()
     impatient = setTimeout(() => {
       qmp.command('migrate-set-parameters', { 'downtime-limit': MOST_DOWNTIME_MS }).catch(() => undefined)
     }, PATIENCE_MS)
     const socket = await listening.connected
     const stopped = () => (over ? null : qmp.event(({ name }) => name === 'STOP', WATCH_MS, from))
-    void watch(stopped, options.onStopped)
+    const onStopped = (): void => {
+      watching.end()
+      options.onStopped()
+    }
+    void watch(stopped, onStopped)
     // A link that is full holds QEMU up: it measures the link, not this process.
     for await (const bytes of socket) await send(bytes as Uint8Array)
     const ended = await qmp.event(isOver, END_DEADLINE_MS, from)
@@ -65,19 +75,31 @@ export async function departNatively(options: NativeOptions): Promise<NativeDepa
       // It stays on the line as well: for the guest if it goes on here.
       typed: putBack(serial),
       ...{ pages: zeroPages + others, zeroPages, rounds: ram?.['dirty-sync-count'] ?? 0 },
+      ...{ throttleMax: watching.most, throttledMs: watching.sleptMs },
     }
   } catch (thrown) {
     // QEMU lets a guest go on that it had stopped for it.
     await qmp.command('migrate_cancel').catch(() => undefined)
     await qmp.event(isOver, END_DEADLINE_MS, from).catch(() => null)
+    if (throttle !== null) await setCapabilities(qmp, { 'auto-converge': false }).catch(() => undefined)
     // A connection that breaks is QEMU's giving up, or its end.
     throw thrown instanceof FerryError ? thrown : unfinished(null)
   } finally {
     over = true
+    watching.end()
     clearTimeout(impatient)
     listening.close()
   }
 }
+
+/** QEMU counts in whole percents, and takes 1 to 99 of them (migration/migration.c). */
+const percent = (share: number): number => Math.min(99, Math.max(1, Math.round(share * 100)))
+
+const throttleParameters = ({ initial, step, cap }: NativeThrottle): Record<string, number> => ({
+  'cpu-throttle-initial': percent(Math.min(initial, cap)),
+  'cpu-throttle-increment': percent(step),
+  'max-cpu-throttle': percent(cap),
+})
 
 /** Between two looks whether anybody still waits for the stop. */
 const WATCH_MS = 1000

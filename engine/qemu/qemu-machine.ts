@@ -33,12 +33,12 @@ import { withTyped } from './line-state.ts'
 import { cpuTimeMs } from './cpu-time.ts'
 import { unsupported } from './late-machine.ts'
 import { missingOf } from './late-memory.ts'
-import { order } from './orders.ts'
 import { screendump } from './picture.ts'
 import type { QemuProcess } from './process.ts'
-import { icountAnswer, type QmpEvent } from './qmp-messages.ts'
+import { icountAnswer } from './qmp-messages.ts'
 import type { GuestRam } from './ram.ts'
 import { type Snapshot, takeSnapshot } from './snapshot.ts'
+import { VideoAhead } from './video-ahead.ts'
 import { VideoMirror } from './video-mirror.ts'
 
 type Clock = 'continue' | 'freeze'
@@ -58,6 +58,7 @@ export class QemuMachine extends ArrivingMachine implements Machine {
   readonly #firmware: QemuParts['firmware']
   readonly #devices: DeviceBlocks
   readonly #video: VideoMirror
+  readonly #ahead: VideoAhead
   /** Bytes of output that were told with the state already: QEMU says them again if it goes on after all. */
   #told = 0
   #log: ChangeLog | null = null
@@ -73,6 +74,7 @@ export class QemuMachine extends ArrivingMachine implements Machine {
     this.#firmware = parts.firmware
     this.#devices = new DeviceBlocks(this.blocks)
     this.#video = new VideoMirror(config.vgaBytes)
+    this.#ahead = new VideoAhead(this.#devices)
   }
 
   /** QEMU's process, for those who run it: what the guest wrote, sent, and how it ended. */
@@ -107,7 +109,7 @@ export class QemuMachine extends ArrivingMachine implements Machine {
   async #run(orderedMs: number): Promise<number> {
     await this.departure?.cancel()
     this.departure = null
-    const told = this.#order('cont', 'RESUME').then((event) => this.clock.timeOf(event, orderedMs))
+    const told = this.order('cont', 'RESUME').then((event) => this.clock.timeOf(event, orderedMs))
     // A vCPU that takes an interrupt, and waits for a page of its stack, keeps QEMU from telling that it runs.
     return this.late === null || this.late.left === 0 ? told : Promise.race([told, this.late.nextAsked()])
   }
@@ -119,7 +121,8 @@ export class QemuMachine extends ArrivingMachine implements Machine {
   async #pause(): Promise<{ pausedAtMs: number }> {
     const orderedMs = nowMs()
     if (this.phase !== 'running') return { pausedAtMs: orderedMs }
-    const event = await this.#order('stop', 'STOP')
+    await this.slowing.set(0)
+    const event = await this.order('stop', 'STOP')
     this.phase = 'paused'
     this.process.serial.drain()
     return { pausedAtMs: this.clock.timeOf(event, orderedMs) }
@@ -139,7 +142,8 @@ export class QemuMachine extends ArrivingMachine implements Machine {
   keyWrite(scanCodes: Uint8Array): void {
     const events = keyEvents(scanCodes)
     if (events.length === 0 || this.phase !== 'running') return
-    this.process.qmp.command('input-send-event', { events }).catch(() => undefined)
+    // QEMU takes no key for a vCPU that does not run.
+    this.slowing.awake(() => void this.process.qmp.command('input-send-event', { events }).catch(() => undefined))
   }
 
   screen(): Promise<ScreenImage> {
@@ -203,13 +207,19 @@ export class QemuMachine extends ArrivingMachine implements Machine {
   capture(): Promise<MachineState> {
     return this.turn(async () => {
       this.loaded()
-      const { state, again } = await this.#snapshot()
+      const { state, again } = await this.slowing.without(() => this.#taken())
       if (this.phase !== 'running') return state
-      await this.#order('cont', 'RESUME')
       // The guest may have to stand still for this soon.
       again()
       return state
     })
+  }
+
+  /** A snapshot after which the guest goes on if it ran. */
+  async #taken(): Promise<Snapshot> {
+    const taken = await this.#snapshot()
+    if (this.phase === 'running') await this.order('cont', 'RESUME')
+    return taken
   }
 
   #snapshot(changes?: Following): Promise<Snapshot> {
@@ -232,6 +242,7 @@ export class QemuMachine extends ArrivingMachine implements Machine {
 
   async #stop({ inlinePages, leaveRam = false }: StopOptions): Promise<StopReport> {
     const orderedMs = nowMs()
+    await this.slowing.set(0)
     const { serial } = this.process
     const log = this.#log
     const typed = serial.takeBack()
@@ -275,12 +286,14 @@ export class QemuMachine extends ArrivingMachine implements Machine {
 
   /**
    * QEMU takes a guest once, so that what `load` would find is looked for without it; all that `load` does before it sends is
-   * done, so that none of it is slow for being done for the first time. @throws FerryError `native.*`
+   * done, so that none of it is slow for being done for the first time. Video memory goes already. @throws FerryError `native.*`,
+   * `qemu.refused`
    */
   rehearse(state: MachineState, clock: Clock, missing?: Uint8Array<ArrayBuffer>): Promise<void> {
-    return this.turn(() => {
-      ending(this.#devices, state, clock, missingOf(missing, this.#ram.pages))
-      return Promise.resolve()
+    return this.turn(async () => {
+      const video = this.#ahead.take(state.vga)
+      ending(this.#devices, video, state, clock, missingOf(missing, this.#ram.pages))
+      await this.arrivalOf(missing === undefined ? null : 'late').video(video)
     })
   }
 
@@ -303,7 +316,7 @@ export class QemuMachine extends ArrivingMachine implements Machine {
     const startMs = nowMs()
     for (const batch of batches) await this.#write(batch)
     const pagesMs = nowMs() - startMs
-    const bytes = ending(this.#devices, state, clock, missing)
+    const bytes = ending(this.#devices, this.#ahead.take(state.vga), state, clock, missing)
     // A stream that was begun cannot be taken back, whatever becomes of it.
     const onGiven = (batch: PageBatch) => this.#log?.given(batch)
     const { qmp } = this.process
@@ -331,10 +344,6 @@ export class QemuMachine extends ArrivingMachine implements Machine {
     })
   }
 
-  throttle(share: number): Promise<number> {
-    return share === 0 ? this.turn(() => Promise.resolve(0)) : Promise.reject(unsupported('A slowed-down vCPU'))
-  }
-
   cpuTimeMs(): Promise<number> {
     return this.#ended === null ? cpuTimeMs(this.process.pid) : Promise.reject(this.#ended)
   }
@@ -348,10 +357,6 @@ export class QemuMachine extends ArrivingMachine implements Machine {
       this.#end(null)
     })()
     return this.#closing
-  }
-
-  #order(command: string, event: string): Promise<QmpEvent> {
-    return order(this.process.qmp, command, event)
   }
 
   /** One call after the other, in the order in which they were made. A QEMU that does not answer any more is ended. */

@@ -83,6 +83,8 @@ export const migrationInfo = v.object({
   'total-time': v.optional(count),
   downtime: v.optional(count),
   'setup-time': v.optional(count),
+  /** While it slows the guest down. */
+  'cpu-throttle-percentage': v.optional(count),
   'error-desc': v.optional(v.string()),
   'postcopy-blocktime': v.optional(count),
   'socket-address': v.optional(v.array(v.object({ type: v.string(), port: v.optional(v.string()) }))),

@@ -82,7 +82,7 @@ function problems(made: Condition, means: Means): string[] {
 }
 
 /** What the hosts of a direction cannot do, or that there are none. */
-function hostProblems({ direction, algorithm, throttle }: Condition, { lacking }: Means): string[] {
+function hostProblems({ direction, algorithm }: Condition, { lacking }: Means): string[] {
   const [from, to] = kindsOf(direction)
   const missing = [from, to].flatMap((kind) => lacking.get(kind) ?? [])
   if (missing.length > 0) return missing
@@ -93,9 +93,6 @@ function hostProblems({ direction, algorithm, throttle }: Condition, { lacking }
     found.push(
       `${algorithm} is not possible with a ${kind} host, which has ${algorithms.join(', ')}; "except" leaves a combination out.`,
     )
-  }
-  if (throttle && !ABILITIES[from].throttles) {
-    found.push(`A guest on a ${from} host cannot be slowed down; "except" leaves a combination out.`)
   }
   return found
 }

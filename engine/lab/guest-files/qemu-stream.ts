@@ -2,7 +2,7 @@
 import { lineInput } from '../../hypervisors/qemu/loose-ends.ts'
 import { machineArguments } from '../../hypervisors/qemu/machine-arguments.ts'
 import { qemu } from '../../hypervisors/qemu/qemu.ts'
-import { streamTail } from '../../hypervisors/qemu/stream/tail.ts'
+import { streamTail, wholeVideo } from '../../hypervisors/qemu/stream/tail.ts'
 import { ramPart, streamHead } from '../../hypervisors/qemu/stream/writer.ts'
 import { BLOCK, type BlockId, PAGE_SIZE } from '../../vmstate/blocks.ts'
 import type { MachineState } from '../../vmstate/state.ts'
@@ -30,11 +30,8 @@ async function* write({ state, blocks, read }: PausedGuest): AsyncIterable<Uint8
     const batch = await read(BLOCK.ram, numbers(first, Math.min(BATCH, pages - first)))
     yield ramPart([{ ...batch, block: 'ram' }])
   }
-  yield streamTail(packed, state.vga, {
-    vgaPlanes: await whole(BLOCK.vgaPlanes),
-    vgaFramebuffer: await whole(BLOCK.vgaFramebuffer),
-    nicMemory: await whole(BLOCK.nicMemory),
-  })
+  const [vgaPlanes, vgaFramebuffer] = [await whole(BLOCK.vgaPlanes), await whole(BLOCK.vgaFramebuffer)]
+  yield streamTail(packed, wholeVideo(state.vga, { vgaPlanes, vgaFramebuffer }), await whole(BLOCK.nicMemory))
 }
 
 const DISK = 'The disk: QEMU opens an image of its own (`-drive`).'

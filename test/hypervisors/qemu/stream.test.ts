@@ -23,6 +23,7 @@ import {
   streamHead,
   type StreamBatch,
 } from '../../../engine/hypervisors/qemu/stream/writer.ts'
+import { RAM_FLAG } from '../../../engine/hypervisors/qemu/stream/format.ts'
 import { FerryError } from '../../../engine/util/errors.ts'
 import { expectSame } from '../../vmstate/compare.ts'
 import { qemuState, sampleQemuState } from './qemu-state.ts'
@@ -123,6 +124,22 @@ describe('the stream', () => {
       }),
       { numRuns: 20 },
     )
+  })
+
+  it('means by "the same block again" that of the page before, in whatever section: ours names its block in each', () => {
+    const [first, second] = [ramPart([batch('video', [7], [])]), ramPart([batch('video', [8], [])])]
+    // Section head 5, page head 8, then the name.
+    const named = 13
+    expect(Buffer.from(second).toString('latin1').slice(named)).toMatch(/^.[\w:.\/]*vga\.vram/)
+    const again = Buffer.concat([second.subarray(0, named), second.subarray(named + 1 + (second[named] ?? 0))])
+    again[12] = (again[12] ?? 0) | RAM_FLAG.again
+    expect(read(Buffer.concat([streamHead(machine), first, again])).pages).toEqual(['video 7 8', 'video 8 9'])
+  })
+
+  it('tells of every guest that it ran: QEMU would not let one go on that had stood still', () => {
+    const halted = { ...sampleQemuState(), events: { ...sampleQemuState().events, halted: true } }
+    const told = [streamHead(machine), ramEnd(), deviceSections(withDeviceMemory(qemu.pack(halted), { nicMemory }))]
+    expect(read(Buffer.concat([...told, streamEnd()])).reader.end().runState).toBe('running')
   })
 
   it('may come in pieces, cut anywhere', () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { qemu } from '../../../engine/hypervisors/qemu/qemu.ts'
-import { streamTail } from '../../../engine/hypervisors/qemu/stream/tail.ts'
+import { streamTail, wholeVideo } from '../../../engine/hypervisors/qemu/stream/tail.ts'
 import { ramPart, streamHead } from '../../../engine/hypervisors/qemu/stream/writer.ts'
 import { QemuFile } from '../../../engine/lab/guest-files/qemu-file.ts'
 import { FerryError } from '../../../engine/util/errors.ts'
@@ -39,13 +39,9 @@ function smallStream(): Uint8Array {
   const state = atRest()
   const none = { pages: new Uint32Array(0), data: new Uint8Array(0) }
   const zeroPages = Uint32Array.from({ length: shape.ramBytes / 4096 }, (_, page) => page)
-  const memory = {
-    vgaPlanes: new Uint8Array(4 * 65536),
-    vgaFramebuffer: new Uint8Array(MIB),
-    nicMemory: new Uint8Array(32768),
-  }
+  const video = wholeVideo(state.vga, { vgaPlanes: new Uint8Array(4 * 65536), vgaFramebuffer: new Uint8Array(MIB) })
   const parts = [streamHead(shape), ramPart([{ block: 'ram', ...none, zeroPages }])]
-  return Buffer.concat([...parts, streamTail(qemu.pack(state), state.vga, memory)])
+  return Buffer.concat([...parts, streamTail(qemu.pack(state), video, new Uint8Array(32768))])
 }
 
 /** How a file fares: its error's code, or `taken`. */

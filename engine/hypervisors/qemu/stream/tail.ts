@@ -7,14 +7,17 @@ import type { NativeRecord } from '../../hypervisor.ts'
 import { type PageRun, postcopyDiscard, postcopyPackage } from './commands.ts'
 import { deviceSections, ramEnd, ramPart, type StreamBatch, streamEnd } from './writer.ts'
 
-export interface DeviceMemory extends VideoMemory {
-  readonly nicMemory: Uint8Array<ArrayBuffer>
-}
-
-/** @param records what `qemu.pack` gave */
-export function streamTail(records: readonly NativeRecord[], vga: Vga, memory: DeviceMemory): Uint8Array<ArrayBuffer> {
-  const pages = ramEnd([videoBatch(vga, memory)])
-  return Buffer.concat([pages, deviceSections(withDeviceMemory(records, memory)), streamEnd()])
+/**
+ * @param records what `qemu.pack` gave
+ * @param video pages of video memory that have not gone before
+ */
+export function streamTail(
+  records: readonly NativeRecord[],
+  video: StreamBatch,
+  nicMemory: Uint8Array,
+): Uint8Array<ArrayBuffer> {
+  const devices = deviceSections(withDeviceMemory(records, { nicMemory }))
+  return Buffer.concat([ramEnd([video]), devices, streamEnd()])
 }
 
 /**
@@ -23,18 +26,19 @@ export function streamTail(records: readonly NativeRecord[], vga: Vga, memory: D
  */
 export function postcopyTail(
   records: readonly NativeRecord[],
-  vga: Vga,
-  memory: DeviceMemory,
+  video: StreamBatch,
+  nicMemory: Uint8Array,
   missing: readonly PageRun[],
 ): Uint8Array<ArrayBuffer> {
   return Buffer.concat([
-    ramPart([videoBatch(vga, memory)]),
+    ramPart([video]),
     postcopyDiscard('ram', missing),
-    postcopyPackage(withDeviceMemory(records, memory)),
+    postcopyPackage(withDeviceMemory(records, { nicMemory })),
   ])
 }
 
-function videoBatch(vga: Vga, memory: VideoMemory): StreamBatch {
+/** All of video memory. */
+export function wholeVideo(vga: Vga, memory: VideoMemory): StreamBatch {
   const video = packVideo(vga, memory)
   const numbers = Uint32Array.from({ length: video.length / PAGE_SIZE }, (_, page) => page)
   return splitZeros<'video'>('video', numbers, video)

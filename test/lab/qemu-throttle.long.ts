@@ -1,0 +1,1 @@
+import './qemu-throttle.test.ts'
