@@ -51,7 +51,8 @@ export function resultsText(results: Results): string {
       const machine = machines.find((held) => held.machine_id === machine_id)
       lines.push('', `Machine ${machine_id}: ${machine?.cpu_model ?? ''}, ${machine?.cores ?? 0} cores`)
     }
-    lines.push('', 'Median [95 % interval of the median]; n = completed trials', '', table(GROUPS, groups, '  '))
+    const caption = 'Median [95 % interval of the median], and below it the quartiles (IQR); n = completed trials'
+    lines.push('', caption, '', table(GROUPS, groups.flatMap(rowsOf), '  '))
     const compared = comparisons.filter((row) => row.machine_id === machine_id && SHOWN.has(row.metric))
     if (compared.length > 0) lines.push('', 'Compared, all else being equal', '', table(COMPARED, compared, '  '))
   }
@@ -69,14 +70,39 @@ function described({ median, ci_low, ci_high }: Described, figure: (value: numbe
 
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1)
 
-const GROUPS: readonly Column<ResultGroup>[] = [
-  { title: 'condition', cell: ({ title }) => title },
-  { title: 'n', align: 'right', cell: ({ completed }) => String(completed) },
-  { title: 'failed', align: 'right', cell: ({ failed }) => String(failed) },
-  { title: 'downtime, ms', align: 'right', cell: ({ metrics }) => described(metrics.downtime_ms, msFigure) },
-  { title: 'outage, ms', align: 'right', cell: ({ metrics }) => described(metrics.outage_ms, msFigure) },
-  { title: 'total, ms', align: 'right', cell: ({ metrics }) => described(metrics.total_ms, msFigure) },
-  { title: 'sent, MB', align: 'right', cell: ({ metrics }) => described(metrics.bytes_sent_B, megabytes) },
+/** Of a condition: its medians, then its quartiles. */
+interface Row {
+  readonly group: ResultGroup
+  readonly figure: typeof described
+  readonly first: boolean
+}
+
+function rowsOf(group: ResultGroup): Row[] {
+  const medians = { group, figure: described, first: true }
+  return group.completed === 0 ? [medians] : [medians, { group, figure: quartiles, first: false }]
+}
+
+function quartiles({ q1, q3 }: Described, figure: (value: number) => string): string {
+  return q1 === null || q3 === null ? '' : `IQR ${figure(q1)} to ${figure(q3)}`
+}
+
+const once =
+  (cell: (group: ResultGroup) => string) =>
+  ({ group, first }: Row): string =>
+    first ? cell(group) : ''
+const metric =
+  (name: keyof ResultGroup['metrics'], text: (value: number) => string) =>
+  ({ group, figure }: Row): string =>
+    figure(group.metrics[name], text)
+
+const GROUPS: readonly Column<Row>[] = [
+  { title: 'condition', cell: once(({ title }) => title) },
+  { title: 'n', align: 'right', cell: once(({ completed }) => String(completed)) },
+  { title: 'failed', align: 'right', cell: once(({ failed }) => String(failed)) },
+  { title: 'downtime, ms', align: 'right', cell: metric('downtime_ms', msFigure) },
+  { title: 'outage, ms', align: 'right', cell: metric('outage_ms', msFigure) },
+  { title: 'total, ms', align: 'right', cell: metric('total_ms', msFigure) },
+  { title: 'sent, MB', align: 'right', cell: metric('bytes_sent_B', megabytes) },
 ]
 
 const COMPARED: readonly Column<Comparison>[] = [

@@ -16,6 +16,7 @@ import { FerryError } from '../util/errors.ts'
 import { EXIT } from './errors.ts'
 import { storeOption } from './options.ts'
 import { print, say } from './output.ts'
+import { plural } from './format.ts'
 import { type Column, printable, table } from './table.ts'
 
 export function addReports(guide: Command, done: (code: number) => void): void {
@@ -31,7 +32,9 @@ export function addReports(guide: Command, done: (code: number) => void): void {
         const report = studentReport(student, await Library.open(), new ProgressStore(path), store)
         const file = out ?? reportFile(student)
         await writeFile(file, reportPage(report))
-        print(`${printable(file)}: ${report.exercises.length} exercises, ${report.runs.length} runs`)
+        print(
+          `${printable(file)}: ${plural(report.exercises.length, 'exercise')}, ${plural(report.runs.length, 'run')}`,
+        )
       } finally {
         store.close()
       }

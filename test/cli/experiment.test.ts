@@ -34,6 +34,7 @@ describe('ferry experiment', () => {
 
     const text = await sandbox.ferry('experiment', 'results')
     expect(text.stdout).toMatch(/stop-and-copy ÷ pre-copy/)
+    expect(text.stdout).toMatch(/pre-copy .*\n +IQR [\d.]+ to [\d.]+/)
     expect((await sandbox.ferry('experiment', 'list')).stdout).toMatch(/two algorithms .*completed +2\/2/)
     const resumed = await sandbox.ferry('experiment', 'resume')
     expect([resumed.code, resumed.stderr]).toEqual([1, expect.stringContaining('no experiment that could go on')])

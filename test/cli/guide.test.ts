@@ -42,7 +42,7 @@ it("writes a student's report, and reads many into a table, the damaged ones tol
   await lab.close()
   expect(await sandbox.ferry('guide', 'report', 'Ada L')).toMatchObject({
     code: 0,
-    stdout: 'Ada-L.html: 1 exercises, 0 runs\n',
+    stdout: 'Ada-L.html: 1 exercise, 0 runs\n',
   })
   expect(readFileSync(sandbox.path('Ada-L.html'), 'utf8')).toContain('Because &lt;it&gt; must.')
   writeFileSync(sandbox.path('other.html'), '<p>Not one.</p>')
