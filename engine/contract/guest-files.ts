@@ -9,6 +9,8 @@ export type GuestFileFormat = v.InferOutput<typeof guestFileFormat>
 export const guestFileView = v.object({
   path: v.string(),
   bytes: v.number(),
+  /** The file of its disk, beside the other; null: the guest has none, or the format is not for disks. */
+  disk: v.nullable(v.object({ path: v.string(), bytes: v.number() })),
   /** Pages of RAM in it. */
   pages: v.number(),
   /** What of the guest the format has no place for, a sentence each. */

@@ -90,6 +90,8 @@ export const guestImport = v.object({
   /** The image that it was started from, whose commands Ferry knows; absent: nothing is known of it. */
   image: v.optional(text(64)),
   name: v.optional(name),
+  /** The file of its disk, sector by sector; absent: `path` and `.disk`, where the guest has one. */
+  disk: v.optional(text(4096)),
 })
 export type GuestImport = v.InferOutput<typeof guestImport>
 

@@ -7,6 +7,7 @@ import { qemu } from '../../hypervisors/qemu/qemu.ts'
 import { FerryError } from '../../util/errors.ts'
 import { loadImage } from '../guest-images.ts'
 import type { Lab } from '../lab.ts'
+import { DiskFile, diskBytesOf } from './disk-file.ts'
 import { QemuFile } from './qemu-file.ts'
 
 const MIB = 2 ** 20
@@ -19,18 +20,19 @@ export async function importGuest(lab: Lab, input: GuestImport): Promise<GuestVi
   const file = await QemuFile.open(input.path).catch((thrown: unknown) => {
     throw notTaken(input.path, FerryError.from(thrown))
   })
+  let sectors: DiskFile | null = null
   try {
     const { hypervisor } = lab.host(input.host)
     const image = input.image === undefined ? foreignImage(file) : await loadImage(input.image, lab.note)
-    const { nic, ide } = file.state
+    const { state } = file
+    const { nic } = state
     const mac = [...(nic?.mac ?? [])].map((byte) => byte.toString(16).padStart(2, '0')).join(':')
-    if (ide.channels[0]?.drives[0]?.present === true) {
-      const message = 'The guest has a disk, whose content is not in the file.'
-      throw new FerryError('import.disk', message)
-    }
     const { ramBytes, vgaBytes } = file
-    const guest = { image, host: input.host, name: input.name, mac, ramBytes, vgaBytes }
-    return await lab.admitGuest(guest, async ({ residence: { machine }, console }) => {
+    const diskBytes = diskBytesOf(state)
+    sectors = await DiskFile.open(diskBytes, input.path, input.disk)
+    const guest = { image, host: input.host, name: input.name, mac, ramBytes, vgaBytes, diskBytes }
+    return await lab.admitGuest(guest, async ({ residence: { machine }, disk, console }) => {
+      if (disk !== null) await sectors?.load(disk)
       const told = await file.load((batch) => machine.writePages(batch))
       // As a migration from a QEMU would bring it: through QEMU's records, the common format and this host's.
       const { bytes } = toCommon(qemu, told)
@@ -41,6 +43,7 @@ export async function importGuest(lab: Lab, input: GuestImport): Promise<GuestVi
     throw notTaken(input.path, FerryError.from(thrown))
   } finally {
     await file.close()
+    await sectors?.close()
   }
 }
 
