@@ -100,6 +100,8 @@ export const guestImageSchema = v.strictObject({
   selfCheck: v.strictObject({ command, ok: pattern, failed: pattern }),
   heartbeat: v.strictObject({ start: command, stop: command, line: pattern, minimumMs: v.number() }),
   workloads: v.array(workloadSchema),
+  /** Serial command that brings the drivers of its disk up, where it has one. */
+  diskUp: v.optional(command),
   /** Commands after which no workload runs. */
   stopAll: v.array(command),
 })

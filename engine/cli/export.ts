@@ -19,8 +19,8 @@ paused (\`ferry guests pause ID\`), and stays so.
 
 Formats:
   xen   the save image of Xen's libxc, version 3: memory, TSC, HVM context; devices are not part of that format
-  qemu  the migration stream of a QEMU 7.2 whose machine equals ours, all of the guest; the disk is a file of its own.
-        The command that takes it in is printed
+  qemu  the migration stream of a QEMU 7.2 whose machine equals ours, all of the guest; its disk, if it has one, is a
+        file beside it, FILE.disk (raw). The command that takes them in is printed
 
 Exit codes: 0 written, 1 failed (nothing was written), 2 wrong usage.
 
@@ -40,6 +40,7 @@ export function exportCommand(program: Command, done: (code: number) => void): v
       )
       if (json === true) printJson(written)
       else {
+        if (written.disk !== null) print(`${written.disk.path}: ${count(written.disk.bytes)} bytes of disk.`)
         print(`${written.path}: ${count(written.bytes)} bytes, ${count(written.pages)} pages of RAM. Not in it:`)
         for (const line of written.left_out) print(`  ${line}`)
         if (written.command !== null) print(`\nTaken in by:\n  ${written.command}`)

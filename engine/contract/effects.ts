@@ -106,5 +106,5 @@ export const PATHS: Partial<Readonly<Record<MethodName, readonly string[]>>> = {
   'migrations.start': ['record'],
   'recordings.start': ['path'],
   'guests.export': ['path'],
-  'guests.import': ['path'],
+  'guests.import': ['path', 'disk'],
 }

@@ -15,6 +15,8 @@ export const guestFileView = v.object({
   /** Where it is; of one that is fetched, the name that it may have. */
   path: v.string(),
   bytes: v.number(),
+  /** The file of its disk, beside the other; null: the guest has none, or the format is not for disks. */
+  disk: v.nullable(v.object({ path: v.string(), bytes: v.number() })),
   /** Pages of RAM in it. */
   pages: v.number(),
   /** What of the guest the format has no place for, a sentence each. */
@@ -50,7 +52,10 @@ export const guestImport = v.pipe(
     /** The image that it was started from, whose commands Ferry knows; absent: nothing is known of it. */
     image: v.optional(v.pipe(v.string(), v.maxLength(64))),
     name: v.optional(name),
+    /** The file of its disk, sector by sector; absent: `path` and `.disk`, where the guest has one. Not with an upload. */
+    disk: path,
   }),
   v.check(({ path, upload }) => (path === undefined) !== (upload === undefined), 'give a path, or an upload'),
+  v.check(({ upload, disk }) => upload === undefined || disk === undefined, 'an upload has no disk'),
 )
 export type GuestImport = v.InferOutput<typeof guestImport>

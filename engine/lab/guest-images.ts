@@ -71,6 +71,7 @@ export async function startGuest(
   }
   const configurable = image.entry?.network.configure !== undefined
   await boot(image, machine, console, configurable ? undefined : address)
+  await bringDiskUp(image, machine, console)
   const startMs = nowMs() - begun
   if (configurable && startMs > WORTH_SAVING_MS) await keep(file, machine)
   return { started: 'booted', startMs }
@@ -102,6 +103,12 @@ async function boot(
   else await quiet(console)
 }
 
+/** Before anything else: where the disk's controller is on the bus, hypervisors differ; what was found once is kept. */
+async function bringDiskUp({ entry }: LoadedGuest, { config }: Machine, console: GuestConsole): Promise<void> {
+  if (entry?.diskUp === undefined || config.disk === null) return
+  await console.command(entry.diskUp, new RegExp(RegExp.escape(entry.shell.prompt)), BOOT_DEADLINE_MS)
+}
+
 /** Resolves when the console has been silent for a while. */
 function quiet(console: GuestConsole): Promise<void> {
   return new Promise((resolve) => {
@@ -120,7 +127,8 @@ function quiet(console: GuestConsole): Promise<void> {
 /** One state for each image, RAM size, machine and emulator. */
 function stateFile(image: LoadedGuest, { config }: Machine): string {
   const { ramBytes, vgaBytes, apic, disk } = config
-  const key = JSON.stringify([EMULATOR_IDENTITY, image.digests, ramBytes, vgaBytes, apic, disk?.byteLength ?? 0])
+  const diskKey = disk === null ? [0] : [disk.byteLength, image.entry?.diskUp ?? '']
+  const key = JSON.stringify([EMULATOR_IDENTITY, image.digests, ramBytes, vgaBytes, apic, ...diskKey])
   const digest = createHash('sha256').update(key).digest('hex').slice(0, 24)
   return join(cacheDirectory(), 'states', `${image.name}-${ramBytes / 2 ** 20}-${digest}.state`)
 }

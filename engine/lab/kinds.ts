@@ -28,6 +28,8 @@ export const HYPERVISORS: Readonly<Record<HostKind, Hypervisor<HostKind>>> = { x
 export interface Abilities {
   /** By which guests go away from there. */
   readonly algorithms: readonly AlgorithmName[]
+  /** Why they do not go by the others, a sentence each. */
+  readonly lacks: Readonly<Partial<Record<AlgorithmName, string>>>
   /** By which guests come there. */
   readonly takes: readonly AlgorithmName[]
   /** Why guests do not come by others, though the kind knows them. */
@@ -44,6 +46,7 @@ export interface Abilities {
 
 const EMULATED: Abilities = {
   algorithms: ALGORITHM_NAMES.filter((name) => !POOL[name].mechanism.native),
+  lacks: { native: 'Only a QEMU has a migration of its own.' },
   takes: ALGORITHM_NAMES.filter((name) => !POOL[name].mechanism.native),
   savings: SAVINGS,
   devices: devicesOf({ apic: true, disk: new SharedArrayBuffer(0) }),
@@ -58,6 +61,9 @@ const noTrap = memoryTrapRefusal()
  */
 const IN_QEMU: Abilities = {
   algorithms: ALGORITHM_NAMES.filter((name) => !POOL[name].mechanism.once),
+  lacks: {
+    'single-pass': 'QEMU does not stop its guest in front of a write to a page that was sent, which single-pass needs.',
+  },
   takes: ALGORITHM_NAMES.filter((name) => noTrap === null || !POOL[name].mechanism.pull),
   takesNote: noTrap ?? undefined,
   savings: SAVINGS.filter((saving) => saving !== 'delta'),

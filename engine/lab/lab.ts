@@ -7,7 +7,7 @@ import type { Hypervisor } from '../hypervisors/hypervisor.ts'
 import { warmUp } from '../hypervisors/translate.ts'
 import { Station } from '../network/station.ts'
 import { Switch } from '../network/switch.ts'
-import { createDisk, type SharedDisk } from '../storage/shared-disk.ts'
+import { SharedDisk } from '../storage/shared-disk.ts'
 import { Emitter } from '../util/emitter.ts'
 import { FerryError } from '../util/errors.ts'
 import { Guest, type GuestIdentity, type Residence } from './guest.ts'
@@ -34,11 +34,12 @@ interface Place {
   readonly host: Host
   readonly ramBytes: number
   readonly vgaBytes: number
-  readonly disk: SharedDisk | null
+  /** Size of its disk; 0: it has none. */
+  readonly diskBytes: number
 }
 
 /** A guest that ran elsewhere. */
-export type Admission = Pick<Place, 'image' | 'ramBytes' | 'vgaBytes'> & {
+export type Admission = Pick<Place, 'image' | 'ramBytes' | 'vgaBytes' | 'diskBytes'> & {
   readonly host: string
   readonly name: string | undefined
   readonly mac: string
@@ -151,7 +152,7 @@ export class Lab {
 
   /**
    * A guest that ran elsewhere takes its place, paused.
-   * @param load brings memory and state into its machine
+   * @param load brings memory and state into its machine, and what is on its disk
    * @throws FerryError `guest.exists`, `guest.address`, `host.*`, `machine.*`, `lab.closed`, or what `load` throws; nothing is
    *   left behind
    */
@@ -162,7 +163,7 @@ export class Lab {
   async #admit({ image, host, name, mac, ...shape }: Admission, load: (guest: Guest) => Promise<void>) {
     this.#checkOpen()
     const identity = this.#identities.take({ image: image.name, name, mac })
-    return this.#place({ identity, image, host: this.host(host), disk: null, ...shape }, 'paused', load)
+    return this.#place({ identity, image, host: this.host(host), ...shape }, 'paused', load)
   }
 
   #creating(creation: Promise<GuestView>): Promise<GuestView> {
@@ -186,16 +187,23 @@ export class Lab {
       throw new FerryError('image.too-little-memory', message, { minimum_MB: image.minimumMb })
     }
     const identity = this.#identities.take(input)
-    const disk = input.disk_MB === undefined || input.disk_MB === 0 ? null : createDisk(identity.name, input.disk_MB)
-    const place = { identity, image, host, ramBytes: ramMb * MIB, vgaBytes: VGA_BYTES, disk }
+    const place = {
+      identity,
+      image,
+      host,
+      ramBytes: ramMb * MIB,
+      vgaBytes: VGA_BYTES,
+      diskBytes: (input.disk_MB ?? 0) * MIB,
+    }
     return this.#place(place, 'running', (guest) => this.#bringUp(guest, input))
   }
 
   /** Makes a guest's machine and has it filled. What fails leaves nothing behind. */
   async #place(place: Place, then: GuestView['state'], fill: (guest: Guest) => Promise<void>): Promise<GuestView> {
-    const { identity, image, host, ramBytes, vgaBytes, disk } = place
+    const { identity, image, host, ramBytes, vgaBytes, diskBytes } = place
     let guest: Guest | null = null
     try {
+      const disk = diskBytes === 0 ? null : new SharedDisk(identity.name, diskBytes)
       const config = { ramBytes, vgaBytes, mac: identity.mac, disk: disk?.buffer ?? null, apic: false }
       const residence = { host: host.name, kind: host.kind, machine: await host.createMachine(config) }
       const lease = guestLease(identity.name, host.name)

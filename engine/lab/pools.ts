@@ -39,9 +39,11 @@ function offered(lab: Lab, input: MigrateInput): readonly AlgorithmName[] {
   const wanted = wantedOf(input)
   const own = wanted.filter((name) => source.algorithms.includes(name))
   if (own.length === 0) {
-    const message =
-      `The pool of ${source.name} has none of ${wanted.join(', ')}; it has: ${source.algorithms.join(', ')}. ` +
-      'The guest was not moved.'
+    const why = wanted.flatMap((name) => source.abilities.lacks[name] ?? [])
+    const message = [
+      `The pool of ${source.name} has none of ${wanted.join(', ')}; it has: ${source.algorithms.join(', ')}.`,
+      ...[...why, 'The guest was not moved.'],
+    ].join(' ')
     throw new FerryError('algorithm.not-in-pool', message, { host: source.name })
   }
   if (!thenPulls(lab, input)) return own

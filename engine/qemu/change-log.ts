@@ -7,7 +7,7 @@ import type { PageBatch } from '../machine/machine.ts'
 import { Bitmap } from '../util/bitmap.ts'
 import { PAGE_SIZE } from '../vmstate/blocks.ts'
 import { isZero } from '../vmstate/zero-pages.ts'
-import { type GuestRam } from './ram.ts'
+import type { GuestRam } from './ram.ts'
 
 /** Which pages changed, from what somebody else reads. */
 export interface Following {
@@ -15,17 +15,21 @@ export interface Following {
   page(page: number, bytes: Uint8Array | null): void
   /** These may have changed since they were read. */
   add(pages: Uint32Array): void
+  /** All that changed; the guest stands still. */
   pages(): Uint32Array<ArrayBuffer>
 }
 
+/** What is needed of it. */
+type Ram = Pick<GuestRam, 'pages' | 'each' | 'page'>
+
 export class ChangeLog {
-  readonly #ram: GuestRam
+  readonly #ram: Ram
   readonly #copy: Buffer
   /** Pages that were found changed and not fetched yet: they count even if they change back. */
   #changed: Bitmap
   #gave = false
 
-  private constructor(ram: GuestRam) {
+  private constructor(ram: Ram) {
     this.#ram = ram
     this.#copy = Buffer.alloc(ram.pages * PAGE_SIZE)
     this.#changed = new Bitmap(ram.pages)
@@ -35,7 +39,7 @@ export class ChangeLog {
    * Pages that change from now on are logged.
    * @param missing pages that come later: `given` tells what each is before the guest has it
    */
-  static async start(ram: GuestRam, missing?: Bitmap): Promise<ChangeLog> {
+  static async start(ram: Ram, missing?: Bitmap): Promise<ChangeLog> {
     const log = new ChangeLog(ram)
     await ram.each(
       (first, bytes) => log.#copy.set(bytes, first * PAGE_SIZE),
@@ -74,20 +78,30 @@ export class ChangeLog {
   }
 
   /**
-   * Follows pages as somebody else reads them, each at least once and again where it changed meanwhile. At the end these are
-   * all pages in the log, without a further look at RAM.
+   * Follows pages as QEMU reads them, each at least once and again where it changed meanwhile. At the end, when the guest stands
+   * still, these are all pages in the log, with a further look only at those that QEMU has read again: of such, it misses writes.
+   * (Its vCPU looks up whether writes to a page are to be logged, and enters what it found in its TLB, while another thread
+   * clears the log and the TLB: `tlb_set_page_with_attrs` and `cpu_physical_memory_sync_dirty_bitmap`. What is entered behind
+   * that back is not logged from then on.)
    */
   follow(): Following {
     const found = this.#changed.copy()
+    const [seen, again] = [new Bitmap(this.#ram.pages), new Bitmap(this.#ram.pages)]
     return {
       page: (page, bytes) => {
+        if (seen.has(page)) again.add(page)
+        seen.add(page)
         if (this.#differs(page, bytes)) found.add(page)
         else if (!this.#changed.has(page)) found.delete(page)
       },
       add: (pages) => {
         for (const page of pages) found.add(page)
       },
-      pages: () => found.numbers(),
+      pages: () => {
+        const doubtful = again.numbers().filter((page) => !found.has(page))
+        for (const page of doubtful) if (this.#differs(page, this.#ram.page(page))) found.add(page)
+        return found.numbers()
+      },
     }
   }
 

@@ -181,8 +181,11 @@ export class LateDeparture {
 
   #command(command: StreamCommand): void {
     if (command.name === 'ping') this.#socket?.write(returnPong(command.number))
-    else if (command.name === 'run') this.#stopped = true
-    else if (command.name === 'discard' && command.block !== null) {
+    else if (command.name === 'run') {
+      this.#stopped = true
+      // What came while the guest ran may be old, though QEMU does not say so (`ChangeLog.follow`): RAM has it as it is.
+      this.#came.clear()
+    } else if (command.name === 'discard' && command.block !== null) {
       const { first, count } = command
       for (let page = first; page < first + count; page++) {
         this.#missing[command.block].add(page)

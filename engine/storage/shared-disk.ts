@@ -28,7 +28,7 @@ export class SharedDisk {
   readonly geometry: DiskGeometry
 
   /**
-   * A disk of zeros. `createDisk` and `diskFromBytes` are more convenient.
+   * A disk of zeros.
    * @param bytes a multiple of 512, 512 to 1 GiB
    * Throws `storage.disk-name`, `storage.disk-size`, or `storage.out-of-memory`.
    */
@@ -86,11 +86,6 @@ export class SharedDisk {
     }
     return new Uint8Array(this.buffer, first * SECTOR_BYTES, count * SECTOR_BYTES)
   }
-}
-
-/** An empty (all zero) disk of so many MiB, 1–1024. Throws as the constructor does. */
-export function createDisk(name: string, mebibytes: number): SharedDisk {
-  return new SharedDisk(name, mebibytes * MIB)
 }
 
 /** A disk with the content of an image file. Throws as the constructor does; an image is never padded silently. */

@@ -1,12 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createDisk, diskFromBytes, SharedDisk } from '../../engine/storage/shared-disk.ts'
+import { diskFromBytes, SharedDisk } from '../../engine/storage/shared-disk.ts'
 
+const MIB = 2 ** 20
 const code = (text: string): unknown => expect.objectContaining({ code: text })
 
 describe('shared disk', () => {
   it('is created empty, of the size asked for', () => {
-    const disk = createDisk('d', 4)
+    const disk = new SharedDisk('d', 4 * MIB)
     expect(disk.bytes).toBe(4 * 1024 * 1024)
     expect(disk.toBytes().every((byte) => byte === 0)).toBe(true)
     expect(disk.geometry).toEqual({ sectors: 8192, cylinders: 8, heads: 16, sectorsPerTrack: 63 })
@@ -25,7 +26,7 @@ describe('shared disk', () => {
   })
 
   it('shows every user of the buffer the same bytes', () => {
-    const disk = createDisk('d', 1)
+    const disk = new SharedDisk('d', MIB)
     new Uint8Array(disk.buffer).set([1, 2, 3], 512)
     expect(disk.readSectors(1, 1).subarray(0, 3)).toEqual(Uint8Array.of(1, 2, 3))
     disk.writeSectors(2047, new Uint8Array(512).fill(9))
@@ -36,19 +37,19 @@ describe('shared disk', () => {
     for (const bytes of [0, -512, 511, 513, 1.5, NaN, Infinity, 1024 ** 3 + 512]) {
       expect(() => new SharedDisk('d', bytes)).toThrow(code('storage.disk-size'))
     }
-    expect(() => createDisk('d', 0)).toThrow(code('storage.disk-size'))
+    expect(() => new SharedDisk('d', 0)).toThrow(code('storage.disk-size'))
     expect(() => diskFromBytes('d', new Uint8Array(1000))).toThrow(code('storage.disk-size'))
   })
 
   it('refuses names that could lead out of a folder or say nothing', () => {
     for (const name of ['', '.', '../etc', 'a/b', 'a b', 'x'.repeat(64)]) {
-      expect(() => createDisk(name, 1)).toThrow(code('storage.disk-name'))
+      expect(() => new SharedDisk(name, MIB)).toThrow(code('storage.disk-name'))
     }
-    expect(createDisk('guest-1.img', 1).name).toBe('guest-1.img')
+    expect(new SharedDisk('guest-1.img', MIB).name).toBe('guest-1.img')
   })
 
   it('refuses sectors that it does not have, and parts of a sector', () => {
-    const disk = createDisk('d', 1)
+    const disk = new SharedDisk('d', MIB)
     for (const [first, count] of [
       [2048, 1],
       [0, 2049],

@@ -88,10 +88,11 @@ function hostProblems({ direction, algorithm }: Condition, { lacking }: Means): 
   if (missing.length > 0) return missing
   const found: string[] = []
   for (const kind of [from, to]) {
-    const { algorithms } = ABILITIES[kind]
+    const { algorithms, lacks } = ABILITIES[kind]
     if (!isAlgorithmName(algorithm) || algorithms.includes(algorithm)) continue
     found.push(
-      `${algorithm} is not possible with a ${kind} host, which has ${algorithms.join(', ')}; "except" leaves a combination out.`,
+      `${algorithm} is not possible with a ${kind} host, which has ${algorithms.join(', ')}; "except" leaves a combination out.` +
+        (lacks[algorithm] === undefined ? '' : ` ${lacks[algorithm]}`),
     )
   }
   return found

@@ -13,8 +13,10 @@ export interface PausedGuest {
 export interface GuestFile {
   /** The file from its first byte to its last. */
   write(guest: PausedGuest): AsyncIterable<Uint8Array>
+  /** Whether the guest's disk goes into a file beside it. */
+  readonly withDisk: boolean
   /** What the format has no place for, a sentence each. */
   leftOut(state: MachineState): string[]
-  /** What takes the file in, as a line for a shell; null where that is not one program. */
+  /** What takes the files in, as a line for a shell; null where that is not one program. */
   command(guest: PausedGuest, path: string): string | null
 }

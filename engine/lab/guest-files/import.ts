@@ -9,6 +9,7 @@ import { FerryError } from '../../util/errors.ts'
 import { loadImage } from '../guest-images.ts'
 import type { Lab } from '../lab.ts'
 import type { Uploads } from '../uploads.ts'
+import { DiskFile, diskBytesOf } from './disk-file.ts'
 import { QemuFile } from './qemu-file.ts'
 
 const MIB = 2 ** 20
@@ -29,18 +30,23 @@ async function importFrom(lab: Lab, path: string, called: string, input: GuestIm
   const file = await QemuFile.open(path).catch((thrown: unknown) => {
     throw notTaken(called, FerryError.from(thrown))
   })
+  let sectors: DiskFile | null = null
   try {
     const { hypervisor } = lab.host(input.host)
     const image = input.image === undefined ? foreignImage(file) : await loadImage(input.image, lab.note)
-    const { nic, ide } = file.state
+    const { state } = file
+    const { nic } = state
     const mac = [...(nic?.mac ?? [])].map((byte) => byte.toString(16).padStart(2, '0')).join(':')
-    if (ide.channels[0]?.drives[0]?.present === true) {
-      const message = 'The guest has a disk, whose content is not in the file.'
-      throw new FerryError('import.disk', message)
-    }
     const { ramBytes, vgaBytes } = file
-    const guest = { image, host: input.host, name: input.name, mac, ramBytes, vgaBytes }
-    return await lab.admitGuest(guest, async ({ residence: { machine }, console }) => {
+    const diskBytes = diskBytesOf(state)
+    if (diskBytes > 0 && input.path === undefined) {
+      const message = `The guest has a disk of ${diskBytes} bytes, which is a file of its own. The "ferry" command takes both in: ferry import FILE --host ${input.host}`
+      throw new FerryError('import.disk', message, { bytes: diskBytes })
+    }
+    sectors = await DiskFile.open(diskBytes, path, input.disk)
+    const guest = { image, host: input.host, name: input.name, mac, ramBytes, vgaBytes, diskBytes }
+    return await lab.admitGuest(guest, async ({ residence: { machine }, disk, console }) => {
+      if (disk !== null) await sectors?.load(disk)
       const told = await file.load((batch) => machine.writePages(batch))
       // As a migration from a QEMU would bring it: through QEMU's records, the common format and this host's.
       const { bytes } = toCommon(qemu, told)
@@ -51,6 +57,7 @@ async function importFrom(lab: Lab, path: string, called: string, input: GuestIm
     throw notTaken(called, FerryError.from(thrown))
   } finally {
     await file.close()
+    await sectors?.close()
   }
 }
 

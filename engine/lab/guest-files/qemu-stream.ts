@@ -5,7 +5,7 @@ import { qemu } from '../../hypervisors/qemu/qemu.ts'
 import { streamTail, wholeVideo } from '../../hypervisors/qemu/stream/tail.ts'
 import { ramPart, streamHead } from '../../hypervisors/qemu/stream/writer.ts'
 import { BLOCK, type BlockId, PAGE_SIZE } from '../../vmstate/blocks.ts'
-import type { MachineState } from '../../vmstate/state.ts'
+import { diskBytesOf, diskPathOf } from './disk-file.ts'
 import type { GuestFile, PausedGuest } from './format.ts'
 
 /** Pages that are read at once. */
@@ -34,12 +34,9 @@ async function* write({ state, blocks, read }: PausedGuest): AsyncIterable<Uint8
   yield streamTail(packed, wholeVideo(state.vga, { vgaPlanes, vgaFramebuffer }), await whole(BLOCK.nicMemory))
 }
 
-const DISK = 'The disk: QEMU opens an image of its own (`-drive`).'
-
 const typedAhead = (bytes: number): string =>
   `The last ${bytes} bytes that were typed: QEMU's serial port has room for fewer than the guest had not read.`
 
-const hasDisk = ({ ide }: MachineState): boolean => ide.channels[0]?.drives[0]?.present === true
 const quoted = (word: string): string =>
   /^[\w.,:=/+-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
 
@@ -52,7 +49,8 @@ function command({ state, blocks }: PausedGuest, path: string): string {
     vgaBytes: bytesOf(BLOCK.vgaFramebuffer),
     mac,
     netdev: 'user',
-    disk: hasDisk(state) ? 'file=DISK.img,format=raw' : null,
+    // A comma ends a value, but for two of them.
+    disk: diskBytesOf(state) > 0 ? `file=${diskPathOf(path).replaceAll(',', ',,')},format=raw` : null,
     further: ['-serial', 'mon:stdio', '-incoming', `exec:cat ${quoted(path)}`],
   })
   return ['qemu-system-i386', ...words.map(quoted)].join(' ')
@@ -60,9 +58,9 @@ function command({ state, blocks }: PausedGuest, path: string): string {
 
 export const qemuStream: GuestFile = {
   write,
+  withDisk: true,
   command,
   leftOut: (state) => [
-    ...(hasDisk(state) ? [DISK] : []),
     ...(lineInput(state).length > 0 ? [typedAhead(lineInput(state).length)] : []),
     ...new Set(qemu.notRepresentable.map(({ reason }) => reason)),
   ],

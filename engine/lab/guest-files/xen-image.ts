@@ -34,6 +34,7 @@ function contents({ pages, data }: PageBatch, wanted: readonly number[]): Uint8A
 
 export const xenImage: GuestFile = {
   write,
+  withDisk: false,
   command: () => null,
   leftOut: () => [DEVICES, ...new Set(xen.notRepresentable.map(({ reason }) => reason))],
 }
