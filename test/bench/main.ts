@@ -1,5 +1,5 @@
 /**
- * The benches: `npm run bench [-- downtime|speed|window|recording|replay] [--n 10] [--guest linux]`, and `npm run bench -- peers`, which
+ * The benches: `npm run bench [-- downtime|speed|warm-up|window|recording|replay] [--n 10] [--guest linux]`, and `npm run bench -- peers`, which
  * takes hours and flags of its own. They print tables and assert nothing: figures depend on the machine, so compare
  * within one run.
  */
@@ -10,11 +10,13 @@ import { recordingRows } from './recording.ts'
 import { replayRows } from './replay.ts'
 import { speedRows } from './speed.ts'
 import { type Row, table } from './statistics.ts'
+import { warmUpRows } from './warm-up.ts'
 import { windowRows } from './window.ts'
 
 const BENCHES = {
   downtime: downtimeRows,
   speed: speedRows,
+  'warm-up': warmUpRows,
   window: windowRows,
   recording: recordingRows,
   replay: replayRows,
