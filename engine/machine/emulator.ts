@@ -9,7 +9,7 @@ import type { Doorbell } from './doorbell.ts'
 import type { MachineConfig } from './machine.ts'
 import { DeviceMemory } from './device-memory.ts'
 import { diskBuffer } from './disk.ts'
-import { shareCompiledCode } from './shared-memory-patch.ts'
+import { Compiler } from './compiler.ts'
 import { Throttle } from './throttle.ts'
 import { GLOBAL, GUARD_SAVE_BYTES } from './v86/globals.ts'
 import { CPU_OFFSET } from './v86/layout.ts'
@@ -36,6 +36,8 @@ export class Emulator {
   readonly cpu: Cpu
   /** Accesses of devices to RAM. */
   readonly deviceMemory: DeviceMemory
+  /** Of the guest's code. */
+  readonly compiler: Compiler
   /** How much of its time the vCPU sleeps. */
   readonly throttle = new Throttle(nowMs)
   readonly #emulator: V86Emulator
@@ -55,6 +57,8 @@ export class Emulator {
     this.#emulator = emulator
     this.#exports = exports
     this.#microtick = microtick
+    const globals = { hotness: this.#global(GLOBAL.hotness), compiled: this.#global(GLOBAL.compiled) }
+    this.compiler = new Compiler(cpu, globals, microtick)
   }
 
   /** Builds the machine, powered on but without anything to run. */
@@ -95,17 +99,19 @@ export class Emulator {
         return
       }
       throttle.sliceBegins()
+      machine.compiler.sliceBegins()
       core.yield_callback(tick)
     }
     core.yield = (delayMs, tick) => {
       throttle.sliceEnds()
+      machine.compiler.sliceEnds()
       if (machine.#stoppedByGuard()) return
       if (delayMs > SPIN_MS) doorbell.wait(delayMs)
       setImmediate(() => next(tick))
     }
     machine.#global(GLOBAL.missingHook).value = appendFunction(table, (page) => machine.#onMissing(page))
+    machine.#global(GLOBAL.compiledHook).value = appendFunction(table, () => machine.compiler.finish())
     machine.#global(GLOBAL.ramBase).value = machine.cpu.mem8.byteOffset
-    shareCompiledCode(machine.cpu)
     machine.identify(config.mac)
     machine.#unplug()
     // Firmware has the 8042 translate to scan code set 1 (SeaBIOS, ps2port.c, I8042_CTR_XLATE). v86 sends set 1 in any

@@ -2,6 +2,7 @@
 import { FerryError } from '../util/errors.ts'
 import { patchDemandPaging } from './demand-paging-patch.ts'
 import { patchDirtyLog } from './dirty-log-patch.ts'
+import { patchEagerCompile } from './eager-compile-patch.ts'
 import { patchPageGuard } from './page-guard-patch.ts'
 import { patchSharedMemory } from './shared-memory-patch.ts'
 import { patchSpuriousInterrupt } from './spurious-interrupt-patch.ts'
@@ -15,6 +16,7 @@ const TRIGGER_PAGE_FAULT = /3cpu3cpu17trigger_pagefault$/
 const CALL_INTERRUPT_VECTOR = /3cpu3cpu21call_interrupt_vector$/
 const ACKNOWLEDGE_PIC = /3pic19pic_acknowledge_irq$/
 const ACKNOWLEDGE_APIC = /4apic15acknowledge_irq$/
+const ANALYZE_AND_GENERATE = /3jit24jit_analyze_and_generate$/
 
 /**
  * @param binary v86.wasm
@@ -44,6 +46,10 @@ export function patchV86(binary: Uint8Array): Uint8Array<ArrayBuffer> {
     acknowledgeApic: find(module, ACKNOWLEDGE_APIC, "acknowledgement of the APIC's interrupts"),
     apic: find(module, /^get_apic_addr$/, 'local APIC'),
     ramBase,
+  })
+  patchEagerCompile(module, {
+    mainLoop: find(module, /^main_loop$/, 'main loop'),
+    analyzeAndGenerate: find(module, ANALYZE_AND_GENERATE, 'compiler of pages'),
   })
   patchSharedMemory(module)
   return module.emit()

@@ -7,7 +7,6 @@
  */
 import { joined } from '../util/bytes.ts'
 import { FerryError } from '../util/errors.ts'
-import type { Cpu } from './v86/types.ts'
 import { encodeUnsigned } from './wasm/leb128.ts'
 import { EXTERNAL, SECTION, skipImport, type WasmModule } from './wasm/module.ts'
 import { WasmReader } from './wasm/reader.ts'
@@ -19,18 +18,6 @@ const HEADER_BYTES = 8
 /** @param module v86's own */
 export function patchSharedMemory(module: WasmModule): void {
   module.shareMemory(MOST_PAGES)
-}
-
-/** From now on what v86 compiles imports the memory as it is. */
-export function shareCompiledCode(cpu: Cpu): void {
-  const finalize = cpu.codegen_finalize
-  cpu.codegen_finalize = (tableIndex, start, flags, address, length) => {
-    const compiled = new Uint8Array(cpu.wasm_memory.buffer, address >>> 0, length >>> 0)
-    const code = importingSharedMemory(compiled.slice())
-    // v86's function takes the code from the memory of its machine: this machine is the same, but for where that is.
-    const place = Object.create(cpu, { wasm_memory: { value: { buffer: code.buffer } } }) as object
-    finalize.call(place, tableIndex, start, flags, 0, code.length)
-  }
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
- * The benches: `npm run bench [-- downtime|speed|connections|window|recording|replay] [--n 10] [--guest linux]`, and `npm run bench -- peers`, which
- * takes hours and flags of its own. They print tables and assert nothing: figures depend on the machine, so compare
- * within one run.
+ * The benches: `npm run bench [-- downtime|speed|connections|warm-up|window|recording|replay] [--n 10] [--guest linux]`, and
+ * `npm run bench -- peers`, which takes hours and flags of its own. They print tables and assert nothing: figures depend on
+ * the machine, so compare within one run.
  */
 import os from 'node:os'
 import { parseArgs } from 'node:util'
@@ -11,12 +11,14 @@ import { recordingRows } from './recording.ts'
 import { replayRows } from './replay.ts'
 import { speedRows } from './speed.ts'
 import { type Row, table } from './statistics.ts'
+import { warmUpRows } from './warm-up.ts'
 import { windowRows } from './window.ts'
 
 const BENCHES = {
   downtime: downtimeRows,
   speed: speedRows,
   connections: connectionRows,
+  'warm-up': warmUpRows,
   window: windowRows,
   recording: recordingRows,
   replay: replayRows,

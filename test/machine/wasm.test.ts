@@ -194,3 +194,22 @@ test('code that imports no memory is refused', () => {
 test('a module that defines no memory cannot have a shared one', () => {
   expect(() => new WasmModule(SMALL).shareMemory(65_536)).toThrow(expect.objectContaining({ code: 'wasm.malformed' }))
 })
+
+test('a piece of code is replaced where it stands exactly once, by one of its length', () => {
+  const [one, two] = [1, 2].map((value) => [0x41, value, 0x6a])
+  const module = new WasmModule(SMALL)
+  module.replaceCode(1, one, two)
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.emit()), {
+    env: { twice: (x: number) => 2 * x },
+  })
+  expect((exports.run as Run)(20)).toBe(42)
+  const refused: readonly (readonly [number, number[], number[]])[] = [
+    [1, one, two],
+    [1, two, [...two, 0x01]],
+    [2, [0x10, 1], [0x10, 0]],
+    [9, one, two],
+  ]
+  for (const [index, piece, by] of refused) {
+    expect(() => module.replaceCode(index, piece, by)).toThrow(expect.objectContaining({ code: 'wasm.malformed' }))
+  }
+})

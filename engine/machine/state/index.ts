@@ -61,6 +61,5 @@ export function restoreState(emulator: Emulator, state: MachineState, clock: 'co
   cpu.restoreFpu(emulator, state.fpu)
   cpu.restoreEvents(emulator, state.events)
   cpu.restoreCpu(emulator, state.cpu, tsc)
-  // Code compiled from what was in memory before is of no use any more.
-  emulator.cpu.jit_clear_cache()
+  emulator.compiler.startOver()
 }

@@ -130,3 +130,13 @@ export const APIC_BYTES = 4 * 46
 /** Words of the I/O APIC's structure (`ioapic.rs`). */
 export const IOAPIC_WORD = { redirectionLow: 0, redirectionHigh: 24, select: 48, id: 49, irr: 50, lines: 51 } as const
 export const IOAPIC_BYTES = 4 * 52
+
+/** The compiler (`jit.rs`). */
+export const JIT = {
+  /** `JIT_THRESHOLD`: instructions of a page that are interpreted before it is compiled. */
+  hotness: 200_000,
+  /** Address of the lock (a byte) of `JIT_STATE`. */
+  lock: 0x40c020,
+  /** Slot of the function table with the compiled code of index 0 (`const.js`, `WASM_TABLE_OFFSET`). */
+  firstSlot: 1024,
+} as const

@@ -120,6 +120,20 @@ export class WasmModule {
     this.#bodies[slot] = wrapper(original)
   }
 
+  /**
+   * Replaces a piece of a defined function's code by another one of the same length.
+   * @throws FerryError `wasm.malformed` where it is not in the function exactly once
+   */
+  replaceCode(index: number, piece: readonly number[], by: readonly number[]): void {
+    const slot = index - this.#importedFunctions
+    const body = Buffer.from(this.#bodies[slot] ?? [])
+    const at = body.indexOf(Uint8Array.from(piece))
+    const unique = at >= 0 && body.indexOf(Uint8Array.from(piece), at + 1) < 0
+    if (!unique || by.length !== piece.length) throw malformed(`function ${index} has not the code to replace`)
+    body.set(by, at)
+    this.#bodies[slot] = body
+  }
+
   /** How many parameters a defined function has. */
   parameterCount(index: number): number {
     const skip = (reader: WasmReader) => reader.take(reader.unsigned()).length

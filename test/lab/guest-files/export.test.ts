@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { MOST_PIECE_BYTES } from '../../../engine/contract/uploads.ts'
 import { BLOCK } from '../../../engine/vmstate/blocks.ts'
 import { TestQemu } from '../../hypervisors/qemu/qemu-process.ts'
 import { readSavedDomain } from '../../hypervisors/xen/save-image-reader.ts'
@@ -76,6 +77,23 @@ test.skipIf(missing !== undefined)(
     await service.call('guests.resume', { guest })
   },
 )
+
+test('a guest with a disk is not handed to who gets one file, and it is said how both are had', async () => {
+  const service = await openLab(XEN_AND_KVM)
+  const { id: guest } = await createLabOs(service, { disk_MB: 1 })
+  await service.call('guests.pause', { guest })
+  const fetched = service.call('guests.export', { guest, format: 'qemu', download: 'download-1' })
+  await expect(fetched).rejects.toMatchObject({ code: 'export.disk', message: expect.stringContaining('ferry export') })
+  const path = join(newFolder(), 'guest.qemu')
+  await service.call('guests.export', { guest, format: 'qemu', path })
+  const file = readFileSync(path)
+  for (let offset = 0; offset < file.length; offset += MOST_PIECE_BYTES) {
+    const data = file.subarray(offset, offset + MOST_PIECE_BYTES).toString('base64')
+    await service.call('uploads.piece', { upload: 'upload-01', offset, data })
+  }
+  const handed = service.call('guests.import', { upload: 'upload-01', file: 'guest.qemu', host: 'kvm' })
+  await expect(handed).rejects.toMatchObject({ code: 'import.disk', message: expect.stringContaining('ferry import') })
+})
 
 test('what is not paused is not written, and says what to do', async () => {
   const { service, guest } = await pausedGuest('xen')
