@@ -46,11 +46,14 @@ test('wrong usage is told as xm tells it', () => {
 
 test('xm list has the columns of xm', () => {
   const row = { name: 'labos', id: 2, memoryMb: 16, state: 'running', seconds: 1.25 } as const
-  expect(xmList([row, { ...row, name: 'other', id: 3, state: 'paused' }])).toBe(
+  expect(
+    xmList([row, { ...row, name: 'other', id: 3, state: 'paused' }, { ...row, name: 'idle', id: 4, state: 'blocked' }]),
+  ).toBe(
     [
       'Name                                        ID   Mem VCPUs      State   Time(s)',
       'labos                                        2    16     1     r-----       1.3',
       'other                                        3    16     1     --p---       1.3',
+      'idle                                         4    16     1     -b----       1.3',
       '',
     ].join('\n'),
   )
