@@ -40,10 +40,10 @@ describe.skipIf(noChromium !== null)(
 
       await page.getByRole('button', { name: 'RAM scaling' }).click()
       await page.getByText('10 conditions, 110 trials').waitFor()
-      await page.getByLabel(/^RAM, MB/).fill('16 many')
+      await page.getByLabel(/^RAM, MiB/).fill('16 many')
       await page.getByText(/not valid at factors\.ram_MB\.1/).waitFor()
       expect(await page.getByRole('button', { name: 'Start experiment' }).isDisabled()).toBe(true)
-      await page.getByLabel(/^RAM, MB/).fill('16')
+      await page.getByLabel(/^RAM, MiB/).fill('16')
       await page.getByLabel('Repeats').fill('2')
       await page.getByLabel('Warm-up').fill('0')
       await page.getByLabel('Settling, ms').fill('0')
