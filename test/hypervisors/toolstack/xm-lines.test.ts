@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { quoteWord, splitWords } from '../../../engine/hypervisors/toolstack/words.ts'
-import { parseXm } from '../../../engine/hypervisors/xen/toolstack/commands.ts'
+import { parseXm, xmHelp } from '../../../engine/hypervisors/xen/toolstack/commands.ts'
 import { xmInfo, xmList } from '../../../engine/hypervisors/xen/toolstack/format.ts'
 
 test('any words, quoted, are read as themselves', () => {
@@ -42,6 +42,7 @@ test('wrong usage is told as xm tells it', () => {
   expect(() => parseXm(['migrate', 'a'])).toThrow("Error: 'xm migrate' requires 2 arguments!")
   expect(() => parseXm(['migrate', '--dead', 'a', 'b'])).toThrow('Error: option --dead not recognized')
   expect(parseXm(['migrate', '--help'])).toEqual({ helpFor: 'migrate' })
+  expect(xmHelp(null)).toMatch(/\n destroy .*\n domid .*\n domname .*\n help {17}Display this message\.\n info /)
 })
 
 test('xm list has the columns of xm', () => {
