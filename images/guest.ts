@@ -130,7 +130,7 @@ function checkMemory(name: string, minimumMb: number, memoryMb: number): number 
   if (!Number.isInteger(memoryMb) || memoryMb < minimumMb) {
     throw new BootImageError(
       'too-little-memory',
-      `The guest "${name}" needs at least ${minimumMb} MB of RAM, not ${memoryMb}.`,
+      `The guest "${name}" needs at least ${minimumMb} MiB of RAM, not ${memoryMb}.`,
     )
   }
   return memoryMb * 1024 * 1024

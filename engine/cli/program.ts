@@ -19,6 +19,7 @@ import { recordingCommand } from './recording.ts'
 import { runCommand } from './run.ts'
 import { runsCommand } from './runs.ts'
 import { serveCommand } from './serve.ts'
+import { withToolLine } from './tool-line.ts'
 import { toolstackCommand } from './toolstack.ts'
 import { verifyStreamCommand } from './verify-stream.ts'
 
@@ -57,7 +58,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`
 export async function main(): Promise<number> {
   let code: number = EXIT.ok
   try {
-    await createProgram((result) => (code = result)).parseAsync()
+    await createProgram((result) => (code = result)).parseAsync(withToolLine(process.argv.slice(2)), { from: 'user' })
     return code
   } catch (thrown) {
     // Commander has said what is wrong with the command line already.

@@ -73,7 +73,7 @@ export async function planGuest(
   if (entry === undefined) return planOwnImage(options)
   workloadCommand(entry, parseWorkload(workload))
   if (options.ram !== undefined && options.ram < entry.memory.minimumMb) {
-    throw usageError(`${entry.title} needs at least ${entry.memory.minimumMb} MB of RAM, not ${options.ram}.`)
+    throw usageError(`${entry.title} needs at least ${entry.memory.minimumMb} MiB of RAM, not ${options.ram}.`)
   }
   const plan = {
     image: options.guest,

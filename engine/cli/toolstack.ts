@@ -12,11 +12,12 @@ import { print } from './output.ts'
 const HELP = `
 A lab runs while \`ferry run\` or the app is open. Without LINE the host prompts for lines until \`exit\` or Ctrl-D; Ctrl-C
 cancels the migration that a command waits for, Tab completes. \`edit FILE\` (nano, vi) opens $EDITOR. The exit code is that of the last line.
+Options behind the first word of LINE are the line's.
 
 Examples:
   ferry toolstack xen
   ferry toolstack xen xm list
-  ferry toolstack kvm -- virsh list --all`
+  ferry toolstack kvm virsh list --all`
 
 export function toolstackCommand(program: Command, done: (code: number) => void): void {
   program

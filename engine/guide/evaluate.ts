@@ -115,7 +115,7 @@ function hostVerdict(wanted: Of<'host'>, { hosts }: Evidence): Verdict {
   )
   if (found.length >= wanted.at_least) return yes(found.map(({ name }) => name).join(', '))
   const seen = ofKind.map(
-    ({ name, guests, memory_B }) => `${name} has ${times(guests.length, 'guest')} and ${memory_B / 2 ** 20} MB`,
+    ({ name, guests, memory_B }) => `${name} has ${times(guests.length, 'guest')} and ${memory_B / 2 ** 20} MiB`,
   )
   return no(`${found.length} of ${times(wanted.at_least, 'such host')}. ${seen.slice(0, 4).join('; ')}.`)
 }

@@ -178,6 +178,9 @@ export class HostedMachine implements Machine {
   instructions() {
     return this.#machine.instructions()
   }
+  halted() {
+    return this.#machine.halted()
+  }
   throttle(share: number) {
     return this.#machine.throttle(share)
   }

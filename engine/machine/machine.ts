@@ -278,6 +278,8 @@ export interface Machine {
   freePages(): Promise<number>
   /** Instructions executed so far, modulo 2^32. */
   instructions(): Promise<number>
+  /** Whether the vCPU stands at a HLT, waiting for an interrupt. */
+  halted(): Promise<boolean>
   /**
    * From now on the vCPU sleeps this share of its time, between two slices of the guest; 0 = not at all.
    * @param share 0–0.99

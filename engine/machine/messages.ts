@@ -50,6 +50,7 @@ export interface Calls {
   unwrittenPages: [void, Uint32Array<ArrayBuffer>]
   freePages: [void, number]
   instructions: [void, number]
+  halted: [void, boolean]
   throttle: [number, number]
 }
 export type CallName = keyof Calls

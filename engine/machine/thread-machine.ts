@@ -179,6 +179,9 @@ export class ThreadMachine implements Machine {
   instructions() {
     return this.#call('instructions', undefined)
   }
+  halted() {
+    return this.#call('halted', undefined)
+  }
   throttle(share: number) {
     return this.#call('throttle', share)
   }

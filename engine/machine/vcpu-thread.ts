@@ -175,6 +175,7 @@ const handlers: { [N in CallName]: (argument: Calls[N][0]) => Calls[N][1] } = {
   unwrittenPages: () => blocks.written.unwritten(),
   freePages: () => free.count,
   instructions: () => emulator.view(CPU_OFFSET.instructionCounter, 4).getUint32(0, true),
+  halted: () => emulator.view(CPU_OFFSET.inHlt, 1).getUint8(0) !== 0,
   throttle: (share) => emulator.throttle.set(share),
 }
 

@@ -35,7 +35,7 @@ import { unsupported } from './late-machine.ts'
 import { missingOf } from './late-memory.ts'
 import { screendump } from './picture.ts'
 import type { QemuProcess } from './process.ts'
-import { icountAnswer } from './qmp-messages.ts'
+import { haltedAnswer, icountAnswer } from './qmp-messages.ts'
 import type { GuestRam } from './ram.ts'
 import { type Snapshot, takeSnapshot } from './snapshot.ts'
 import { VideoAhead } from './video-ahead.ts'
@@ -342,6 +342,11 @@ export class QemuMachine extends ArrivingMachine implements Machine {
       const { icount } = await this.process.qmp.ask('query-replay', icountAnswer)
       return icount % 2 ** 32
     })
+  }
+
+  halted(): Promise<boolean> {
+    const order = { 'command-line': 'info registers' }
+    return this.turn(() => this.process.qmp.ask('human-monitor-command', haltedAnswer, order))
   }
 
   cpuTimeMs(): Promise<number> {

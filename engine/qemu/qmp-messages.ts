@@ -102,3 +102,10 @@ export type MigrationInfo = v.InferOutput<typeof migrationInfo>
 
 /** `query-replay`: instructions executed so far. */
 export const icountAnswer = v.object({ icount: v.pipe(v.number(), v.integer(), v.minValue(0)) })
+
+/** `info registers` of the monitor for people (x86_cpu_dump_state): whether the vCPU halts. No command of QMP tells it since 6.0. */
+export const haltedAnswer = v.pipe(
+  v.string(),
+  v.regex(/\bHLT=[01]\b/),
+  v.transform((text) => /\bHLT=1\b/.test(text)),
+)

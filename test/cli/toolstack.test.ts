@@ -15,9 +15,11 @@ test('a line is carried out with its exit status, and the prompt takes lines unt
     code: 1,
     stdout: "Error: Domain 'nobody' does not exist.\n",
   })
-  expect((await sandbox.ferry('toolstack', 'kvm', '--', 'virsh', 'list', '--all')).stdout).toContain(
-    'Id   Name   State',
-  )
+  for (const before of [['kvm'], ['kvm', '--'], ['--debug', 'kvm']]) {
+    const { stdout } = await sandbox.ferry('toolstack', ...before, 'virsh', 'list', '--all')
+    expect(stdout).toContain('Id   Name   State')
+  }
+  expect((await sandbox.ferry('toolstack', 'xen', 'xm', 'list', '--help')).stdout).toMatch(/^Usage: xm list/)
   expect((await sandbox.ferry('toolstack', 'nowhere')).stderr).toContain('No running lab has a host "nowhere"')
   const edited = sandbox.start(['toolstack', 'xen', 'edit', '/etc/xen/xend-config.sxp'], {
     EDITOR: `sed -i 's/^(xend-relocation-port.*/(xend-relocation-port 8010)/'`,

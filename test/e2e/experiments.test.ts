@@ -27,7 +27,7 @@ describe.skipIf(place.reason !== undefined)(`an experiment in the app${place.bec
     progress().getByRole('status').filter({ hasText: status }).waitFor(WAIT)
   const plan = async (repeats: number): Promise<void> => {
     const { page } = desk
-    await page.getByLabel(/^RAM, MB/).fill('16')
+    await page.getByLabel(/^RAM, MiB/).fill('16')
     await page.getByLabel('Repeats').fill(String(repeats))
     await page.getByLabel('Warm-up').fill('0')
     await page.getByLabel('Settling, ms').fill('0')

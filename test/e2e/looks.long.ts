@@ -197,7 +197,7 @@ describe.skipIf(place.reason !== undefined)(`the looks of the app${place.because
     const { lab, page } = desk
     await lab.show('Experiments')
     await button('RAM scaling').click()
-    await page.getByLabel(/^RAM, MB/).fill('16 32')
+    await page.getByLabel(/^RAM, MiB/).fill('16 32')
     await page.getByLabel('Repeats').fill('2')
     await page.getByLabel('Warm-up').fill('0')
     await page.getByLabel('Settling, ms').fill('0')

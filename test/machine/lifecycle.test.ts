@@ -45,6 +45,13 @@ test('pause stops between two instructions at once, and twice is the same as onc
   }
 })
 
+test('a vCPU that waits for an interrupt is told from one that works', async () => {
+  const { machine: guest } = await labos('', small)
+  await expect.poll(() => guest.halted(), { timeout: 60_000 }).toBe(true)
+  await guest.serialWrite(Buffer.from('spin 600000\n'))
+  await expect.poll(() => guest.halted(), { timeout: 60_000 }).toBe(false)
+})
+
 const batchOf = (block: BlockId, pages: number[], zeroPages: number[], fill = 0xaa): PageBatch => ({
   block,
   pages: Uint32Array.from(pages),

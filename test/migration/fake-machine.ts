@@ -266,6 +266,7 @@ export class FakeMachine implements Machine {
   }
 
   readonly instructions = () => Promise.resolve(this.instructionCount)
+  readonly halted = () => Promise.resolve(false)
   readonly throttle = (share: number) => Promise.resolve(this.throttles.push(share))
 
   cpuTimeMs = () => Promise.resolve(0)

@@ -52,6 +52,9 @@ describe.skipIf(missing !== undefined)(title('a machine in QEMU'), () => {
     expect(screen).toMatchObject({ kind: 'graphics', width: 720 })
     expect(await machine.instructions()).toBeGreaterThan(0)
     expect(await machine.cpuTimeMs()).toBeGreaterThan(0)
+    await expect.poll(() => machine.halted()).toBe(true)
+    await machine.serialWrite(Buffer.from('spin 600000\n'))
+    await expect.poll(() => machine.halted()).toBe(false)
   })
 
   test('tells which pages changed, and gives out with the stop what is not as it was given out', async () => {

@@ -17,12 +17,14 @@ import {
   directionTitle,
   fixed,
   mebibytes,
+  megabytes,
   milliseconds,
   moment,
 } from '../../renderer/src/data/format.ts'
 import { ms } from '../../renderer/src/state/units.ts'
 import { nextSort, sortRows } from '../../renderer/src/data/sorting.ts'
 import { rowAfterKey, scrollTopFor, windowOf } from '../../renderer/src/data/virtual-list.ts'
+import { RUN_COLUMNS } from '../../renderer/src/views/measurements/run-columns.ts'
 import { openStore } from '../../engine/lab/store/run-store.ts'
 import { brokenReport, sampleParts, sampleReport } from '../lab/store/samples.ts'
 
@@ -55,6 +57,11 @@ describe('format', () => {
   })
   it('chooses the unit of a size', () => {
     expect([12, 2048, 3 * 2 ** 20].map(bytes)).toEqual(['12\u202fB', '2.00\u202fKiB', '3.00\u202fMiB'])
+  })
+  it('takes powers of 1024 for memory, and of 1000 for traffic', () => {
+    expect([mebibytes(3 * 2 ** 20), megabytes(3e6)]).toEqual(['3.0', '3.0'])
+    const [ram, sent] = ['ram_B', 'bytes_sent_B'].map((id) => RUN_COLUMNS.find((column) => column.id === id)?.unit)
+    expect([ram, sent]).toEqual(['MiB', 'MB'])
   })
   it('names directions, and leaves alone what is no date', () => {
     expect(directionTitle('xen-kvm')).toBe('Xen → KVM')

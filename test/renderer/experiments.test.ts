@@ -1,9 +1,15 @@
 /** The view of experiments, in a real window on a real lab. */
 import { spawn } from 'node:child_process'
+import type { Locator } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { thisMachine } from '../../engine/lab/machine-identity.ts'
 import { axe } from '../setup/axe.ts'
 import { type LabWindow, noChromium, openWindow } from './window.ts'
+
+interface Scrolled {
+  readonly scrollWidth: number
+  readonly clientWidth: number
+}
 
 describe.skipIf(noChromium !== null)(
   `the view of experiments${noChromium === null ? '' : ` (skipped: ${noChromium})`}`,
@@ -13,6 +19,10 @@ describe.skipIf(noChromium !== null)(
       lab = await openWindow()
     })
     afterAll(() => lab?.close())
+
+    /** By how many pixels it scrolls sideways. */
+    const tooWide = (region: Locator) =>
+      region.evaluate(({ scrollWidth, clientWidth }: Scrolled) => scrollWidth - clientWidth)
 
     async function barriers(where: string): Promise<string[]> {
       const found: string[] = []
@@ -40,10 +50,10 @@ describe.skipIf(noChromium !== null)(
 
       await page.getByRole('button', { name: 'RAM scaling' }).click()
       await page.getByText('10 conditions, 110 trials').waitFor()
-      await page.getByLabel(/^RAM, MB/).fill('16 many')
+      await page.getByLabel(/^RAM, MiB/).fill('16 many')
       await page.getByText(/not valid at factors\.ram_MB\.1/).waitFor()
       expect(await page.getByRole('button', { name: 'Start experiment' }).isDisabled()).toBe(true)
-      await page.getByLabel(/^RAM, MB/).fill('16')
+      await page.getByLabel(/^RAM, MiB/).fill('16')
       await page.getByLabel('Repeats').fill('2')
       await page.getByLabel('Warm-up').fill('0')
       await page.getByLabel('Settling, ms').fill('0')
@@ -69,6 +79,18 @@ describe.skipIf(noChromium !== null)(
       await condition.selectOption({ index: 1 })
       await page.getByRole('figure', { name: /^Outage over time: .*stop-and-copy/i }).waitFor()
       expect(await barriers('results')).toEqual([])
+      // With names and figures as a plan of several factors, and slow migrations, make them.
+      await page.setViewportSize({ width: 1024, height: 700 })
+      const table = page.getByRole('region', { name: 'Figures by condition' })
+      for (const [cells, text] of [
+        ['th[scope=row]', 'xen-kvm · stop-and-copy · 64 MiB · dirty:2000,8,random · 100M,10ms'],
+        ['small:last-child', 'IQR 10\u202f461 – 12\u202f345'],
+      ] as const)
+        for (const cell of await table.locator(cells).all())
+          await cell.evaluate((element: { textContent: string }, to) => void (element.textContent = to), text)
+      if (process.env['FERRY_LOOK'] !== undefined) await page.screenshot({ path: 'output/experiments-long-1024.png' })
+      for (const name of ['Figures by condition', 'Comparisons'])
+        expect(await tooWide(page.getByRole('region', { name })), name).toBe(0)
       for (const [way, title] of [
         ['Medians', 'Downtime: medians'],
         ['Distribution', 'Downtime: distribution'],

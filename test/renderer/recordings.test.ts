@@ -116,6 +116,14 @@ describe.skipIf(noChromium !== null)(`recordings${noChromium === null ? '' : ` (
     expect(await seenAt(await now())).toBe(sought)
   })
 
+  test('where no guest was there yet, tells how to get to one, and asks for none to be made', async () => {
+    await seek(0)
+    const empty = page.getByRole('region', { name: 'Guest', exact: true })
+    await empty.getByText('No guest at this time').waitFor()
+    expect(await empty.textContent()).toContain('choose another time in the timeline')
+    expect(await empty.textContent()).not.toMatch(/create/i)
+  })
+
   test('is gone through by keys', async () => {
     await press('Home')
     expect(await now()).toBe(0)

@@ -142,8 +142,8 @@ export function titleOf(plan: Plan, made: Condition): string {
 }
 
 const UNITS: Partial<Record<Factor, string>> = {
-  ram_MB: 'MB',
-  disk_MB: 'MB',
+  ram_MB: 'MiB',
+  disk_MB: 'MiB',
   heartbeat_ms: 'ms heartbeat',
   probe_ms: 'ms probe',
   threshold_pages: 'pages threshold',

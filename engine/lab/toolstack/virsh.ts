@@ -2,12 +2,14 @@
 import { parseVirsh, type VirshCommand, virshHelp } from '../../hypervisors/kvm/toolstack/commands.ts'
 import { type DomainXml, domainXml, parseDomainXml } from '../../hypervisors/kvm/toolstack/domain-xml.ts'
 import { virshLines, virshList, type VirshRow, type VirshState } from '../../hypervisors/kvm/toolstack/format.ts'
+import { domainUuid } from '../../hypervisors/kvm/toolstack/uuid.ts'
 import { parseExtra } from '../../hypervisors/toolstack/extra.ts'
 import { FerryError } from '../../util/errors.ts'
 import type { Guest } from '../guest.ts'
 import { createDomain } from './domains.ts'
 import { DOMAINS_XML, normalPath } from './files.ts'
 import { failed, findGuest, type Outcome, printed, type Session } from './session.ts'
+import { nodeInfo, VERSION } from './virsh-host.ts'
 import { jobInfo, setLimit, virshMigrate } from './virsh-migration.ts'
 
 const MIB = 2 ** 20
@@ -24,7 +26,8 @@ export async function virsh(session: Session, words: readonly string[]): Promise
 
 async function carryOut(session: Session, command: VirshCommand): Promise<Outcome> {
   const { name, operands, options } = command
-  const [first = '', second = ''] = operands
+  const [given = '', second = ''] = operands
+  const first = nameOf(session, given)
   const { lab, files, ids } = session
   switch (name) {
     case 'list':
@@ -49,6 +52,14 @@ async function carryOut(session: Session, command: VirshCommand): Promise<Outcom
       return { ...printed(''), next: { do: 'console', guest: active(session, first).identity.id } }
     case 'domid':
       return printed(`${ids.of(active(session, first))}\n\n`)
+    case 'domname':
+      return printed(`${known(session, first)}\n\n`)
+    case 'domuuid':
+      return printed(`${domainUuid(known(session, first))}\n\n`)
+    case 'nodeinfo':
+      return printed(nodeInfo(session.host))
+    case 'version':
+      return printed(VERSION)
     case 'domstate': {
       const guest = findGuest(session, first)
       if (guest === undefined) definition(session, first)
@@ -88,6 +99,22 @@ const done = (name: string, what: string): Outcome => printed(`Domain '${name}' 
 
 function stateOf({ state }: Guest): VirshState {
   return state === 'paused' || state === 'crashed' ? state : 'running'
+}
+
+/** The name of the domain that has this UUID here; what is no UUID of one is as it was given. */
+function nameOf(session: Session, given: string): string {
+  if (!/^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$/i.test(given)) return given
+  const plain = (uuid: string) => uuid.replaceAll('-', '').toLowerCase()
+  const names = rows(session, new Map([['all', true]])).map(({ name }) => name)
+  return names.find((name) => plain(domainUuid(name)) === plain(given)) ?? given
+}
+
+/** The name of a domain that is there, running or not. @throws FerryError `toolstack.domain` */
+function known(session: Session, nameOrId: string): string {
+  const guest = findGuest(session, nameOrId)
+  if (guest !== undefined) return guest.identity.name
+  definition(session, nameOrId)
+  return nameOrId
 }
 
 const pathOf = (name: string): string => `${DOMAINS_XML}/${name}.xml`
@@ -169,13 +196,22 @@ async function domInfo(session: Session, name: string): Promise<string> {
     const path = definition(session, name)
     const { memoryMb } = parseDomainXml(files.read(path).text, path)
     const memory = memoryMb === undefined ? {} : memoryLines(memoryMb * MIB)
-    const facts = { Id: '-', Name: name, 'OS Type': 'hvm', State: 'shut off', 'CPU(s)': '1', ...memory }
+    const facts = {
+      Id: '-',
+      Name: name,
+      UUID: domainUuid(name),
+      'OS Type': 'hvm',
+      State: 'shut off',
+      'CPU(s)': '1',
+      ...memory,
+    }
     return virshLines({ ...facts, Persistent: persistent, Autostart: 'disable' }, 16)
   }
   const seconds = (await guest.residence.machine.cpuTimeMs().catch(() => 0)) / 1000
   const facts = {
     Id: String(ids.of(guest)),
     Name: guest.identity.name,
+    UUID: domainUuid(guest.identity.name),
     'OS Type': 'hvm',
     State: stateOf(guest),
     'CPU(s)': '1',

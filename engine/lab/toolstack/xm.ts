@@ -78,20 +78,23 @@ async function domainRows(session: Session, names: readonly string[]): Promise<D
       : [...host.guests.values()]
   const rows = wanted.map(async (guest): Promise<DomainRow> => {
     const { identity, ramBytes, residence, state } = guest
+    const { machine } = residence
     return {
       // As xend renames it, while it is sent.
       name: state === 'migrating' ? `migrating-${identity.name}` : identity.name,
       id: ids.of(guest),
       memoryMb: ramBytes / MIB,
-      state: state === 'paused' || state === 'crashed' ? state : 'running',
-      seconds: await residence.machine.cpuTimeMs().then(
-        (ms) => ms / 1000,
-        () => 0,
-      ),
+      state: state === 'paused' || state === 'crashed' ? state : await vcpuState(machine),
+      seconds: (await machine.cpuTimeMs().catch(() => 0)) / 1000,
     }
   })
   const sorted = (await Promise.all(rows)).sort((a, b) => a.id - b.id)
   return names.length === 0 || names.some(isDomain0) ? [domain0(), ...sorted] : sorted
+}
+
+/** What the vCPU does at this moment, as Xen tells it. A machine that is just being left counts as one that runs. */
+async function vcpuState(machine: Guest['residence']['machine']): Promise<'running' | 'blocked'> {
+  return (await machine.halted().catch(() => false)) ? 'blocked' : 'running'
 }
 
 const isDomain0 = (name: string): boolean => name === '0' || name === 'Domain-0'

@@ -27,10 +27,15 @@ export function about(value: number | null | undefined): string {
 export const milliseconds = (value: number | null | undefined): string =>
   value === null || value === undefined ? NONE : `${about(value)}${THIN_SPACE}ms`
 
+/** Memory. */
 export const mebibytes = (bytes: number | null | undefined, decimals = 1): string =>
   bytes === null || bytes === undefined ? NONE : fixed(bytes / MIB, decimals)
 
-/** With the unit that suits it. */
+/** Traffic, in powers of 1000 as link rates are. */
+export const megabytes = (bytes: number | null | undefined, decimals = 1): string =>
+  bytes === null || bytes === undefined ? NONE : fixed(bytes / 1e6, decimals)
+
+/** Memory and files, with the unit that suits. Traffic: `traffic` of units.ts. */
 export function bytes(value: number): string {
   if (value < 1024) return `${count(value)}${THIN_SPACE}B`
   if (value < MIB) return `${about(value / 1024)}${THIN_SPACE}KiB`

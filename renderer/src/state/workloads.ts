@@ -17,7 +17,7 @@ export function parseWorkload(text: string): { name: string; values: string[] } 
   return { name, values: rest === '' ? [] : rest.split(',') }
 }
 
-/** `dirty:2000,4,random` → `Writes pages · 2000 pages/s · 4 MB · random`. */
+/** `dirty:2000,4,random` → `Writes pages · 2000 pages/s · 4 MiB · random`. */
 export function workloadTitle(image: Pick<ImageView, 'workloads'> | undefined, text: string): string {
   const { name, values } = parseWorkload(text)
   const { title, parameters } = workloadInfo(image, name)

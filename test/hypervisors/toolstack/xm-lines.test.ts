@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { quoteWord, splitWords } from '../../../engine/hypervisors/toolstack/words.ts'
-import { parseXm } from '../../../engine/hypervisors/xen/toolstack/commands.ts'
+import { parseXm, xmHelp } from '../../../engine/hypervisors/xen/toolstack/commands.ts'
 import { xmInfo, xmList } from '../../../engine/hypervisors/xen/toolstack/format.ts'
 
 test('any words, quoted, are read as themselves', () => {
@@ -42,15 +42,19 @@ test('wrong usage is told as xm tells it', () => {
   expect(() => parseXm(['migrate', 'a'])).toThrow("Error: 'xm migrate' requires 2 arguments!")
   expect(() => parseXm(['migrate', '--dead', 'a', 'b'])).toThrow('Error: option --dead not recognized')
   expect(parseXm(['migrate', '--help'])).toEqual({ helpFor: 'migrate' })
+  expect(xmHelp(null)).toMatch(/\n destroy .*\n domid .*\n domname .*\n help {17}Display this message\.\n info /)
 })
 
 test('xm list has the columns of xm', () => {
   const row = { name: 'labos', id: 2, memoryMb: 16, state: 'running', seconds: 1.25 } as const
-  expect(xmList([row, { ...row, name: 'other', id: 3, state: 'paused' }])).toBe(
+  expect(
+    xmList([row, { ...row, name: 'other', id: 3, state: 'paused' }, { ...row, name: 'idle', id: 4, state: 'blocked' }]),
+  ).toBe(
     [
       'Name                                        ID   Mem VCPUs      State   Time(s)',
       'labos                                        2    16     1     r-----       1.3',
       'other                                        3    16     1     --p---       1.3',
+      'idle                                         4    16     1     -b----       1.3',
       '',
     ].join('\n'),
   )

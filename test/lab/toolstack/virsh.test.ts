@@ -16,13 +16,20 @@ test('a domain is defined, started, told of, suspended and moved, as virsh says 
   await edit(service, 'kvm', '/root/labos.xml', (text) => text.replace('<memory&', '<memory'))
   expect(await sh(service, 'kvm', 'virsh define labos.xml')).toBe("Domain 'labos' defined from labos.xml\n\n")
   expect(await sh(service, 'kvm', 'virsh list --all')).toContain('\n -    labos   shut off\n')
-  expect(await sh(service, 'kvm', 'virsh dominfo labos')).toMatch(/State: {10}shut off\n[^]*Max memory: {5}16384 KiB\n/)
+  const off = await sh(service, 'kvm', 'virsh dominfo labos')
+  expect(off).toMatch(/State: {10}shut off\n[^]*Max memory: {5}16384 KiB\n/)
   for (const command of ['suspend', 'resume', 'destroy']) {
     expect(await fails(service, 'kvm', `virsh ${command} labos`)).toBe(
       `error: Failed to ${command} domain 'labos'\nerror: Requested operation is not valid: domain is not running\n\n`,
     )
   }
   expect(await sh(service, 'kvm', 'virsh start labos')).toBe("Domain 'labos' started\n\n")
+  // Its UUID is what it was, and is so wherever it goes.
+  const uuid = (await sh(service, 'kvm', 'virsh domuuid 1')).trim()
+  expect(off).toContain(`UUID:           ${uuid}\n`)
+  expect(await sh(service, 'kvm', `virsh domid ${uuid}`)).toBe('1\n\n')
+  expect(await sh(service, 'kvm', `virsh domname ${uuid.toUpperCase()}`)).toBe('labos\n\n')
+  expect(await sh(service, 'kvm', 'virsh dumpxml labos')).toContain(`  <uuid>${uuid}</uuid>\n`)
   expect(await sh(service, 'kvm', 'virsh list')).toBe(
     ' Id   Name    State\n-----------------------\n 1    labos   running\n\n',
   )
@@ -41,6 +48,8 @@ test('a domain is defined, started, told of, suspended and moved, as virsh says 
   expect(await moving).toContain('labos runs on other: pre-copy')
   expect(await sh(service, 'kvm', 'virsh list --all')).toContain('shut off')
   expect(await sh(service, 'other', 'virsh list')).toContain(' 1    labos   running')
+  expect(await sh(service, 'other', 'virsh dominfo 1')).toContain(`UUID:           ${uuid}\n`)
+  expect(await fails(service, 'other', `virsh domname ${uuid.replace(/^./, 'x')}`)).toContain('failed to get domain')
 
   // Names are one in the whole lab, unlike in libvirt: who comes across that is told where the other one is.
   expect(await fails(service, 'kvm', 'virsh start labos')).toBe(
@@ -56,6 +65,14 @@ error: There is a guest named labos on other already, and names are one in the w
   await expect.poll(() => service.call('toolstack.interrupt', { host: 'other' })).toEqual({ cancelled: 1 })
   expect(await back).toContain('labos is on other, as before')
   expect(await fails(service, 'other', 'virsh migrate --live labos qemu+ssh://nowhere/system')).toContain('resolve')
+})
+
+test('a host is told of, with its own memory', async () => {
+  const service = await openLab([{ name: 'kvm', kind: 'kvm' }])
+  const info = await sh(service, 'kvm', 'virsh nodeinfo')
+  expect(info).toMatch(/^CPU model: {11}\S+\nCPU\(s\): {14}\d+\n/)
+  expect(info).toContain(`Memory size:         ${256 * 1024} KiB\n\n`)
+  expect(await sh(service, 'kvm', 'virsh version')).toMatch(/^Running hypervisor: QEMU /m)
 })
 
 test('libvirtd.conf says who reaches the daemon, qemu.conf where guests come in: what they forbid is refused', async () => {

@@ -10,14 +10,20 @@ test('a domain is created from its file, listed, paused, unpaused and destroyed'
   expect(await sh(service, 'xen', 'xm create labos.cfg')).toBe(
     'Using config file "/etc/xen/labos.cfg".\nStarted domain labos (id=1)\n',
   )
-  expect(await sh(service, 'xen', 'xm list')).toMatch(/^Domain-0 +0 .*\nlabos +1 +16 +1 +r----- +\d+\.\d\n$/m)
+  expect(await sh(service, 'xen', 'xm list')).toMatch(/^Domain-0 +0 .*\nlabos +1 +16 +1 +[r-][b-]---- +\d+\.\d\n$/m)
+  // It has nothing to do, and then it has: the vCPU of an idle guest waits for its interrupts.
+  const [guest] = await service.call('guests.list', {})
+  const list = () => sh(service, 'xen', 'xm list labos')
+  await expect.poll(list, { timeout: 60_000 }).toContain(' -b---- ')
+  await service.call('guests.write', { guest: guest.id, data: 'spin 600000\n' })
+  await expect.poll(list, { timeout: 60_000 }).toContain(' r----- ')
   await sh(service, 'xen', 'xm pause labos')
   expect(await sh(service, 'xen', 'xm list labos')).toContain('--p---')
   await sh(service, 'xen', 'xm unpause 1')
-  expect(await sh(service, 'xen', 'xm list labos')).toContain('r-----')
+  await expect.poll(list, { timeout: 60_000 }).toContain(' r----- ')
   expect(await fails(service, 'xen', 'xm create labos.cfg')).toContain("Domain 'labos' already exists with ID '1'")
   const { next } = await service.call('toolstack.run', { host: 'xen', line: 'xm console labos' })
-  expect(next).toEqual({ do: 'console', guest: (await service.call('guests.list', {}))[0].id })
+  expect(next).toEqual({ do: 'console', guest: guest.id })
   await sh(service, 'xen', 'xm destroy labos')
   expect(await fails(service, 'xen', 'xm destroy labos')).toBe("Error: Domain 'labos' does not exist.\n")
   expect(await fails(service, 'kvm', 'xm list')).toContain('command not found')

@@ -1,5 +1,6 @@
 /** A domain's XML, as libvirt has it: what a definition says, and how a domain is printed. */
 import { FerryError } from '../../../util/errors.ts'
+import { domainUuid } from './uuid.ts'
 import { element, parseXml, type XmlElement } from './xml.ts'
 
 export interface DomainXml {
@@ -81,6 +82,7 @@ export function domainXml(
   return [
     `<domain type='kvm'${live === undefined ? '' : ` id='${live.id}'`}>`,
     `  <name>${escape(name)}</name>`,
+    ...(live === undefined ? [] : [`  <uuid>${domainUuid(name)}</uuid>`]),
     ...memory,
     "  <vcpu placement='static'>1</vcpu>",
     '  <os>',

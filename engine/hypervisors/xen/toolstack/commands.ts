@@ -132,7 +132,8 @@ function parsedOf(words: readonly string[], spec: CommandSpec, name: XmName) {
 /** Help for a command, or for all. */
 export function xmHelp(name: XmName | null): string {
   if (name === null) {
-    const lines = Object.entries(XM_COMMANDS).map(([command, { help }]) => ` ${command.padEnd(20)} ${help}.`)
+    const helps = { ...XM_COMMANDS, help: { help: 'Display this message' } }
+    const lines = Object.entries(helps).map(([command, { help }]) => ` ${command.padEnd(20)} ${help}.`)
     return [
       'Usage: xm <subcommand> [args]',
       '',
@@ -140,7 +141,7 @@ export function xmHelp(name: XmName | null): string {
       '',
       'xm subcommand list:',
       '',
-      ...lines,
+      ...lines.sort(),
       '',
       '<Domain> can either be the Domain Name or Id.',
       "For more help on 'xm' see the xm(1) man page.",

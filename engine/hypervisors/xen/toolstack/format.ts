@@ -4,13 +4,14 @@ export interface DomainRow {
   readonly name: string
   readonly id: number
   readonly memoryMb: number
-  readonly state: 'running' | 'paused' | 'crashed'
+  /** Blocked: its vCPU waits for an interrupt. */
+  readonly state: 'running' | 'blocked' | 'paused' | 'crashed'
   /** CPU time that it has had on this host. */
   readonly seconds: number
 }
 
 /** `rbpscd`: running, blocked, paused, shutdown, crashed, dying. */
-const STATES = { running: 'r-----', paused: '--p---', crashed: '----c-' } as const
+const STATES = { running: 'r-----', blocked: '-b----', paused: '--p---', crashed: '----c-' } as const
 
 export function xmList(rows: readonly DomainRow[]): string {
   const head = `${'Name'.padEnd(40)} ${'ID'.padStart(5)} ${'Mem'.padStart(5)} ${'VCPUs'.padStart(5)} ${'State'.padStart(10)} ${'Time(s)'.padStart(9)}`

@@ -1,6 +1,6 @@
 /** The rounds of a pre-copy: what was sent in each, against what the guest dirtied meanwhile. */
 import type { RunReport } from '../../../../engine/contract/report.ts'
-import { count, fixed, mebibytes, plural } from '../../data/format.ts'
+import { count, fixed, megabytes, plural } from '../../data/format.ts'
 import type { BarChart } from '../model.ts'
 
 /** A round that sends more than this many times the last one is why the axis becomes logarithmic. */
@@ -26,13 +26,13 @@ export function roundsOfRun(run: RunReport): BarChart | null {
     caption: `n = ${plural(rounds.length, 'round')} before the guest stopped; the pages sent while it stood still are not among them.`,
     summary: `${most}${rounds.length > 1 ? ` The last of ${rounds.length} rounds sent ${count(last.pages_sent)} and left ${count(last.dirty_pages)} dirty.` : ''}`,
     table: {
-      columns: ['Round', 'Sent (pages)', 'Zero (pages)', 'Dirtied (pages)', 'Sent (MiB)', 'Lasted (ms)'],
+      columns: ['Round', 'Sent (pages)', 'Zero (pages)', 'Dirtied (pages)', 'Sent (MB)', 'Lasted (ms)'],
       rows: rounds.map((round) => [
         count(round.index),
         count(round.pages_sent),
         count(round.zero_pages),
         count(round.dirty_pages),
-        mebibytes(round.bytes_sent_B, 2),
+        megabytes(round.bytes_sent_B, 2),
         fixed(round.duration_ms, 1),
       ]),
     },

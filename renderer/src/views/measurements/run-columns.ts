@@ -1,7 +1,7 @@
 /** The columns of the table of runs. */
 import type { ListedRun } from '../../../../engine/contract/lab.ts'
 import type { Column } from '../../data/columns.ts'
-import { count, directionOf, directionTitle, fixed, mebibytes, moment } from '../../data/format.ts'
+import { count, directionOf, directionTitle, fixed, mebibytes, megabytes, moment } from '../../data/format.ts'
 import { METRICS, type Metric } from '../../charts/models/by-condition.ts'
 
 const time = (id: Metric, title: string, decimals: number): Column<ListedRun> => ({
@@ -60,12 +60,12 @@ export const RUN_COLUMNS: readonly Column<ListedRun>[] = [
   {
     id: 'bytes_sent_B',
     title: 'Sent',
-    unit: 'MiB',
+    unit: 'MB',
     meaning: 'All bytes that the source wrote to the connection.',
     align: 'end',
     width: 6,
     descendingFirst: true,
-    text: (run) => mebibytes(run.bytes_sent_B),
+    text: (run) => megabytes(run.bytes_sent_B),
     sortBy: (run) => run.bytes_sent_B,
   },
   {
