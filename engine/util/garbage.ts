@@ -1,27 +1,29 @@
 /**
  * Collecting garbage at a moment of our choice. V8 looks for it when so much has been allocated, buffers outside of its heap
- * counted (pages of guests: a new search every 64 MB), and does most of that on threads of its own. Where cores are few they
+ * counted (pages of guests), and does most of that on threads of its own. Where cores are few they
  * keep the others waiting, for 5 to 15 ms in all, and nothing says that a guest does not stand still just then.
  */
-import { setFlagsFromString } from 'node:v8'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { nowMs } from './clock.ts'
 
-/** Two hosts of one process need it once. */
-const RECENT_MS = 100
+/** With less than this outside of its heap since the last time, V8 will not look for it soon: it does from about 10 MB on. */
+const LITTLE_BYTES = 4 << 20
 
 let collect: (() => void) | undefined
-let collectedMs = -Infinity
+/** What was there outside of the heap when there was least. */
+let least = 0
 
 /**
- * Collects the garbage of this thread now; takes some ms. Without effect where that was done just now, or where the runtime
- * does not let it be done.
+ * Collects the garbage of this thread now, if there may be much of it; takes some ms. Without effect where the runtime does
+ * not let it be done.
  */
 export function collectGarbage(): void {
-  if (nowMs() - collectedMs < RECENT_MS) return
+  const { external_memory: now } = getHeapStatistics()
+  least = Math.min(least, now)
+  if (now - least < LITTLE_BYTES) return
   collect ??= collector()
   collect()
-  collectedMs = nowMs()
+  least = getHeapStatistics().external_memory
 }
 
 function collector(): () => void {
