@@ -11,11 +11,9 @@ import type { Cpu } from './v86/types.ts'
  * Instructions of a page that are interpreted before it is compiled, while the guest is new here. To compile one takes
  * milliseconds, as long as some hundred thousand of them: with fewer, code that soon ends is compiled for nothing.
  */
-const EAGER_HOTNESS = 20_000
+const EAGER_HOTNESS = 70_000
 /** A guest is new for so long, ms in which it runs. */
 const EAGER_MS = 300
-/** A slice that has lasted so long, ms, is not made longer by compiling: messages and the guest's timers wait for its end. */
-const SLICE_MS = 4
 
 /** The globals of eager-compile-patch.ts. */
 export interface CompilerGlobals {
@@ -45,7 +43,7 @@ export class Compiler {
       const compiled = new Uint8Array(cpu.wasm_memory.buffer, address >>> 0, length >>> 0)
       // The patched memory is shared, and what imports it has to say so.
       const code = importingSharedMemory(compiled.slice())
-      if (this.#eagerLeftMs > 0 && this.#sliceMs < SLICE_MS) {
+      if (this.#eagerLeftMs > 0) {
         this.#atOnce(tableIndex, start, flags, code)
         return
       }
@@ -75,14 +73,9 @@ export class Compiler {
 
   sliceEnds(): void {
     if (this.#sliceBeganMs === null) return
-    this.#eagerLeftMs -= this.#sliceMs
+    this.#eagerLeftMs -= this.#now() - this.#sliceBeganMs
     this.#sliceBeganMs = null
     if (this.#eagerLeftMs <= 0) this.#globals.hotness.value = JIT.hotness
-  }
-
-  /** How long the slice has lasted. */
-  get #sliceMs(): number {
-    return this.#sliceBeganMs === null ? 0 : this.#now() - this.#sliceBeganMs
   }
 
   #atOnce(tableIndex: number, start: number, flags: number, code: Uint8Array<ArrayBuffer>): void {
