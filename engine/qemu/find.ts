@@ -86,7 +86,8 @@ async function onPath(path: string): Promise<string | null> {
 
 function versionOf(path: string): Promise<string | null> {
   return new Promise((resolve) => {
-    const options = { timeout: VERSION_DEADLINE_MS, maxBuffer: 64 * 1024 }
+    // One that hangs does not take a softer signal.
+    const options = { timeout: VERSION_DEADLINE_MS, killSignal: 'SIGKILL', maxBuffer: 64 * 1024 } as const
     execFile(path, ['--version'], options, (error, stdout) => resolve(error === null ? stdout : null))
   })
 }
