@@ -2,6 +2,7 @@
  * The guest's clock in QEMU: vmstate `timer` version 2 with `timer/icount` (softmmu/cpu-timers.c). With `-icount` it counts
  * instructions, and every timer of every device, and the time stamp counter, are on its axis.
  */
+import { FerryError } from '../../util/errors.ts'
 import { pad, record, s64 } from '../../util/record.ts'
 import type { NativeReader, NativeWriter } from '../records.ts'
 import { ICOUNT_SHIFT } from './machine-arguments.ts'
@@ -34,12 +35,24 @@ export function packTimer(out: NativeWriter, clockNs: bigint): void {
   out.put(timerWarp, { vm_clock_warp_start: UNARMED, icount_warp_timer: UNARMED })
 }
 
-/** Reads the clock, in ns. What a halted guest has slept until QEMU was stopped is in it. */
+/**
+ * Reads the clock, in ns. What a halted guest has slept until QEMU was stopped is in it.
+ * @throws FerryError `qemu.icount` where the guest's clock was its host's
+ */
 export function unpackTimer(input: NativeReader): bigint {
   const { cpu_clock_offset } = input.one(timer)
-  const { qemu_icount_bias, qemu_icount } = input.one(timerIcount)
+  const icount = input.maybe(timerIcount)
+  if (icount === undefined) throw ownClock()
+  const { qemu_icount_bias, qemu_icount } = icount
   const { vm_clock_warp_start } = input.one(timerWarp)
   const sleptNs = vm_clock_warp_start === UNARMED ? 0n : cpu_clock_offset - vm_clock_warp_start
   const clockNs = qemu_icount_bias + (qemu_icount << BigInt(ICOUNT_SHIFT))
   return BigInt.asUintN(CLOCK_BITS, clockNs + (sleptNs > 0n ? sleptNs : 0n))
 }
+
+/** Without `-icount` the counter has its host's rate, and a stream does not tell which that is. */
+const ownClock = (): FerryError =>
+  new FerryError(
+    'qemu.icount',
+    `QEMU ran the guest without -icount: its time stamp counter counted at the rate of that computer, which its stream does not tell. Here it would count at ${TSC_KHZ / 1000} MHz, and the guest would see its time go faster or slower from then on. Start QEMU with -icount shift=${ICOUNT_SHIFT},sleep=on.`,
+  )

@@ -35,6 +35,12 @@ describe('the clock', () => {
     expect(qemu.unpack(records).cpu.tsc).toBe(5_000_004_000n)
   })
 
+  it('that was the one of its computer is refused, with what the guest would see', () => {
+    const records = qemu.pack(atRest()).filter(({ name }) => !name.startsWith('timer/icount'))
+    expect(() => qemu.unpack(records)).toThrow(expect.objectContaining({ code: 'qemu.icount' }))
+    expect(() => qemu.unpack(records)).toThrow(/without -icount.*its time go faster or slower/)
+  })
+
   it('goes on as a whole where time has passed on the way', () => {
     const state = withTimer({ sinceStartNs: 1_000_000n })
     const later = qemu.unpack(advanceClock(qemu.pack(state), 2_000_000n))
