@@ -1,9 +1,8 @@
 /** A real QEMU that does not answer any more, neither dead nor alive: it is given up in each stage, and ended. */
-import { readFileSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { HostInput } from '../../engine/contract/lab.ts'
-import { qemuPids } from '../qemu/processes.ts'
+import { qemuPids, tellsVersion } from '../qemu/processes.ts'
 import { because, lacks, NEEDS } from '../setup/needs.ts'
 import { beats, consoleOf, createLabOs, following, memoryUse, openLab, viewOf } from './lab-fixture.ts'
 
@@ -19,8 +18,6 @@ const MOMENTS = [
   ['in stage 3', 3, false],
   ['in stage 4', 4, false],
 ] as const
-
-const tellsVersion = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('--version')
 
 test.skipIf(missing !== undefined).each(MOMENTS)(
   `a QEMU that hangs %s is ended, and leaves the guest running where it was${because(missing)}`,

@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { HostInput } from '../../engine/contract/lab.ts'
 import { verifyFile } from '../../engine/migration/verify-stream.ts'
-import { qemuPids } from '../qemu/processes.ts'
+import { qemuMachines, qemuPids } from '../qemu/processes.ts'
 import { because, lacks, NEEDS } from '../setup/needs.ts'
 import { beats, consoleOf, createLabOs, following, memoryUse, move, openLab, viewOf } from './lab-fixture.ts'
 
@@ -59,7 +59,7 @@ describe.skipIf(missing !== undefined)(`QEMU's own migration${because(missing)}`
     const killed = await service.call('migrations.start', { ...input, guest: guest.id, link: '20M' })
     const other = service.runs.active(killed.run_id)
     while (other.stage < 2) await setImmediate()
-    for (const pid of qemuPids()) if (pid !== own) process.kill(pid, 'SIGKILL')
+    for (const pid of qemuMachines()) if (pid !== own) process.kill(pid, 'SIGKILL')
     expect(await service.call('migrations.wait', killed)).toMatchObject({ outcome: 'failed' })
     await stays()
     expect(following(beats(await consoleOf(service, guest.id)))).toBe(true)

@@ -4,7 +4,7 @@ import type { HostInput } from '../../engine/contract/lab.ts'
 import type { RunReport } from '../../engine/contract/report.ts'
 import type { LabService } from '../../engine/lab/service.ts'
 import { memoryTrapRefusal } from '../../engine/qemu/memory-trap.ts'
-import { qemuPids } from '../qemu/processes.ts'
+import { qemuMachines, qemuPids } from '../qemu/processes.ts'
 import { because, lacks, NEEDS } from '../setup/needs.ts'
 import { variants } from '../setup/variants.ts'
 import { beats, consoleOf, createLabOs, following, memoryUse, move, openLab, viewOf } from './lab-fixture.ts'
@@ -61,7 +61,7 @@ describe.skipIf(missing !== undefined)(title('a guest pulled into a real QEMU'),
     const input = { guest: guest.id, to: 'qemu', algorithms: ['pull-copy'], link: '4M' }
     const { run_id } = await service.call('migrations.start', input)
     await expect.poll(async () => (await viewOf(service, guest.id))?.host).toBe('qemu')
-    for (const pid of qemuPids()) process.kill(pid, 'SIGKILL')
+    for (const pid of qemuMachines()) process.kill(pid, 'SIGKILL')
     const report = await service.call('migrations.wait', { run_id })
     expect(report.outcome).toBe('failed')
     expect(report.error?.message).toContain('The guest is lost')
@@ -107,7 +107,7 @@ describe.skipIf(noQemu !== undefined)(`a guest pulled out of a real QEMU${becaus
     const input = { guest: guest.id, to: 'xen', algorithms: ['pull-copy'], link: '4M' }
     const { run_id } = await service.call('migrations.start', input)
     await expect.poll(async () => (await viewOf(service, guest.id))?.host).toBe('xen')
-    for (const pid of qemuPids()) process.kill(pid, 'SIGKILL')
+    for (const pid of qemuMachines()) process.kill(pid, 'SIGKILL')
     const report = await service.call('migrations.wait', { run_id })
     expect(report.error).toMatchObject({ code: 'source.machine-died' })
     expect(report.error?.message).toContain('The guest is lost')

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { HostInput } from '../../engine/contract/lab.ts'
 import type { RunReport } from '../../engine/contract/report.ts'
-import { qemuPids } from '../qemu/processes.ts'
+import { qemuMachines, qemuPids } from '../qemu/processes.ts'
 import { lacks, NEEDS } from '../setup/needs.ts'
 import { beats, consoleOf, createLabOs, following, memoryUse, move, openLab, viewOf } from './lab-fixture.ts'
 
@@ -71,8 +71,8 @@ describe.skipIf(missing !== undefined)(title('a guest and a real QEMU'), () => {
       // Progress is told a few times a second: too late for the last stages.
       const run = service.runs.active(run_id)
       // In stage 1 it is there a little later.
-      while (run.stage < stage || qemuPids().length === 0) await setImmediate()
-      for (const pid of qemuPids()) process.kill(pid, 'SIGKILL')
+      while (run.stage < stage || qemuMachines().length === 0) await setImmediate()
+      for (const pid of qemuMachines()) process.kill(pid, 'SIGKILL')
       const report = await service.call('migrations.wait', { run_id })
       expect(report).toMatchObject({ outcome: 'failed' })
       expect(report.error?.message).toContain('goes on at xen')

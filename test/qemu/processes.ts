@@ -9,6 +9,21 @@ export function qemuPids(parent = process.pid): number[] {
     .filter((pid) => isQemuOf(pid, parent))
 }
 
+/** Those of them that run a guest, not those that are asked for their version and may have ended when they are met. */
+export function qemuMachines(): number[] {
+  return qemuPids().filter((pid) => !tellsVersion(pid))
+}
+
+/** Whether a QEMU was started to tell its version only. */
+export function tellsVersion(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('--version')
+  } catch {
+    // It has ended since it was met; a machine does not by itself.
+    return true
+  }
+}
+
 /** Whether a process is there and not only a remainder. */
 export function lives(pid: number): boolean {
   const [, state] = fieldsOf(pid)
