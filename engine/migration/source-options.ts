@@ -26,7 +26,10 @@ export interface Tuning {
   readonly readAhead: number
   /** Dirty pages that come along with the stop, and are loaded in one step with the state. */
   readonly inlinePages: number
-  /** Pages of one frame after the switch-over: few, for a page that is asked for has to wait for those under way. */
+  /**
+   * Pages of one frame after the switch-over on a fast link. Few, for a page that is asked for has to wait for those under way;
+   * but what has come in the meantime is not asked for.
+   */
   readonly pushPages: number
   /** For so long a single pass looks at what the guest writes, before it begins, ms. */
   readonly workingSetMs: number
@@ -42,7 +45,7 @@ export const TUNING: Tuning = {
   batchPages: 256,
   readAhead: 2,
   inlinePages: 1024,
-  pushPages: 8,
+  pushPages: 32,
   workingSetMs: 200,
   rehearsals: 3,
   captures: 3,

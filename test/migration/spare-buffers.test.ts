@@ -15,14 +15,26 @@ test('a buffer that was given back is used again for what fits into it', () => {
 
 test('what does not fit, small ones, and one that went to another thread are new', () => {
   const spare = new SpareBuffers(4)
-  const small = spare.take(MIB / 2)
-  spare.give(small)
-  expect(spare.take(MIB).buffer).not.toBe(small.buffer)
-  expect(spare.take(16).buffer).not.toBe(small.buffer)
+  const usual = spare.take(MIB)
+  spare.give(usual)
+  expect(spare.take(2 * MIB).buffer).not.toBe(usual.buffer)
+  expect(spare.take(16).buffer).not.toBe(usual.buffer)
   const gone = spare.take(MIB)
   structuredClone(gone, { transfer: [gone.buffer] })
   spare.give(gone)
   expect(spare.take(MIB).length).toBe(MIB)
+})
+
+test('buffers of frames of any size up to a batch serve the next ones: none is made after the first few', () => {
+  const spare = new SpareBuffers(2)
+  const made = new Set<ArrayBuffer>()
+  for (const bytes of [MIB / 4, MIB / 8, MIB + 4096, MIB / 2, MIB + 1024, MIB / 3, MIB + 4096]) {
+    const [a, b] = [spare.take(bytes), spare.take(bytes)]
+    for (const { buffer } of [a, b]) made.add(buffer)
+    spare.give(a)
+    spare.give(b)
+  }
+  expect(made.size).toBe(2)
 })
 
 test('a buffer that is given back twice is given out once', () => {

@@ -57,12 +57,24 @@ let compiled: Promise<WebAssembly.Module> | undefined
  */
 const NO_WRAPPER_TIER_UP = '--wasm-wrapper-tiering-budget=2000000000'
 
+/**
+ * V8 compiles WebAssembly quickly, and a function that runs much once more, on threads of its own, so that it runs faster. It
+ * takes a function for one that runs much when 13 MB of it were executed, and counts a jump back as all that lies between.
+ * What v86 makes of the guest's code are functions of 100 kB with one loop around them: after a hundred rounds of it V8
+ * spends 100 to 300 ms on each. A guest that has just come has dozens of them, in the very moment in which a computer of few
+ * cores has its memory to carry. So they have to run about a second for it. The emulator itself is not meant: a module keeps
+ * what held when it was compiled.
+ */
+const LATE_TIER_UP = '--wasm-tiering-budget=1000000000'
+
 /** The patched and compiled module. It can be sent to worker threads, which share the compiled code. */
 export function patchedModule(): Promise<WebAssembly.Module> {
   compiled ??= (async () => {
     setFlagsFromString(NO_WRAPPER_TIER_UP)
     await readVerified('libv86.mjs')
-    return WebAssembly.compile(patchV86(await readVerified('v86.wasm')))
+    const module = await WebAssembly.compile(patchV86(await readVerified('v86.wasm')))
+    setFlagsFromString(LATE_TIER_UP)
+    return module
   })()
   return compiled
 }

@@ -6,6 +6,11 @@
 /** More than a frame of pages usually has. */
 const MOST_BYTES = 2 << 20
 const LEAST_BYTES = 64 << 10
+/**
+ * What is made is as large as this, though less was asked for: frames have as many bytes as there are pages in them that are not
+ * zero, and a store of small buffers would have none for the next large one. A batch of pages, with their numbers.
+ */
+const USUAL_BYTES = (1 << 20) + (64 << 10)
 
 export class SpareBuffers {
   readonly #spare: ArrayBuffer[] = []
@@ -18,9 +23,10 @@ export class SpareBuffers {
 
   /** @returns `bytes` long; what is in it is whatever was there last */
   take(bytes: number): Uint8Array<ArrayBuffer> {
+    if (bytes < LEAST_BYTES) return new Uint8Array(bytes)
     const at = this.#spare.findIndex(({ byteLength }) => byteLength >= bytes)
-    const [buffer] = bytes < LEAST_BYTES || at < 0 ? [] : this.#spare.splice(at, 1)
-    return buffer === undefined ? new Uint8Array(bytes) : new Uint8Array(buffer, 0, bytes)
+    const [buffer = new ArrayBuffer(Math.max(bytes, USUAL_BYTES))] = at < 0 ? [] : this.#spare.splice(at, 1)
+    return new Uint8Array(buffer, 0, bytes)
   }
 
   /** The buffer of these bytes is needed no more. One that was handed to another thread is not here to be kept. */

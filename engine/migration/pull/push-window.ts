@@ -11,7 +11,7 @@ import type { Connection } from '../protocol/connection.ts'
 /** Batches under way besides what the link itself holds: one being read, sent, received and written each. */
 const BATCHES = 4
 /** A batch shall not last longer than this on the link, ms … */
-const BATCH_MS = 4
+const BATCH_MS = 0.25
 /** … but has so many pages at least. */
 const FEWEST_PAGES = 4
 /** What an unlimited link with a latency is taken to carry, bits per second. */
@@ -19,19 +19,24 @@ const UNLIMITED_BPS = 8e9
 
 /** A guest that has asked for nothing for so long has what it needs, ms: fewer, larger batches cost less … */
 const CALM_MS = 20
-/** … by so much. */
-const CALM_FACTOR = 8
-
-/** Most pages of a batch of the background. @param askedMs time since the guest last asked for a page */
-export const mostPages = (pushPages: number, askedMs: number): number =>
-  Math.min(MAX_PAGES_PER_FRAME, askedMs < CALM_MS ? pushPages : pushPages * CALM_FACTOR)
+/** … of so many times the pages, … */
+const CALM_FACTOR = 4
+/** … and so long on the link, ms. */
+const CALM_BATCH_MS = 2
 
 type Link = Pick<LinkSpec, 'forward_bps' | 'latency_ms' | 'jitter_ms'>
 
-/** Pages of a batch of the background. @param most of them, on a fast link */
-export function pushBatchPages({ forward_bps }: Link, most: number): number {
+/**
+ * Pages of a batch of the background.
+ * @param pushPages of one while the guest asks for pages, on a fast link
+ * @param askedMs time since it last asked for one
+ */
+export function pushBatchPages({ forward_bps }: Link, pushPages: number, askedMs: number): number {
+  const calm = askedMs >= CALM_MS
+  const most = Math.min(MAX_PAGES_PER_FRAME, calm ? pushPages * CALM_FACTOR : pushPages)
   if (forward_bps === null) return most
-  return Math.min(most, Math.max(FEWEST_PAGES, Math.floor(((forward_bps / 8000) * BATCH_MS) / PAGE_SIZE)))
+  const bytes = (forward_bps / 8000) * (calm ? CALM_BATCH_MS : BATCH_MS)
+  return Math.min(most, Math.max(FEWEST_PAGES, Math.floor(bytes / PAGE_SIZE)))
 }
 
 /** Batches that may be under way: a few, and as many as the link holds until the answer is back. */

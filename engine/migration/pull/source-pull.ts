@@ -19,7 +19,7 @@ import { askComparison, blocksToVerify, type VerifyResult } from '../ram-check.t
 import type { SourceOptions, Tuning } from '../source-options.ts'
 import type { PullFigures, PullResult } from './fault-statistics.ts'
 import { PushOrder } from './push-order.ts'
-import { PushWindow, mostPages, pushBatchPages, windowBatches } from './push-window.ts'
+import { PushWindow, pushBatchPages, windowBatches } from './push-window.ts'
 
 export interface SourcePullContext {
   readonly options: SourceOptions
@@ -34,7 +34,7 @@ export interface SourcePullContext {
 /** Without a request for so long, a burst of faults is over, ms: about two faults' time. */
 const BURST_MS = 0.3
 /** The background waits for bursts at most so long, ms: a guest that faults all the time needs it most. */
-const MOST_QUIET_MS = 2
+const MOST_QUIET_MS = 1
 /** After a request, the next is expected for so long, ms. */
 const AWAKE_MS = 2
 /** Between two attempts to reach the target again, ms. */
@@ -208,7 +208,7 @@ export class SourcePull {
         zerosSent = true
         await this.#pushUnwritten(main, window, lost)
       }
-      const most = pushBatchPages(link(), mostPages(tuning.pushPages, nowMs() - this.#requestedMs))
+      const most = pushBatchPages(link(), tuning.pushPages, nowMs() - this.#requestedMs)
       await window.below(windowBatches(link(), most) - 1)
       lost.check()
       const pages = this.#order.take(most)
