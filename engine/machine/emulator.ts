@@ -57,8 +57,7 @@ export class Emulator {
     this.#emulator = emulator
     this.#exports = exports
     this.#microtick = microtick
-    const globals = { hotness: this.#global(GLOBAL.hotness), compiled: this.#global(GLOBAL.compiled) }
-    this.compiler = new Compiler(cpu, globals, microtick)
+    this.compiler = new Compiler(cpu, this.#global(GLOBAL.hotness), microtick)
   }
 
   /** Builds the machine, powered on but without anything to run. */
@@ -110,7 +109,6 @@ export class Emulator {
       setImmediate(() => next(tick))
     }
     machine.#global(GLOBAL.missingHook).value = appendFunction(table, (page) => machine.#onMissing(page))
-    machine.#global(GLOBAL.compiledHook).value = appendFunction(table, () => machine.compiler.finish())
     machine.#global(GLOBAL.ramBase).value = machine.cpu.mem8.byteOffset
     machine.identify(config.mac)
     machine.#unplug()

@@ -2,7 +2,7 @@
 import { FerryError } from '../util/errors.ts'
 import { patchDemandPaging } from './demand-paging-patch.ts'
 import { patchDirtyLog } from './dirty-log-patch.ts'
-import { patchEagerCompile } from './eager-compile-patch.ts'
+import { patchHotness } from './hotness-patch.ts'
 import { patchPageGuard } from './page-guard-patch.ts'
 import { patchSharedMemory } from './shared-memory-patch.ts'
 import { patchSpuriousInterrupt } from './spurious-interrupt-patch.ts'
@@ -16,7 +16,6 @@ const TRIGGER_PAGE_FAULT = /3cpu3cpu17trigger_pagefault$/
 const CALL_INTERRUPT_VECTOR = /3cpu3cpu21call_interrupt_vector$/
 const ACKNOWLEDGE_PIC = /3pic19pic_acknowledge_irq$/
 const ACKNOWLEDGE_APIC = /4apic15acknowledge_irq$/
-const ANALYZE_AND_GENERATE = /3jit24jit_analyze_and_generate$/
 
 /**
  * @param binary v86.wasm
@@ -47,10 +46,7 @@ export function patchV86(binary: Uint8Array): Uint8Array<ArrayBuffer> {
     apic: find(module, /^get_apic_addr$/, 'local APIC'),
     ramBase,
   })
-  patchEagerCompile(module, {
-    mainLoop: find(module, /^main_loop$/, 'main loop'),
-    analyzeAndGenerate: find(module, ANALYZE_AND_GENERATE, 'compiler of pages'),
-  })
+  patchHotness(module, find(module, /^main_loop$/, 'main loop'))
   patchSharedMemory(module)
   return module.emit()
 }

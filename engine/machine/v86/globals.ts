@@ -22,10 +22,6 @@ export const GLOBAL = {
   guardSave: 'ferry_guard_save',
   /** How many instructions of a page are interpreted before it is compiled. */
   hotness: 'ferry_hotness',
-  /** Slot of the function table with what is called for a page that has been compiled at once: 0 → nothing. */
-  compiledHook: 'ferry_compiled_hook',
-  /** Whether such a page has not been put to use yet. */
-  compiled: 'ferry_compiled',
 } as const
 
 /** Both 8259s and the local APIC as they were before an interrupt was acknowledged. */

@@ -135,8 +135,4 @@ export const IOAPIC_BYTES = 4 * 52
 export const JIT = {
   /** `JIT_THRESHOLD`: instructions of a page that are interpreted before it is compiled. */
   hotness: 200_000,
-  /** Address of the lock (a byte) of `JIT_STATE`. */
-  lock: 0x40c020,
-  /** Slot of the function table with the compiled code of index 0 (`const.js`, `WASM_TABLE_OFFSET`). */
-  firstSlot: 1024,
 } as const

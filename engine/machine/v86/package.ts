@@ -58,14 +58,17 @@ let compiled: Promise<WebAssembly.Module> | undefined
 const NO_WRAPPER_TIER_UP = '--wasm-wrapper-tiering-budget=2000000000'
 
 /**
- * V8 compiles WebAssembly quickly, and a function that runs much once more, on threads of its own, so that it runs faster. It
- * takes a function for one that runs much when 13 MB of it were executed, and counts a jump back as all that lies between.
- * What v86 makes of the guest's code are functions of 100 kB with one loop around them: after a hundred rounds of it V8
- * spends 100 to 300 ms on each. A guest that has just come has dozens of them, in the very moment in which a computer of few
- * cores has its memory to carry. So they have to run about a second for it. The emulator itself is not meant: a module keeps
- * what held when it was compiled.
+ * How V8 compiles what v86 makes of the guests' code: functions of 100 kB with one loop around them.
+ *
+ * - On threads of its own as soon as it has them. Else it does that where the function is called first, which keeps a vCPU
+ *   waiting for 10 to 20 ms.
+ * - Once more, so that it runs faster, when it has run for about a second. V8 would do that when 13 MB of it were executed, and
+ *   counts a jump back as all that lies between: after a hundred rounds of the loop it spends 100 to 300 ms on each. A guest
+ *   that has just come has dozens of them, in the very moment in which a computer of few cores has its memory to carry.
+ *
+ * The emulator itself is not meant: a module keeps what held when it was compiled.
  */
-const LATE_TIER_UP = '--wasm-tiering-budget=1000000000'
+const GUEST_CODE = ['--no-wasm-lazy-compilation', '--wasm-tiering-budget=1000000000']
 
 /** The patched and compiled module. It can be sent to worker threads, which share the compiled code. */
 export function patchedModule(): Promise<WebAssembly.Module> {
@@ -73,7 +76,7 @@ export function patchedModule(): Promise<WebAssembly.Module> {
     setFlagsFromString(NO_WRAPPER_TIER_UP)
     await readVerified('libv86.mjs')
     const module = await WebAssembly.compile(patchV86(await readVerified('v86.wasm')))
-    setFlagsFromString(LATE_TIER_UP)
+    for (const flag of GUEST_CODE) setFlagsFromString(flag)
     return module
   })()
   return compiled
