@@ -14,6 +14,8 @@ const HOLD = new URL('./hold.js', import.meta.url).href
 
 /** A second or two where nothing else runs. */
 const START_MS = 40_000
+/** A fraction of a second. */
+const FRAME_MS = 15_000
 
 export interface Setting {
   readonly runtime: Runtime
@@ -79,7 +81,12 @@ export class App {
       console.error(`The app did not start within ${START_MS / 1000} s; it is started once more. ${error.message}`)
       return launch()
     })
-    return new App(electron, await electron.firstWindow({ timeout: START_MS }), folder)
+    const page = await electron.firstWindow({ timeout: START_MS })
+    if (await draws(page)) return new App(electron, page, folder)
+    console.error(`The window was not drawn within ${FRAME_MS / 1000} s; it is started once more.`)
+    await electron.close()
+    const again = await launch()
+    return new App(again, await again.firstWindow({ timeout: START_MS }), folder)
   }
 
   /** The page is connected to the lab for the n-th time. */
@@ -100,6 +107,19 @@ export class App {
     await this.electron.close()
     if (!keepFolder) rmSync(this.folder, { recursive: true, force: true })
   }
+}
+
+/** Whether frames come: at times Chromium draws none on a virtual display, and nothing in the window can be clicked. */
+async function draws(page: Page): Promise<boolean> {
+  const deadline = performance.now() + FRAME_MS
+  const late = new Promise<false>((resolve) => setTimeout(resolve, FRAME_MS, false).unref())
+  while (performance.now() < deadline) {
+    // One that belongs to a document that is left is asked for again.
+    const frame = page.evaluate<true>('new Promise((done) => requestAnimationFrame(() => done(true)))')
+    const drawn = await Promise.race([frame.catch(() => null), late])
+    if (drawn !== null) return drawn
+  }
+  return false
 }
 
 export const newFolder = (): string => mkdtempSync(join(tmpdir(), 'ferry-app-'))
