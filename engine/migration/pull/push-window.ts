@@ -11,7 +11,7 @@ import type { Connection } from '../protocol/connection.ts'
 /** Batches under way besides what the link itself holds: one being read, sent, received and written each. */
 const BATCHES = 4
 /** A batch shall not last longer than this on the link, ms … */
-const BATCH_MS = 0.25
+const BATCH_MS = 1
 /** … but has so many pages at least. */
 const FEWEST_PAGES = 4
 /** What an unlimited link with a latency is taken to carry, bits per second. */
