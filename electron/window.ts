@@ -9,6 +9,8 @@ const PRELOAD = fileURLToPath(new URL('./preload.cjs', import.meta.url))
 /** The page's own background in both themes (renderer/src/styles/tokens.css), so that nothing flashes. */
 const BACKGROUND = { light: '#f3f6f8', dark: '#10171d' }
 const KEEP_AFTER_MS = 500
+/** For so long after its page was loaded, a window is not shown before there is a picture. */
+const PICTURE_MS = 1000
 
 /** @param stateFile where its place is kept */
 export function openWindow(stateFile: string): BrowserWindow {
@@ -32,10 +34,22 @@ export function openWindow(stateFile: string): BrowserWindow {
   if (state.maximized) window.maximize()
   if (state.full_screen) window.setFullScreen(true)
   window.webContents.once('did-finish-load', () => window.webContents.setZoomLevel(state.zoom_level))
-  window.once('ready-to-show', () => window.show())
+  showOnce(window)
   remember(window, stateFile, state)
   void window.loadURL(PAGE)
   return window
+}
+
+/**
+ * Shown with its first picture; or without, where none comes: Chromium at times draws none of a window that is hidden, on a
+ * busy computer without a graphics card, and would wait for the window to be shown as the window waits for the picture.
+ */
+function showOnce(window: BrowserWindow): void {
+  const show = (): void => {
+    if (!window.isDestroyed() && !window.isVisible()) window.show()
+  }
+  window.once('ready-to-show', show)
+  window.webContents.once('did-finish-load', () => setTimeout(show, PICTURE_MS))
 }
 
 function remember(window: BrowserWindow, file: string, state: WindowState): void {

@@ -24,6 +24,16 @@ describe.skipIf(place.reason !== undefined)(`the window${place.because}`, () => 
     await app.close()
   })
 
+  test('is shown though no picture of it comes while it is hidden', async () => {
+    const app = await App.start(setting, {
+      env: { FERRY_TEST_FIRST: new URL('./no-picture.js', import.meta.url).href },
+    })
+    await app.connected()
+    const visible = () => app.electron.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0].isVisible())
+    await expect.poll(visible).toBe(true)
+    await app.close()
+  })
+
   test('comes back where it was, and as large and as near', async () => {
     const bounds = { x: 120, y: 80, width: 1100, height: 720 }
     const first = await App.start(setting)
