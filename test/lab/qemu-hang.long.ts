@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { HostInput } from '../../engine/contract/lab.ts'
-import { qemuPids, tellsVersion } from '../qemu/processes.ts'
+import { qemuMachines, qemuPids, tellsVersion } from '../qemu/processes.ts'
 import { because, lacks, NEEDS } from '../setup/needs.ts'
 import { beats, consoleOf, createLabOs, following, memoryUse, openLab, viewOf } from './lab-fixture.ts'
 
@@ -29,7 +29,7 @@ test.skipIf(missing !== undefined).each(MOMENTS)(
     const input = { guest: guest.id, to: 'qemu', algorithms: ['pre-copy'], verify_ram: true, link: '1G,20ms' }
     const { run_id } = await service.call('migrations.start', input)
     const run = service.runs.active(run_id)
-    const wanted = () => qemuPids().filter((pid) => tellsVersion(pid) === version)
+    const wanted = () => (version ? qemuPids().filter(tellsVersion) : qemuMachines())
     while (run.stage < stage || wanted().length === 0) await setImmediate()
     for (const pid of wanted()) process.kill(pid, 'SIGSTOP')
     const report = await service.call('migrations.wait', { run_id })

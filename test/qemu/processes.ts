@@ -11,16 +11,18 @@ export function qemuPids(parent = process.pid): number[] {
 
 /** Those of them that run a guest, not those that are asked for their version and may have ended when they are met. */
 export function qemuMachines(): number[] {
-  return qemuPids().filter((pid) => !tellsVersion(pid))
+  return qemuPids().filter((pid) => argumentsOf(pid).includes('-M'))
 }
 
 /** Whether a QEMU was started to tell its version only. */
-export function tellsVersion(pid: number): boolean {
+export const tellsVersion = (pid: number): boolean => argumentsOf(pid).includes('--version')
+
+/** None where it is about to end, or has ended since it was met. */
+function argumentsOf(pid: number): string[] {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('--version')
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0')
   } catch {
-    // It has ended since it was met; a machine does not by itself.
-    return true
+    return []
   }
 }
 
