@@ -28,8 +28,6 @@ const NEEDED: readonly (readonly [path: string, kind: string])[] = [
   ['full_clear_tlb', 'function'],
   ['codegen_finalize', 'function'],
   ['codegen_finalize_finished', 'function'],
-  ['jit_imports', 'object'],
-  ['wm.wasm_table', 'object'],
   ['jit_clear_cache', 'function'],
   ['set_tsc', 'function'],
   ['get_pic_addr_master', 'function'],

@@ -336,9 +336,6 @@ export interface Cpu {
     length: number,
   ) => void
   codegen_finalize_finished(this: void, tableIndex: number, start: number, stateFlags: number): void
-  /** What compiled code imports. */
-  jit_imports: WebAssembly.Imports[string]
-  wm: { wasm_table: WebAssembly.Table }
   jit_clear_cache(): void
   update_state_flags(): void
   store_current_tsc(): void
