@@ -40,10 +40,7 @@ export function openWindow(stateFile: string): BrowserWindow {
   return window
 }
 
-/**
- * Shown with its first picture; or without, where none comes: Chromium at times draws none of a window that is hidden, on a
- * busy computer without a graphics card, and would wait for the window to be shown as the window waits for the picture.
- */
+/** Shown with its first picture; or without, where none is drawn while it is hidden: nothing else would ever show it. */
 function showOnce(window: BrowserWindow): void {
   const show = (): void => {
     if (!window.isDestroyed() && !window.isVisible()) window.show()

@@ -118,6 +118,7 @@ async function draws(page: Page): Promise<boolean> {
     const frame = page.evaluate<true>('new Promise((done) => requestAnimationFrame(() => done(true)))')
     const drawn = await Promise.race([frame.catch(() => null), late])
     if (drawn !== null) return drawn
+    await new Promise((resolve) => setTimeout(resolve, 20))
   }
   return false
 }
