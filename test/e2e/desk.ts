@@ -56,9 +56,9 @@ export class Desk {
     const services = await listEntries(join(this.folder, 'ferry'))
     if (services.length !== 1) throw new Error(`${services.length} lab services listen.`)
     const gone = electron.waitForEvent('close')
-    for (const pid of [electron.process().pid, ...services.map(({ pid }) => pid)]) {
-      if (pid !== undefined) process.kill(pid, 'SIGKILL')
-    }
+    const pids = [electron.process().pid, ...services.map(({ pid }) => pid)].filter((pid) => pid !== undefined)
+    // Else the one that is left for a moment, on a busy computer a long one, notices and puts things in order.
+    for (const signal of ['SIGSTOP', 'SIGKILL']) for (const pid of pids.toReversed()) process.kill(pid, signal)
     await gone
   }
 
